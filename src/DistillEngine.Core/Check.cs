@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+
+namespace DistillEngine.Core;
+
+/// <summary>Throw helpers of the op contracts. Messages name the operation, the tensor, what was got and what was expected.</summary>
+[StackTraceHidden]
+public static class Check
+{
+    /// <exception cref="ArgumentException">The shape or element type differs.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Shape(in Tensor tensor, Shape expected, string operation, DType type = DType.F32)
+    {
+        if (tensor.Shape != expected) ThrowShape(tensor, expected, operation);
+        if (tensor.DType != type) ThrowType(tensor, type, operation);
+    }
+
+    /// <exception cref="ArgumentException">The condition is false.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void That([DoesNotReturnIf(false)] bool condition, string operation, string expectation)
+    {
+        if (!condition) ThrowExpectation(operation, expectation);
+    }
+
+    [DoesNotReturn]
+    public static void ThrowShape(in Tensor tensor, Shape expected, string operation) =>
+        throw new ArgumentException($"{operation}: '{tensor.Name}' has shape {tensor.Shape}, expected {expected}.");
+
+    [DoesNotReturn]
+    public static void ThrowType(in Tensor tensor, DType expected, string operation) =>
+        throw new ArgumentException($"{operation}: '{tensor.Name}' has element type {tensor.DType}, expected {expected}.");
+
+    [DoesNotReturn]
+    public static void ThrowRows(in Tensor tensor, int start, int count) =>
+        throw new ArgumentOutOfRangeException(nameof(start),
+            $"'{tensor.Name}' has {tensor.Shape.D0} rows; rows {start} to {(long)start + count - 1} were asked for.");
+
+    [DoesNotReturn]
+    public static void ThrowNotHost(in Tensor tensor) =>
+        throw new InvalidOperationException($"'{tensor.Name}' is not in host memory; download it first.");
+
+    [DoesNotReturn]
+    public static void ThrowDisposed(string purpose) => throw new ObjectDisposedException(purpose);
+
+    [DoesNotReturn]
+    static void ThrowExpectation(string operation, string expectation) => throw new ArgumentException($"{operation}: expected {expectation}.");
+}
