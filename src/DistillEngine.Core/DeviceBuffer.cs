@@ -27,7 +27,7 @@ public sealed unsafe class HostBuffer : DeviceBuffer
     void* _pointer;
 
     /// <param name="byteLength">Bytes, at least 0.</param>
-    /// <exception cref="OutOfMemoryException">The system refuses the memory; the message names purpose and size.</exception>
+    /// <exception cref="InsufficientMemoryException">The system refuses the memory; the message names purpose and size.</exception>
     public HostBuffer(long byteLength, string purpose) : base(byteLength, purpose)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(byteLength);
@@ -39,7 +39,7 @@ public sealed unsafe class HostBuffer : DeviceBuffer
         }
         catch (OutOfMemoryException e)
         {
-            throw new OutOfMemoryException($"{purpose}: {byteLength:N0} bytes of memory could not be allocated.", e);
+            throw new InsufficientMemoryException($"{purpose}: {byteLength:N0} bytes of memory could not be allocated.", e);
         }
         Undefine(rounded);
     }

@@ -1,0 +1,6 @@
+namespace DistillEngine.Cli;
+
+static class Program
+{
+    static int Main() => 0;
+}
