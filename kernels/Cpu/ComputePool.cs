@@ -1,0 +1,141 @@
+using System.Diagnostics;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>
+/// Threads for kernels alone. The calling thread is thread 0; part p of a run goes to thread p mod <see cref="ThreadCount"/>, so who
+/// computes what never depends on timing. A run allocates nothing.
+/// </summary>
+public sealed unsafe class ComputePool : IDisposable
+{
+    // Workers spin this long for the next run, since a step makes hundreds of runs microseconds apart; then they sleep.
+    static readonly long SpinTicks = Stopwatch.Frequency / 20_000;
+
+    readonly Thread[] _workers;
+    readonly Scratch[] _scratch;
+    readonly object _gate = new();
+    delegate*<void*, int, int, void> _body;
+    void* _context;
+    int _parts;
+    long _generation;
+    int _sleeping;
+    int _pending;
+    Exception? _failure;
+    bool _stopping;
+
+    /// <param name="threads">1 … 1,024; 1 runs everything on the caller.</param>
+    public ComputePool(int threads)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, 1024);
+        ThreadCount = threads;
+        _scratch = new Scratch[threads];
+        for (int i = 0; i < threads; i++) _scratch[i] = new Scratch();
+        _workers = new Thread[threads - 1];
+        for (int i = 0; i < _workers.Length; i++)
+        {
+            int thread = i + 1;
+            _workers[i] = new Thread(() => Work(thread)) { IsBackground = true, Name = $"distill-compute-{thread}" };
+            _workers[i].Start();
+        }
+    }
+
+    public int ThreadCount { get; }
+
+    /// <summary>Runs body(context, part, thread) for every part 0 … parts − 1 and returns when all are done.</summary>
+    /// <param name="body">A static method; must not start a run itself. What it throws is thrown here.</param>
+    public void Run(int parts, delegate*<void*, int, int, void> body, void* context)
+    {
+        if (parts <= 0) return;
+        if (parts == 1 || ThreadCount == 1)
+        {
+            for (int part = 0; part < parts; part++) body(context, part, 0);
+            return;
+        }
+        _body = body;
+        _context = context;
+        _parts = parts;
+        _failure = null;
+        Volatile.Write(ref _pending, _workers.Length);
+        Interlocked.Increment(ref _generation);
+        // The full fences of both increments make a missed wake-up impossible: either the sleeper sees the generation or we see the sleeper.
+        if (Volatile.Read(ref _sleeping) > 0)
+            lock (_gate) Monitor.PulseAll(_gate);
+        RunParts(0);
+        var wait = new SpinWait();
+        while (Volatile.Read(ref _pending) != 0) wait.SpinOnce(sleep1Threshold: -1);
+        if (_failure is { } failure) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+    }
+
+    /// <summary>Memory of one thread, 64-byte aligned, contents undefined; kept and grown, so steady state allocates nothing.</summary>
+    public void* ThreadScratch(int thread, long bytes) => _scratch[thread].AtLeast(bytes);
+
+    public void Dispose()
+    {
+        if (_stopping) return;
+        Volatile.Write(ref _stopping, true);
+        Interlocked.Increment(ref _generation);
+        lock (_gate) Monitor.PulseAll(_gate);
+        foreach (Thread worker in _workers) worker.Join();
+        foreach (Scratch scratch in _scratch) scratch.Dispose();
+    }
+
+    void Work(int thread)
+    {
+        long seen = 0;
+        while (true)
+        {
+            seen = Await(seen);
+            if (Volatile.Read(ref _stopping)) return;
+            RunParts(thread);
+            Interlocked.Decrement(ref _pending);
+        }
+    }
+
+    long Await(long seen)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (Volatile.Read(ref _generation) == seen)
+        {
+            Thread.SpinWait(20);
+            if (Stopwatch.GetTimestamp() - start < SpinTicks) continue;
+            lock (_gate)
+            {
+                Interlocked.Increment(ref _sleeping);
+                while (Volatile.Read(ref _generation) == seen) Monitor.Wait(_gate);
+                Interlocked.Decrement(ref _sleeping);
+            }
+        }
+        // A new run starts only after this worker has finished the last one, so no generation is skipped.
+        return seen + 1;
+    }
+
+    void RunParts(int thread)
+    {
+        try
+        {
+            for (int part = thread; part < _parts; part += ThreadCount) _body(_context, part, thread);
+        }
+        catch (Exception e)
+        {
+            Interlocked.CompareExchange(ref _failure, e, null);
+        }
+    }
+
+    sealed class Scratch : IDisposable
+    {
+        Core.HostBuffer? _buffer;
+
+        public void* AtLeast(long bytes)
+        {
+            if (_buffer is null || _buffer.ByteLength < bytes)
+            {
+                _buffer?.Dispose();
+                _buffer = new Core.HostBuffer(bytes, "scratch of one compute thread");
+            }
+            return _buffer.Pointer;
+        }
+
+        public void Dispose() => _buffer?.Dispose();
+    }
+}

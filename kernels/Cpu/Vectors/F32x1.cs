@@ -1,0 +1,40 @@
+using System.Runtime.CompilerServices;
+using DistillEngine.Core;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>One lane: the scalar instruction set, and the tail of every wider one.</summary>
+public readonly unsafe struct F32x1(float value) : IVectorF32<F32x1>
+{
+    const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
+    readonly float _v = value;
+
+    public static int Count => 1;
+
+    public static F32x1 Zero => default;
+
+    [MethodImpl(Inline)] public static F32x1 Broadcast(float value) => new(value);
+    [MethodImpl(Inline)] public static F32x1 Load(float* source) => new(*source);
+    [MethodImpl(Inline)] public static void Store(F32x1 value, float* destination) => *destination = value._v;
+
+    [MethodImpl(Inline)] public static F32x1 operator +(F32x1 a, F32x1 b) => new(a._v + b._v);
+    [MethodImpl(Inline)] public static F32x1 operator -(F32x1 a, F32x1 b) => new(a._v - b._v);
+    [MethodImpl(Inline)] public static F32x1 operator *(F32x1 a, F32x1 b) => new(a._v * b._v);
+    [MethodImpl(Inline)] public static F32x1 operator /(F32x1 a, F32x1 b) => new(a._v / b._v);
+
+    [MethodImpl(Inline)] public static F32x1 MultiplyAdd(F32x1 a, F32x1 b, F32x1 c) => new(MathF.FusedMultiplyAdd(a._v, b._v, c._v));
+    [MethodImpl(Inline)] public static F32x1 Max(F32x1 a, F32x1 b) => new(MathF.Max(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x1 Min(F32x1 a, F32x1 b) => new(MathF.Min(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x1 Sqrt(F32x1 a) => new(MathF.Sqrt(a._v));
+    [MethodImpl(Inline)] public static F32x1 Exp(F32x1 a) => new(MathF.Exp(a._v));
+
+    [MethodImpl(Inline)]
+    public static F32x1 SelectGreater(F32x1 a, F32x1 b, F32x1 whenGreater, F32x1 otherwise) => a._v > b._v ? whenGreater : otherwise;
+
+    [MethodImpl(Inline)] public static float Sum(F32x1 a) => a._v;
+    [MethodImpl(Inline)] public static float MaxAcross(F32x1 a) => a._v;
+
+    [MethodImpl(Inline)]
+    public static F32x1 DropoutFactor(uint key, uint firstCounter, uint threshold, float keepScale) =>
+        new(CounterRng.Draw(key, firstCounter) < threshold ? 0 : keepScale);
+}

@@ -1,0 +1,60 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using DistillEngine.Core;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>4 lanes in one 128-bit register.</summary>
+public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
+{
+    const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
+    readonly Vector128<float> _v = value;
+
+    public static int Count => 4;
+
+    public static F32x4 Zero { [MethodImpl(Inline)] get => new(Vector128<float>.Zero); }
+
+    [MethodImpl(Inline)] public static F32x4 Broadcast(float value) => new(Vector128.Create(value));
+    [MethodImpl(Inline)] public static F32x4 Load(float* source) => new(Vector128.Load(source));
+    [MethodImpl(Inline)] public static void Store(F32x4 value, float* destination) => value._v.Store(destination);
+
+    [MethodImpl(Inline)] public static F32x4 operator +(F32x4 a, F32x4 b) => new(a._v + b._v);
+    [MethodImpl(Inline)] public static F32x4 operator -(F32x4 a, F32x4 b) => new(a._v - b._v);
+    [MethodImpl(Inline)] public static F32x4 operator *(F32x4 a, F32x4 b) => new(a._v * b._v);
+    [MethodImpl(Inline)] public static F32x4 operator /(F32x4 a, F32x4 b) => new(a._v / b._v);
+
+    [MethodImpl(Inline)] public static F32x4 MultiplyAdd(F32x4 a, F32x4 b, F32x4 c) => new(Vector128.FusedMultiplyAdd(a._v, b._v, c._v));
+    [MethodImpl(Inline)] public static F32x4 Max(F32x4 a, F32x4 b) => new(Vector128.Max(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x4 Min(F32x4 a, F32x4 b) => new(Vector128.Min(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x4 Sqrt(F32x4 a) => new(Vector128.Sqrt(a._v));
+    [MethodImpl(Inline)] public static F32x4 Exp(F32x4 a) => new(Vector128.Exp(a._v));
+
+    [MethodImpl(Inline)]
+    public static F32x4 SelectGreater(F32x4 a, F32x4 b, F32x4 whenGreater, F32x4 otherwise) =>
+        new(Vector128.ConditionalSelect(Vector128.GreaterThan(a._v, b._v), whenGreater._v, otherwise._v));
+
+    [MethodImpl(Inline)]
+    public static float Sum(F32x4 a) => (a._v[0] + a._v[2]) + (a._v[1] + a._v[3]);
+
+    [MethodImpl(Inline)]
+    public static float MaxAcross(F32x4 a) => MathF.Max(MathF.Max(a._v[0], a._v[2]), MathF.Max(a._v[1], a._v[3]));
+
+    [MethodImpl(Inline)]
+    public static F32x4 DropoutFactor(uint key, uint firstCounter, uint threshold, float keepScale)
+    {
+        Vector128<uint> counter = Vector128.Create(firstCounter) + Vector128<uint>.Indices;
+        Vector128<uint> k = Vector128.Create(key);
+        Vector128<uint> draw = Mix(Mix(counter * CounterRng.Golden + k) ^ k);
+        return new(Vector128.AndNot(Vector128.Create(keepScale), Vector128.LessThan(draw, Vector128.Create(threshold)).AsSingle()));
+    }
+
+    [MethodImpl(Inline)]
+    static Vector128<uint> Mix(Vector128<uint> x)
+    {
+        x ^= x >>> 16;
+        x *= CounterRng.Multiplier1;
+        x ^= x >>> 15;
+        x *= CounterRng.Multiplier2;
+        return x ^ (x >>> 16);
+    }
+}

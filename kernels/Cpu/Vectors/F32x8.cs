@@ -1,0 +1,60 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using DistillEngine.Core;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>8 lanes in one 256-bit register.</summary>
+public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
+{
+    const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
+    readonly Vector256<float> _v = value;
+
+    public static int Count => 8;
+
+    public static F32x8 Zero { [MethodImpl(Inline)] get => new(Vector256<float>.Zero); }
+
+    [MethodImpl(Inline)] public static F32x8 Broadcast(float value) => new(Vector256.Create(value));
+    [MethodImpl(Inline)] public static F32x8 Load(float* source) => new(Vector256.Load(source));
+    [MethodImpl(Inline)] public static void Store(F32x8 value, float* destination) => value._v.Store(destination);
+
+    [MethodImpl(Inline)] public static F32x8 operator +(F32x8 a, F32x8 b) => new(a._v + b._v);
+    [MethodImpl(Inline)] public static F32x8 operator -(F32x8 a, F32x8 b) => new(a._v - b._v);
+    [MethodImpl(Inline)] public static F32x8 operator *(F32x8 a, F32x8 b) => new(a._v * b._v);
+    [MethodImpl(Inline)] public static F32x8 operator /(F32x8 a, F32x8 b) => new(a._v / b._v);
+
+    [MethodImpl(Inline)] public static F32x8 MultiplyAdd(F32x8 a, F32x8 b, F32x8 c) => new(Vector256.FusedMultiplyAdd(a._v, b._v, c._v));
+    [MethodImpl(Inline)] public static F32x8 Max(F32x8 a, F32x8 b) => new(Vector256.Max(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x8 Min(F32x8 a, F32x8 b) => new(Vector256.Min(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x8 Sqrt(F32x8 a) => new(Vector256.Sqrt(a._v));
+    [MethodImpl(Inline)] public static F32x8 Exp(F32x8 a) => new(Vector256.Exp(a._v));
+
+    [MethodImpl(Inline)]
+    public static F32x8 SelectGreater(F32x8 a, F32x8 b, F32x8 whenGreater, F32x8 otherwise) =>
+        new(Vector256.ConditionalSelect(Vector256.GreaterThan(a._v, b._v), whenGreater._v, otherwise._v));
+
+    [MethodImpl(Inline)]
+    public static float Sum(F32x8 a) => F32x4.Sum(new F32x4(a._v.GetLower() + a._v.GetUpper()));
+
+    [MethodImpl(Inline)]
+    public static float MaxAcross(F32x8 a) => F32x4.MaxAcross(new F32x4(Vector128.Max(a._v.GetLower(), a._v.GetUpper())));
+
+    [MethodImpl(Inline)]
+    public static F32x8 DropoutFactor(uint key, uint firstCounter, uint threshold, float keepScale)
+    {
+        Vector256<uint> counter = Vector256.Create(firstCounter) + Vector256<uint>.Indices;
+        Vector256<uint> k = Vector256.Create(key);
+        Vector256<uint> draw = Mix(Mix(counter * CounterRng.Golden + k) ^ k);
+        return new(Vector256.AndNot(Vector256.Create(keepScale), Vector256.LessThan(draw, Vector256.Create(threshold)).AsSingle()));
+    }
+
+    [MethodImpl(Inline)]
+    static Vector256<uint> Mix(Vector256<uint> x)
+    {
+        x ^= x >>> 16;
+        x *= CounterRng.Multiplier1;
+        x ^= x >>> 15;
+        x *= CounterRng.Multiplier2;
+        return x ^ (x >>> 16);
+    }
+}

@@ -1,0 +1,42 @@
+namespace DistillEngine.Kernels;
+
+/// <summary>
+/// Some float32 lanes: the instruction set of a CPU kernel, given as its type argument. The just-in-time compiler specialises every
+/// kernel for each struct, so a kernel is written once and runs at any width, scalar included.
+/// </summary>
+public unsafe interface IVectorF32<TSelf> where TSelf : struct, IVectorF32<TSelf>
+{
+    /// <summary>Lanes: 1, 4, 8 or 16.</summary>
+    static abstract int Count { get; }
+
+    static abstract TSelf Zero { get; }
+    static abstract TSelf Broadcast(float value);
+    static abstract TSelf Load(float* source);
+    static abstract void Store(TSelf value, float* destination);
+
+    static abstract TSelf operator +(TSelf a, TSelf b);
+    static abstract TSelf operator -(TSelf a, TSelf b);
+    static abstract TSelf operator *(TSelf a, TSelf b);
+    static abstract TSelf operator /(TSelf a, TSelf b);
+
+    /// <summary>a · b + c, rounded once.</summary>
+    static abstract TSelf MultiplyAdd(TSelf a, TSelf b, TSelf c);
+    static abstract TSelf Max(TSelf a, TSelf b);
+    static abstract TSelf Min(TSelf a, TSelf b);
+    static abstract TSelf Sqrt(TSelf a);
+
+    /// <summary>eˣ, within 2 units in the last place; 0 for −∞.</summary>
+    static abstract TSelf Exp(TSelf a);
+
+    /// <summary>Per lane: whenGreater where a &gt; b, else otherwise.</summary>
+    static abstract TSelf SelectGreater(TSelf a, TSelf b, TSelf whenGreater, TSelf otherwise);
+
+    /// <summary>Sum of the lanes, by halving: a fixed order.</summary>
+    static abstract float Sum(TSelf a);
+
+    /// <summary>Greatest lane.</summary>
+    static abstract float MaxAcross(TSelf a);
+
+    /// <summary>Lane i: 0 where CounterRng.Draw(key, firstCounter + i) &lt; threshold, else keepScale.</summary>
+    static abstract TSelf DropoutFactor(uint key, uint firstCounter, uint threshold, float keepScale);
+}

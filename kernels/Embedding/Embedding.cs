@@ -1,0 +1,44 @@
+using DistillEngine.Core;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>y[row] = table[ids[row]]; T5 applies no scale.</summary>
+/// <remarks>Source: torch.nn.functional.embedding. Ids are checked where batches are made, not here.</remarks>
+public abstract class Embedding
+{
+    /// <param name="ids">int32 [rows], each 0 … vocabulary − 1.</param>
+    /// <param name="table">float32 [vocabulary, width].</param>
+    /// <param name="y">float32 [rows, width]; overwritten.</param>
+    /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
+    public void Forward(Tensor ids, Tensor table, Tensor y)
+    {
+        CheckShapes(ids, table, y, "embedding.forward");
+        using var _ = Trace.Op("embedding.forward", ForwardCost(ids.Shape.D0, table.Shape.D1));
+        ForwardCore(ids, table, y);
+    }
+
+    /// <summary>dTable[ids[row]] += dy[row], rows in order, so that repeated ids sum in a fixed order.</summary>
+    /// <param name="dy">float32 [rows, width].</param>
+    /// <param name="ids">int32 [rows].</param>
+    /// <param name="dTable">float32 [vocabulary, width]; accumulates.</param>
+    /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
+    public void Backward(Tensor dy, Tensor ids, Tensor dTable)
+    {
+        CheckShapes(ids, dTable, dy, "embedding.backward");
+        using var _ = Trace.Op("embedding.backward", BackwardCost(ids.Shape.D0, dTable.Shape.D1));
+        BackwardCore(dy, ids, dTable);
+    }
+
+    public static Cost ForwardCost(int rows, int width) => new(0, sizeof(float) * 2L * rows * width);
+    public static Cost BackwardCost(int rows, int width) => new((long)rows * width, sizeof(float) * 3L * rows * width);
+
+    protected abstract void ForwardCore(Tensor ids, Tensor table, Tensor y);
+    protected abstract void BackwardCore(Tensor dy, Tensor ids, Tensor dTable);
+
+    static void CheckShapes(Tensor ids, Tensor table, Tensor rows, string operation)
+    {
+        Check.Shape(ids, new(ids.Shape.D0), operation, DType.I32);
+        Check.Shape(table, new(table.Shape.D0, table.Shape.D1), operation);
+        Check.Shape(rows, new(ids.Shape.D0, table.Shape.D1), operation);
+    }
+}

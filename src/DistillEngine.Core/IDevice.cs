@@ -1,0 +1,28 @@
+namespace DistillEngine.Core;
+
+/// <summary>Where tensors live and ops run. Calls return before the work is done on devices that queue; only
+/// <see cref="Synchronize"/> and <see cref="Download{T}"/> wait.</summary>
+public interface IDevice : IDisposable
+{
+    /// <summary>Kind and instruction set or number: <c>cpu/vector512</c>, <c>cuda:0 H100</c>.</summary>
+    string Name { get; }
+
+    /// <summary>New memory, aligned to 64 bytes, contents undefined.</summary>
+    /// <exception cref="InsufficientMemoryException">The device refuses; the message names purpose and size.</exception>
+    DeviceBuffer Allocate(long byteLength, string purpose);
+
+    /// <summary>Copies host elements to the first elements of <paramref name="destination"/>.</summary>
+    void Upload<T>(ReadOnlySpan<T> host, Tensor destination) where T : unmanaged;
+
+    /// <summary>Copies the first elements of <paramref name="source"/> to the host; waits.</summary>
+    void Download<T>(Tensor source, Span<T> host) where T : unmanaged;
+
+    /// <summary>Copies a whole tensor; shapes and types agree, the memory does not overlap.</summary>
+    void Copy(Tensor source, Tensor destination);
+
+    /// <summary>Sets every element of a float32 tensor.</summary>
+    void Fill(Tensor destination, float value);
+
+    /// <summary>Waits for all queued work.</summary>
+    void Synchronize();
+}

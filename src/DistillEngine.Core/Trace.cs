@@ -1,0 +1,35 @@
+using System.Diagnostics;
+
+namespace DistillEngine.Core;
+
+/// <summary>Times ops where a <see cref="TraceLog"/> is open on the calling thread; otherwise costs one null check.</summary>
+public static class Trace
+{
+    [ThreadStatic]
+    static TraceLog? t_log;
+
+    /// <summary>Starts recording on this thread until the returned log is disposed.</summary>
+    public static TraceLog Open() => t_log = new TraceLog(t_log);
+
+    internal static void Close(TraceLog log) => t_log = log.Outer;
+
+    /// <summary>Marks one op: <c>using var _ = Trace.Op(name, cost);</c></summary>
+    public static Scope Op(string name, Cost cost) => new(t_log, name, cost);
+
+    /// <summary>The running op; ends when disposed.</summary>
+    public readonly ref struct Scope
+    {
+        readonly TraceLog? _log;
+        readonly string _name;
+        readonly Cost _cost;
+        readonly long _start;
+
+        internal Scope(TraceLog? log, string name, Cost cost)
+        {
+            (_log, _name, _cost) = (log, name, cost);
+            _start = log is null ? 0 : Stopwatch.GetTimestamp();
+        }
+
+        public void Dispose() => _log?.Add(_name, _cost, Stopwatch.GetTimestamp() - _start);
+    }
+}

@@ -1,0 +1,60 @@
+using DistillEngine.Kernels;
+using Xunit;
+
+namespace DistillEngine.Tests.Kernels;
+
+public unsafe class ComputePoolTests
+{
+    [Theory]
+    [InlineData(1, 7)]
+    [InlineData(2, 1)]
+    [InlineData(2, 7)]
+    [InlineData(5, 3)]
+    [InlineData(3, 64)]
+    public void Run_DoesEveryPartOnce_OnItsFixedThread(int threads, int parts)
+    {
+        using var pool = new ComputePool(threads);
+        for (int round = 0; round < 200; round++)
+        {
+            int[] seen = new int[parts];
+            fixed (int* p = seen) pool.Run(parts, &Mark, p);
+            for (int part = 0; part < parts; part++)
+                Assert.Equal(100 + (parts == 1 ? 0 : part % threads), seen[part]);
+        }
+
+        static void Mark(void* context, int part, int thread) => ((int*)context)[part] += 100 + thread;
+    }
+
+    [Fact]
+    public void Run_WhenAPartThrows_ThrowsItOnTheCallerAndStaysUsable()
+    {
+        using var pool = new ComputePool(2);
+        for (int round = 0; round < 3; round++)
+        {
+            Assert.Throws<InvalidOperationException>(() => pool.Run(4, &Throw, null));
+            int count = 0;
+            pool.Run(2, &Add, &count);
+            Assert.Equal(2, count);
+        }
+
+        static void Throw(void* context, int part, int thread)
+        {
+            if (part == 3) throw new InvalidOperationException("part 3");
+        }
+
+        static void Add(void* context, int part, int thread) => Interlocked.Increment(ref *(int*)context);
+    }
+
+    [Fact]
+    public void Run_AfterWarmUp_AllocatesNothing()
+    {
+        using var pool = new ComputePool(2);
+        int count = 0;
+        pool.Run(2, &Add, &count);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 1000; i++) pool.Run(2, &Add, &count);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        static void Add(void* context, int part, int thread) => Interlocked.Increment(ref *(int*)context);
+    }
+}

@@ -1,0 +1,41 @@
+using Xunit;
+
+namespace DistillEngine.Tests.Kernels;
+
+/// <summary>
+/// The one table of tolerances. A bound is c · ε · magnitude, where the oracle computes the magnitude beside each value in double: for a
+/// sum of products Σ|a||b|, else the size of the terms that cancel. Constants c count roundings; none is fitted to a result.
+/// </summary>
+static class Tolerance
+{
+    /// <summary>Unit roundoff of float32, 2⁻²⁴.</summary>
+    public const double Epsilon = 5.9604644775390625e-8;
+
+    /// <summary>A float32 sum of n products: errors grow as √n for the blocked sums used, at most n.</summary>
+    public static double Sum(int terms) => 2 + Math.Sqrt(terms);
+
+    /// <summary>One to three roundings and no function call.</summary>
+    public const double Elementwise = 4;
+
+    /// <summary>An exponential or hyperbolic tangent of a moderate argument inside.</summary>
+    public const double Transcendental = 16;
+
+    /// <summary>Compares a result element by element and reports the worst one.</summary>
+    /// <param name="expected">From the oracle, in double.</param>
+    /// <param name="bounds">Greatest absolute error allowed per element.</param>
+    public static void AssertWithin(ReadOnlySpan<float> got, ReadOnlySpan<double> expected, ReadOnlySpan<double> bounds, string what)
+    {
+        Assert.Equal(expected.Length, got.Length);
+        int worst = -1;
+        double worstRatio = 1;
+        for (int i = 0; i < got.Length; i++)
+        {
+            double error = Math.Abs(got[i] - expected[i]);
+            // The least normal float32 stands in for a zero bound: exact zeros may be reached through denormals.
+            double ratio = error / Math.Max(bounds[i], 1.2e-38);
+            if (!(ratio <= worstRatio)) (worst, worstRatio) = (i, ratio);
+        }
+        if (worst >= 0)
+            Assert.Fail($"{what}: element {worst} is {got[worst]:G9}, expected {expected[worst]:G17} ± {bounds[worst]:G3} ({worstRatio:G3} times the bound).");
+    }
+}
