@@ -16,15 +16,10 @@ public sealed class ParameterStore : IDisposable
     {
         Specs = specs;
         _offsets = new long[specs.Count];
-        long cursor = 0;
-        for (int i = 0; i < specs.Count; i++)
-        {
-            _offsets[i] = cursor;
-            cursor += (specs[i].Shape.Count + AlignmentElements - 1) / AlignmentElements * AlignmentElements;
-        }
-        FlatLength = cursor;
-        _values = device.Allocate(cursor * sizeof(float), "parameters");
-        _gradients = training ? device.Allocate(cursor * sizeof(float), "gradients") : null;
+        for (int i = 1; i < specs.Count; i++) _offsets[i] = _offsets[i - 1] + Aligned(specs[i - 1]);
+        FlatLength = FlatLengthOf(specs);
+        _values = device.Allocate(FlatLength * sizeof(float), "parameters");
+        _gradients = training ? device.Allocate(FlatLength * sizeof(float), "gradients") : null;
         _weights = new Weight?[specs.Count];
         for (int i = 0; i < specs.Count; i++)
             if (!specs[i].IsVector) _weights[i] = new Weight(Value(new ParameterId(i)));
@@ -67,6 +62,9 @@ public sealed class ParameterStore : IDisposable
     /// <summary>A tensor over a whole buffer in the flat layout.</summary>
     public Tensor Flat(DeviceBuffer flat, string name) => new(flat, 0, FlatShape, DType.F32, name);
 
+    /// <summary>Elements of the flat layout of these parameters, alignment gaps included.</summary>
+    public static long FlatLengthOf(IReadOnlyList<ParameterSpec> specs) => specs.Sum(Aligned);
+
     public ParameterId Find(string name)
     {
         for (int i = 0; i < Specs.Count; i++)
@@ -79,6 +77,8 @@ public sealed class ParameterStore : IDisposable
         _values.Dispose();
         _gradients?.Dispose();
     }
+
+    static long Aligned(ParameterSpec spec) => (spec.Shape.Count + AlignmentElements - 1) / AlignmentElements * AlignmentElements;
 
     // A flat length may exceed the 31 bits of one dimension: it is held as [length / 16, 16].
     Shape FlatShape => new(checked((int)(FlatLength / AlignmentElements)), AlignmentElements);

@@ -1,0 +1,89 @@
+using DistillEngine.Core;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
+
+namespace DistillEngine.Model;
+
+/// <summary>
+/// Greedy decoding of a batch, token by token, with cached keys and values. A sequence that has ended leaves the batch. All memory is
+/// taken in the constructor.
+/// </summary>
+public sealed class GreedyGenerator : IDisposable
+{
+    readonly T5Model _model;
+    readonly KvCache _cache;
+    readonly DeviceBuffer _logitsBuffer;
+    readonly float[] _hostLogits;
+    readonly int[] _tokens, _active;
+
+    /// <param name="model">Any model; its limits bound the sources, and the sequences by its target rows.</param>
+    /// <param name="maxNewTokens">Most tokens of any later call.</param>
+    public GreedyGenerator(T5Model model, int maxNewTokens)
+    {
+        _model = model;
+        MaxNewTokens = maxNewTokens;
+        int sequences = Math.Min(model.Limits.MaxSequences, model.Limits.MaxTargetTokens);
+        _cache = new KvCache(model.Config, sequences, maxNewTokens, model.Limits.MaxSourceTokens, model.Backend);
+        _logitsBuffer = model.Backend.Allocate(sizeof(float) * (long)sequences * model.Config.VocabularySize, "logits");
+        _hostLogits = new float[model.Config.VocabularySize];
+        _tokens = new int[sequences];
+        _active = new int[sequences];
+    }
+
+    public int MaxNewTokens { get; }
+
+    /// <summary>Bytes that decoding takes beside the model.</summary>
+    public static long ByteLength(T5Config config, int sequences, int maxNewTokens, int maxSourceTokens) =>
+        KvCache.ByteLength(config, sequences, maxNewTokens, maxSourceTokens) + sizeof(float) * (long)sequences * config.VocabularySize;
+
+    /// <summary>Decodes every source of a batch; its targets are not looked at.</summary>
+    /// <param name="sequences">int [sequences, 1 + MaxNewTokens] row-major: start token, chosen ids with <c>&lt;/s&gt;</c>, then padding.</param>
+    /// <param name="lengths">int [sequences]: ids of each, start token included.</param>
+    /// <exception cref="ArgumentException">An option is out of range or a destination too small.</exception>
+    public void Generate(Batch batch, GenerationOptions options, Span<int> sequences, Span<int> lengths)
+    {
+        options.Validate();
+        int count = batch.SequenceCount, stride = 1 + options.MaxNewTokens;
+        Check.That(options.MaxNewTokens <= MaxNewTokens, "generate", $"at most {MaxNewTokens} new tokens, as the generator was built for");
+        Check.That(count <= _active.Length, "generate", $"at most {_active.Length} sequences, as the model was built for");
+        Check.That(sequences.Length >= count * stride && lengths.Length >= count, "generate", "room for all sequences");
+        sequences[..(count * stride)].Fill(_model.Config.PadId);
+        for (int s = 0; s < count; s++)
+        {
+            sequences[s * stride] = _model.Config.DecoderStartId;
+            (lengths[s], _active[s]) = (1, s);
+        }
+        _model.Encode(batch, DropoutSettings.Off);
+        _model.BeginDecoding(_cache);
+        for (int position = 0; position < options.MaxNewTokens && count > 0; position++)
+        {
+            for (int i = 0; i < count; i++) _tokens[i] = sequences[_active[i] * stride + position];
+            Tensor logits = Logits(batch, count, position);
+            int remaining = 0;
+            for (int i = 0; i < count; i++)
+            {
+                int s = _active[i];
+                _model.Backend.Download<float>(logits.Rows(i, 1), _hostLogits);
+                LogitsProcessors.Apply(options, sequences.Slice(s * stride, position + 1), _model.Config.EosId, _hostLogits);
+                int next = TensorPrimitives.IndexOfMax<float>(_hostLogits);
+                sequences[s * stride + position + 1] = next;
+                lengths[s]++;
+                if (next != _model.Config.EosId) _active[remaining++] = s;
+            }
+            count = remaining;
+        }
+    }
+
+    public void Dispose()
+    {
+        _cache.Dispose();
+        _logitsBuffer.Dispose();
+    }
+
+    Tensor Logits(Batch batch, int count, int position)
+    {
+        Tensor states = _model.DecodeStep(batch, _tokens.AsSpan(0, count), _active.AsSpan(0, count), position, _cache);
+        var logits = new Tensor(_logitsBuffer, 0, new(count, _model.Config.VocabularySize), DType.F32, "logits");
+        _model.UnscaledLogits(states, logits);
+        return logits;
+    }
+}

@@ -1,0 +1,72 @@
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+
+namespace DistillEngine.Model;
+
+/// <summary>Attention of the decoder to the encoder's output, without position bias.</summary>
+/// <remarks>Source: Hugging Face modeling_t5.T5LayerCrossAttention.</remarks>
+sealed class CrossAttention : SubLayer
+{
+    readonly AttentionWeights _weights;
+    readonly Slot _q, _k, _v, _context, _logSumExp, _dContext, _dK, _dV;
+    readonly int _heads, _layer, _site;
+
+    public CrossAttention(ModelPlan plan, string prefix, int layer) : base(plan, prefix, plan.Limits.MaxTargetTokens)
+    {
+        T5Config c = plan.Config;
+        Shape queries = new(plan.Limits.MaxTargetTokens, c.InnerWidth), keys = new(plan.Limits.MaxSourceTokens, c.InnerWidth);
+        (_heads, _layer) = (c.Heads, layer);
+        _weights = new AttentionWeights(plan, $"{prefix}.EncDecAttention");
+        _q = plan.Arena.Saved($"{prefix}.q", queries);
+        _k = plan.Arena.Saved($"{prefix}.k", keys);
+        _v = plan.Arena.Saved($"{prefix}.v", keys);
+        _context = plan.Arena.Saved($"{prefix}.context", queries);
+        _logSumExp = plan.Arena.Saved($"{prefix}.log_sum_exp", new(plan.Limits.MaxTargetTokens, c.Heads));
+        _site = plan.NewDropoutSite();
+        if (!plan.Training) return;
+        _dContext = plan.Arena.Scratch($"{prefix}.d_context", queries);
+        _dK = plan.Arena.Scratch($"{prefix}.d_k", keys);
+        _dV = plan.Arena.Scratch($"{prefix}.d_v", keys);
+    }
+
+    /// <summary>Keys and values of the encoder's output, computed once for all the tokens to be decoded.</summary>
+    public void FillCache(Pass pass, KvCache cache)
+    {
+        int rows = pass.Source.Count;
+        pass.Kernels.MatMul.Forward(pass.Encoded, pass.Weight(_weights.K), Into.Overwrite, cache.CrossKeys(_layer).First(rows));
+        pass.Kernels.MatMul.Forward(pass.Encoded, pass.Weight(_weights.V), Into.Overwrite, cache.CrossValues(_layer).First(rows));
+    }
+
+    protected override void BranchForward(Pass pass, in RowSet rows, Tensor norm, Tensor branch)
+    {
+        var (ops, n) = (pass.Kernels, rows.Count);
+        Tensor q = pass[_q, n], context = pass[_context, n];
+        ops.MatMul.Forward(norm, pass.Weight(_weights.Q), Into.Overwrite, q);
+        var (k, v) = KeysAndValues(pass);
+        ops.Attention.Forward(q, k, v, rows.CrossSpans, _heads, Masking.None, default, pass.Dropout(_site), context, pass[_logSumExp, n]);
+        ops.MatMul.Forward(context, pass.Weight(_weights.O), Into.Overwrite, branch);
+    }
+
+    protected override void BranchBackward(Pass pass, in RowSet rows, Tensor norm, Tensor dBranch, Tensor dNorm)
+    {
+        var (ops, n, sources) = (pass.Kernels, rows.Count, pass.Source.Count);
+        Tensor dContext = pass[_dContext, n], dQ = dContext, context = pass[_context, n];
+        Tensor dK = pass[_dK, sources], dV = pass[_dV, sources];
+        ops.MatMul.Backward(dBranch, context, pass.Weight(_weights.O), Into.Overwrite, dContext, pass.Gradient(_weights.O));
+        ops.Attention.Backward(dContext, pass[_q, n], pass[_k, sources], pass[_v, sources], context, pass[_logSumExp, n], rows.CrossSpans,
+            _heads, Masking.None, default, pass.Dropout(_site), dQ, dK, dV, default, default);
+        ops.MatMul.Backward(dV, pass.Encoded, pass.Weight(_weights.V), Into.Add, pass.EncodedGradient, pass.Gradient(_weights.V));
+        ops.MatMul.Backward(dK, pass.Encoded, pass.Weight(_weights.K), Into.Add, pass.EncodedGradient, pass.Gradient(_weights.K));
+        ops.MatMul.Backward(dQ, norm, pass.Weight(_weights.Q), Into.Overwrite, dNorm, pass.Gradient(_weights.Q));
+    }
+
+    (Tensor K, Tensor V) KeysAndValues(Pass pass)
+    {
+        int sources = pass.Source.Count;
+        if (pass.Cache is { } cache) return (cache.CrossKeys(_layer).First(sources), cache.CrossValues(_layer).First(sources));
+        Tensor k = pass[_k, sources], v = pass[_v, sources];
+        pass.Kernels.MatMul.Forward(pass.Encoded, pass.Weight(_weights.K), Into.Overwrite, k);
+        pass.Kernels.MatMul.Forward(pass.Encoded, pass.Weight(_weights.V), Into.Overwrite, v);
+        return (k, v);
+    }
+}

@@ -1,0 +1,50 @@
+using DistillEngine.Core;
+
+namespace DistillEngine.Model;
+
+/// <summary>T5 v1.1: branch = dropout(gelu(norm Wi_0ᵀ) · (norm Wi_1ᵀ)) Woᵀ.</summary>
+/// <remarks>Source: Hugging Face modeling_t5.T5DenseGatedActDense.</remarks>
+sealed class GatedFeedForward : SubLayer
+{
+    readonly ParameterId _wi0, _wi1, _wo;
+    readonly Slot _gate, _up, _hidden, _dHidden, _dUp;
+    readonly int _site;
+
+    public GatedFeedForward(ModelPlan plan, string prefix, int rows) : base(plan, prefix, rows)
+    {
+        T5Config c = plan.Config;
+        Shape wide = new(rows, c.DFeedForward);
+        _wi0 = plan.Linear($"{prefix}.DenseReluDense.wi_0", c.DFeedForward, c.DModel, 1 / Math.Sqrt(c.DModel));
+        _wi1 = plan.Linear($"{prefix}.DenseReluDense.wi_1", c.DFeedForward, c.DModel, 1 / Math.Sqrt(c.DModel));
+        _wo = plan.Linear($"{prefix}.DenseReluDense.wo", c.DModel, c.DFeedForward, 1 / Math.Sqrt(c.DFeedForward));
+        _gate = plan.Arena.Saved($"{prefix}.gate", wide);
+        _up = plan.Arena.Saved($"{prefix}.up", wide);
+        _hidden = plan.Arena.Saved($"{prefix}.hidden", wide);
+        _site = plan.NewDropoutSite();
+        if (!plan.Training) return;
+        _dHidden = plan.Arena.Scratch($"{prefix}.d_hidden", wide);
+        _dUp = plan.Arena.Scratch($"{prefix}.d_up", wide);
+    }
+
+    protected override void BranchForward(Pass pass, in RowSet rows, Tensor norm, Tensor branch)
+    {
+        var (k, dropout) = (pass.Kernels, pass.Dropout(_site));
+        Tensor gate = pass[_gate, rows.Count], up = pass[_up, rows.Count], hidden = pass[_hidden, rows.Count];
+        k.MatMul.Forward(norm, pass.Weight(_wi0), Into.Overwrite, gate);
+        k.MatMul.Forward(norm, pass.Weight(_wi1), Into.Overwrite, up);
+        k.GatedGelu.Forward(gate, up, hidden);
+        if (dropout.IsActive) k.Dropout.Forward(hidden, rows.Keys, dropout, hidden);
+        k.MatMul.Forward(hidden, pass.Weight(_wo), Into.Overwrite, branch);
+    }
+
+    protected override void BranchBackward(Pass pass, in RowSet rows, Tensor norm, Tensor dBranch, Tensor dNorm)
+    {
+        var (k, dropout) = (pass.Kernels, pass.Dropout(_site));
+        Tensor dHidden = pass[_dHidden, rows.Count], dUp = pass[_dUp, rows.Count], dGate = dHidden;
+        k.MatMul.Backward(dBranch, pass[_hidden, rows.Count], pass.Weight(_wo), Into.Overwrite, dHidden, pass.Gradient(_wo));
+        if (dropout.IsActive) k.Dropout.Backward(dHidden, rows.Keys, dropout, dHidden);
+        k.GatedGelu.Backward(dHidden, pass[_gate, rows.Count], pass[_up, rows.Count], dGate, dUp);
+        k.MatMul.Backward(dUp, norm, pass.Weight(_wi1), Into.Overwrite, dNorm, pass.Gradient(_wi1));
+        k.MatMul.Backward(dGate, norm, pass.Weight(_wi0), Into.Add, dNorm, pass.Gradient(_wi0));
+    }
+}

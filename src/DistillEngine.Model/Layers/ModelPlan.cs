@@ -1,0 +1,24 @@
+using DistillEngine.Core;
+
+namespace DistillEngine.Model;
+
+/// <summary>What the parts of a model declare while it is built: parameters, activations, dropout sites.</summary>
+/// <param name="training">Whether activations are kept for backward.</param>
+sealed class ModelPlan(T5Config config, BatchLimits limits, bool training)
+{
+    int _sites;
+
+    public T5Config Config { get; } = config;
+    public BatchLimits Limits { get; } = limits;
+    public bool Training { get; } = training;
+    public ParameterList Parameters { get; } = new();
+    public ArenaPlan Arena { get; } = new(training);
+
+    /// <summary>A number that no other place of dropout has.</summary>
+    public int NewDropoutSite() => _sites++;
+
+    /// <summary>Declares a linear map without bias.</summary>
+    /// <param name="deviation">Initial standard deviation before the configuration's factor.</param>
+    public ParameterId Linear(string name, int outputs, int inputs, double deviation) =>
+        Parameters.Normal($"{name}.weight", new(outputs, inputs), deviation * Config.InitializerFactor);
+}

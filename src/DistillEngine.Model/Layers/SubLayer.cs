@@ -1,0 +1,60 @@
+using DistillEngine.Core;
+
+namespace DistillEngine.Model;
+
+/// <summary>One residual step of a stack: y = x + dropout(branch(norm(x))).</summary>
+/// <remarks>Source: Hugging Face modeling_t5 (T5LayerSelfAttention, T5LayerCrossAttention, T5LayerFF): pre-norm, residual unscaled.</remarks>
+abstract class SubLayer
+{
+    readonly ParameterId _scale;
+    readonly Slot _norm, _invRms, _branch, _dNorm;
+    readonly int _site, _width;
+    readonly float _epsilon;
+
+    /// <param name="prefix">Checkpoint name of the layer, such as <c>encoder.block.0.layer.1</c>.</param>
+    /// <param name="rows">Greatest number of rows.</param>
+    protected SubLayer(ModelPlan plan, string prefix, int rows)
+    {
+        (_width, _epsilon) = (plan.Config.DModel, plan.Config.Epsilon);
+        plan.Arena.BeginScope();
+        _scale = plan.Parameters.Ones($"{prefix}.layer_norm.weight", new(_width));
+        _norm = plan.Arena.Saved($"{prefix}.norm", new(rows, _width));
+        _invRms = plan.Arena.Saved($"{prefix}.inv_rms", new(rows));
+        _branch = plan.Arena.Scratch($"{prefix}.branch", new(rows, _width));
+        if (plan.Training) _dNorm = plan.Arena.Scratch($"{prefix}.d_norm", new(rows, _width));
+        _site = plan.NewDropoutSite();
+    }
+
+    /// <param name="x">float32 [rows, dModel].</param>
+    /// <param name="y">float32 [rows, dModel]; overwritten; may be x where no backward follows.</param>
+    public void Forward(Pass pass, in RowSet rows, Tensor x, Tensor y)
+    {
+        Tensor norm = pass[_norm, rows.Count], branch = pass[_branch, rows.Count];
+        pass.Kernels.RmsNorm.Forward(x, pass.Value(_scale), _epsilon, norm, pass[_invRms, rows.Count]);
+        BranchForward(pass, rows, norm, branch);
+        pass.Kernels.ResidualAdd.Forward(x, branch, rows.Keys, pass.Dropout(_site), y);
+    }
+
+    /// <param name="x">As given to Forward.</param>
+    /// <param name="dy">float32 [rows, dModel]: gradient of y on entry, of x on return.</param>
+    public void Backward(Pass pass, in RowSet rows, Tensor x, Tensor dy)
+    {
+        Tensor dBranch = dy, dNorm = pass[_dNorm, rows.Count];
+        DropoutSite dropout = pass.Dropout(_site);
+        if (dropout.IsActive)
+        {
+            dBranch = pass[_branch, rows.Count];
+            pass.Kernels.ResidualAdd.Backward(dy, rows.Keys, dropout, dBranch);
+        }
+        BranchBackward(pass, rows, pass[_norm, rows.Count], dBranch, dNorm);
+        pass.Kernels.RmsNorm.Backward(dNorm, x, pass.Value(_scale), pass[_invRms, rows.Count], Into.Add, dy, pass.Gradient(_scale));
+    }
+
+    /// <param name="norm">float32 [rows, dModel].</param>
+    /// <param name="branch">float32 [rows, dModel]; overwritten.</param>
+    protected abstract void BranchForward(Pass pass, in RowSet rows, Tensor norm, Tensor branch);
+
+    /// <param name="dBranch">float32 [rows, dModel]; only read.</param>
+    /// <param name="dNorm">float32 [rows, dModel]; overwritten.</param>
+    protected abstract void BranchBackward(Pass pass, in RowSet rows, Tensor norm, Tensor dBranch, Tensor dNorm);
+}

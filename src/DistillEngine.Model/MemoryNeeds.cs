@@ -1,0 +1,10 @@
+namespace DistillEngine.Model;
+
+/// <summary>Bytes a model takes, known before any are.</summary>
+/// <param name="Parameters">Values in float32.</param>
+/// <param name="Gradients">0 without training.</param>
+/// <param name="Activations">The arena.</param>
+public readonly record struct MemoryNeeds(long Parameters, long Gradients, long Activations)
+{
+    public long Total => Parameters + Gradients + Activations;
+}
