@@ -1,0 +1,62 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace DistillEngine.Formats;
+
+/// <summary>Reads small JSON files; everything wrong with them becomes an <see cref="InvalidDataException"/> that names the file.</summary>
+static class StrictJson
+{
+    /// <exception cref="InvalidDataException">The file exceeds the limit or is not one JSON object with unique keys.</exception>
+    /// <exception cref="IOException">The file is absent or cannot be read.</exception>
+    public static JsonObject ReadObject(string path, long maxBytes)
+    {
+        byte[] bytes;
+        using (var handle = File.OpenHandle(path))
+        {
+            long length = RandomAccess.GetLength(handle);
+            if (length > maxBytes) Malformed.Throw(path, $"the file has {length} bytes, expected at most {maxBytes}", "Check that this is the file you mean.");
+            bytes = new byte[length];
+            for (int done = 0; done < bytes.Length;)
+            {
+                int count = RandomAccess.Read(handle, bytes.AsSpan(done), done);
+                if (count == 0) Malformed.Throw(path, "the file became shorter while it was read");
+                done += count;
+            }
+        }
+        return ParseObject(bytes, path);
+    }
+
+    /// <exception cref="InvalidDataException">The text is not one JSON object with unique keys.</exception>
+    public static JsonObject ParseObject(ReadOnlySpan<byte> utf8, string path)
+    {
+        try
+        {
+            var node = JsonNode.Parse(utf8, documentOptions: new() { AllowDuplicateProperties = false });
+            if (node is JsonObject document) return document;
+            Malformed.Throw(path, "the file is not a JSON object");
+            return null;
+        }
+        // Broken UTF-8 inside a key is reported as an invalid operation.
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            Malformed.Throw(path, $"not valid JSON: {e.Message.TrimEnd('.')}", "Correct the file; NaN and Infinity are not JSON.", e);
+            return null;
+        }
+    }
+
+    /// <summary>The text of a string value; false when the value is no string, or is broken UTF-8.</summary>
+    public static bool TryGetString(JsonNode? node, out string value)
+    {
+        value = "";
+        if (node is not JsonValue || node.GetValueKind() != JsonValueKind.String) return false;
+        try
+        {
+            value = node.AsValue().GetValue<string>();
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+}
