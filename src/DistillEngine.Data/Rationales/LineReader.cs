@@ -1,0 +1,88 @@
+using System.IO.Compression;
+
+namespace DistillEngine.Data.Rationales;
+
+/// <summary>Lines of a file, plain or gzip, as bytes without their line feed. Holds one line at a time.</summary>
+sealed class LineReader : IDisposable
+{
+    /// <summary>A longer line is no row: it bounds what a small compressed file can make the reader hold.</summary>
+    const int MaxLineBytes = 64 << 20;
+
+    readonly string _path;
+    readonly Stream _stream;
+    byte[] _buffer = new byte[1 << 16];
+    int _start;
+    int _end;
+    bool _isDone;
+
+    public LineReader(string path)
+    {
+        _path = path;
+        var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
+        bool isGzip = file.ReadByte() == 0x1F && file.ReadByte() == 0x8B;
+        file.Position = 0;
+        if (!isGzip && path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase))
+        {
+            file.Dispose();
+            throw new InvalidDataException($"{path}: the name ends in .gz but the content is not gzip (expected gzip; rename the file).");
+        }
+        _stream = isGzip ? new GZipStream(file, CompressionMode.Decompress) : file;
+    }
+
+    /// <summary>Number of the line read last, from 1.</summary>
+    public long Line { get; private set; }
+
+    /// <summary>The next line, valid until the next call.</summary>
+    /// <returns>False at the end of the file.</returns>
+    /// <exception cref="InvalidDataException">A line is longer than 64 MiB, or the gzip data are damaged.</exception>
+    public bool TryRead(out ReadOnlyMemory<byte> line)
+    {
+        int searched = _start;
+        while (true)
+        {
+            int feed = _buffer.AsSpan(searched, _end - searched).IndexOf((byte)'\n');
+            if (feed >= 0)
+            {
+                line = Take(searched + feed, skip: 1);
+                return true;
+            }
+            if (_isDone)
+            {
+                line = _end > _start ? Take(_end, skip: 0) : default;
+                return !line.IsEmpty;
+            }
+            searched = _end - _start;
+            Refill();
+            searched += _start;
+        }
+    }
+
+    public void Dispose() => _stream.Dispose();
+
+    ReadOnlyMemory<byte> Take(int end, int skip)
+    {
+        Line++;
+        var line = _buffer.AsMemory(_start, end - _start);
+        _start = end + skip;
+        return Line == 1 && line.Span.StartsWith("\uFEFF"u8) ? line[3..] : line;
+    }
+
+    void Refill()
+    {
+        int held = _end - _start;
+        if (held > MaxLineBytes) DataError.Throw(_path, Line + 1, "", $"the line is longer than {MaxLineBytes >> 20} MiB (expected one JSON object a line).");
+        byte[] target = held > _buffer.Length / 2 ? new byte[_buffer.Length * 2] : _buffer;
+        _buffer.AsSpan(_start, held).CopyTo(target);
+        (_buffer, _start, _end) = (target, 0, held);
+        try
+        {
+            int read = _stream.Read(_buffer, _end, _buffer.Length - _end);
+            _end += read;
+            _isDone = read == 0;
+        }
+        catch (InvalidDataException e)
+        {
+            throw DataError.At(_path, Line + 1, "", $"the gzip data are damaged: {e.Message} (expected a whole .gz file; copy it again).");
+        }
+    }
+}
