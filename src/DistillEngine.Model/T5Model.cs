@@ -71,6 +71,14 @@ public sealed class T5Model : IDisposable
         return new MemoryNeeds(parameters, training ? parameters : 0, plan.Arena.ByteLength);
     }
 
+    /// <summary>Names and shapes of all parameters of a configuration, in checkpoint order.</summary>
+    public static IReadOnlyList<ParameterSpec> Declare(T5Config config)
+    {
+        var plan = new ModelPlan(config, BatchLimits.Full(1, 1, 1), training: false);
+        _ = new T5Network(plan);
+        return plan.Parameters.Specs;
+    }
+
     /// <summary>Draws all parameters as the reference initialises a model that is trained from scratch.</summary>
     /// <remarks>Source: Hugging Face modeling_t5.T5PreTrainedModel._init_weights. The numbers are ours: a function of seed and place.</remarks>
     public void Initialize(ulong seed) => ParameterInitializer.Fill(Parameters, Backend, Config.InitializerFactor, seed);

@@ -1,0 +1,105 @@
+using System.Globalization;
+using System.Text.Json;
+using DistillEngine.Core;
+using DistillEngine.Formats;
+using DistillEngine.Model;
+
+namespace DistillEngine.Training;
+
+/// <summary>
+/// The checkpoints of a run: <c>checkpoints/step-00000200/</c>, each a whole model folder with the optimizer's state and the run's.
+/// A checkpoint appears under its name only when it is complete and on disk, so a kill at any moment leaves the one before.
+/// </summary>
+public sealed class CheckpointFolder
+{
+    const string StateFile = "state.json";
+    const string OptimizerFile = "optimizer.safetensors";
+    const string Prefix = "step-";
+
+    readonly string _path;
+
+    /// <param name="runFolder">The run's output folder.</param>
+    public CheckpointFolder(string runFolder) => _path = Path.Combine(runFolder, "checkpoints");
+
+    /// <summary>Steps with a complete checkpoint, oldest first.</summary>
+    public IReadOnlyList<long> Steps
+    {
+        get
+        {
+            if (!Directory.Exists(_path)) return [];
+            var steps = new List<long>();
+            foreach (string folder in Directory.EnumerateDirectories(_path, Prefix + "*"))
+                if (long.TryParse(Path.GetFileName(folder.AsSpan())[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out long step)) steps.Add(step);
+            steps.Sort();
+            return steps;
+        }
+    }
+
+    public string PathOf(long step) => Path.Combine(_path, Prefix + step.ToString("D8", CultureInfo.InvariantCulture));
+
+    /// <summary>Writes a checkpoint, then deletes the oldest ones beyond <paramref name="keep"/>.</summary>
+    /// <param name="keep">Checkpoints that stay, at least 1; 0 keeps all.</param>
+    public void Save(RunState state, T5Model model, IOptimizer optimizer, HuggingFaceConfig? template, string? tokenizerFolder, int keep)
+    {
+        Leftovers.Delete(_path);
+        using (var folder = new AtomicFolder(PathOf(state.Step)))
+        {
+            ModelFolder.Save(folder.WorkingPath, model.Config, model.Parameters, model.Backend, template, tokenizerFolder);
+            TensorToSave[] tensors = [.. optimizer.State.Select(t => ModelFolder.ToSave(t.Name, t.Tensor.Shape.D1 == 1, t.Tensor, model.Backend))];
+            SafetensorsWriter.Write(Path.Combine(folder.WorkingPath, OptimizerFile), tensors);
+            AtomicFile.WriteAllText(Path.Combine(folder.WorkingPath, StateFile), JsonSerializer.Serialize(state, RunStateJson.Default.RunState));
+            folder.Commit(replace: true);
+        }
+        if (keep == 0) return;
+        IReadOnlyList<long> steps = Steps;
+        for (int i = 0; i < steps.Count - keep; i++) Directory.Delete(PathOf(steps[i]), recursive: true);
+    }
+
+    /// <summary>The state of a checkpoint.</summary>
+    /// <exception cref="InvalidDataException">The file is not a run's state.</exception>
+    public RunState ReadState(long step)
+    {
+        string path = Path.Combine(PathOf(step), StateFile);
+        try
+        {
+            RunState state = JsonSerializer.Deserialize(File.ReadAllBytes(path), RunStateJson.Default.RunState)
+                ?? throw new InvalidDataException($"{path}: holds null, expected the state of a run. Delete this checkpoint to resume from the one before.");
+            return state.Schema == RunState.SchemaName
+                ? state
+                : throw new InvalidDataException($"{path}: schema is '{state.Schema}', expected '{RunState.SchemaName}'. Resume with the version that wrote it.");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{path}: {e.Message} Delete this checkpoint to resume from the one before.", e);
+        }
+    }
+
+    /// <summary>Brings weights and optimizer back to a checkpoint.</summary>
+    /// <exception cref="InvalidDataException">A file is malformed or belongs to another model or optimizer.</exception>
+    public void Restore(long step, long optimizerStep, T5Model model, IOptimizer optimizer)
+    {
+        using (ModelFolder folder = ModelFolder.Open(PathOf(step)))
+        {
+            if (folder.Config != model.Config)
+                throw new InvalidDataException($"{folder.File.Path}: the checkpoint's model differs from the one that is trained. Resume with the --model the run began with.");
+            folder.LoadInto(model);
+        }
+        string path = Path.Combine(PathOf(step), OptimizerFile);
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        foreach (var (name, tensor) in optimizer.State) ReadInto(file, name, tensor, model.Backend);
+        optimizer.StepCount = optimizerStep;
+    }
+
+    static void ReadInto(SafetensorsFile file, string name, Tensor tensor, IDevice device)
+    {
+        if (file.Info(name).Count != tensor.Count)
+            throw new InvalidDataException($"{file.Path}: tensor '{name}' has {file.Info(name).Count} elements, expected {tensor.Count}. Resume with the --optimizer the run began with.");
+        float[] host = new float[(int)Math.Min(1 << 20, tensor.Count)];
+        for (long start = 0; start < tensor.Count; start += host.Length)
+        {
+            Span<float> part = host.AsSpan(0, (int)Math.Min(host.Length, tensor.Count - start));
+            file.Read(name, start, part);
+            device.Upload<float>(part, tensor with { ElementOffset = tensor.ElementOffset + start, Shape = new(part.Length) });
+        }
+    }
+}

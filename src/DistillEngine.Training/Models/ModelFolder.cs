@@ -1,0 +1,172 @@
+using DistillEngine.Core;
+using DistillEngine.Formats;
+using DistillEngine.Kernels;
+using DistillEngine.Model;
+
+namespace DistillEngine.Training;
+
+/// <summary>A model in a folder of Hugging Face's layout: configuration, weights, and beside them the tokenizer's files.</summary>
+public sealed class ModelFolder : IDisposable
+{
+    /// <summary>Files of a tokenizer that go along with a model.</summary>
+    public static readonly IReadOnlyList<string> TokenizerFiles = ["spiece.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"];
+
+    const string Shared = "shared.weight";
+    const string Head = "lm_head.weight";
+
+    // Elements compared or copied at a time.
+    const int Chunk = 1 << 20;
+
+    static readonly string[] SharedAliases = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"];
+
+    readonly TensorSource _weights;
+
+    ModelFolder(string path, HuggingFaceConfig file, TensorSource weights)
+    {
+        (Path, File, _weights) = (path, file, weights);
+        Config = T5ConfigFile.Read(file, HeadDiffers());
+    }
+
+    public string Path { get; }
+
+    /// <summary>config.json as it was read, unknown keys included.</summary>
+    public HuggingFaceConfig File { get; }
+
+    public T5Config Config { get; }
+
+    /// <summary>Opens a folder and reads its configuration; weights are read by <see cref="LoadInto"/>.</summary>
+    /// <exception cref="InvalidDataException">A file is missing or malformed; the message says which, where and what to do.</exception>
+    public static ModelFolder Open(string path)
+    {
+        var file = HuggingFaceConfig.Load(System.IO.Path.Combine(path, HuggingFaceConfig.ModelFileName));
+        TensorSource weights = ModelWeights.Open(path);
+        try
+        {
+            return new ModelFolder(path, file, weights);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads every parameter of a model that was built from <see cref="Config"/>.</summary>
+    /// <exception cref="InvalidDataException">A tensor is missing, has another shape, is not floating-point, or belongs to no T5.</exception>
+    public void LoadInto(T5Model model) => Load(model.Parameters, model.Backend);
+
+    /// <summary>Checks names, types and shapes of all weights against the configuration, without reading them.</summary>
+    /// <inheritdoc cref="LoadInto"/>
+    public void CheckWeights()
+    {
+        IReadOnlyList<ParameterSpec> specs = T5Model.Declare(Config);
+        var used = new HashSet<string>(StringComparer.Ordinal);
+        foreach (ParameterSpec spec in specs) used.Add(Find(spec));
+        foreach (string name in _weights.Names)
+            if (!used.Contains(name) && !IsRedundant(name))
+                throw new InvalidDataException($"{_weights.Path}: tensor '{name}' belongs to no T5 of this configuration. Check that weights and {File.Path} belong together.");
+    }
+
+    /// <summary>Writes a whole model folder: <c>config.json</c>, <c>generation_config.json</c>, weights and the tokenizer's files.</summary>
+    /// <param name="folder">Created if missing; write into an <see cref="AtomicFolder"/> where a half-written folder must never be seen.</param>
+    /// <param name="template">A configuration whose unknown keys are kept, or null.</param>
+    /// <param name="tokenizerFolder">Where the tokenizer's files are copied from, or null.</param>
+    public static unsafe void Save(string folder, T5Config config, ParameterStore parameters, IBackend backend, HuggingFaceConfig? template,
+        string? tokenizerFolder)
+    {
+        Directory.CreateDirectory(folder);
+        string path = System.IO.Path.Combine(folder, HuggingFaceConfig.ModelFileName);
+        HuggingFaceConfig file = template is null ? new(path) : HuggingFaceConfig.Parse(template.ToUtf8(), path);
+        T5ConfigFile.Write(config, file);
+        file.Save(path);
+        var generation = new HuggingFaceConfig(System.IO.Path.Combine(folder, HuggingFaceConfig.GenerationFileName));
+        T5ConfigFile.WriteGeneration(config, generation);
+        generation.Save(generation.Path);
+        ModelWeights.Save(folder, ToSave(parameters.Specs, parameters.Value, backend));
+        if (tokenizerFolder is not null) CopyTokenizer(tokenizerFolder, folder);
+    }
+
+    /// <summary>Float32 tensors of a device as a writer takes them.</summary>
+    public static List<TensorToSave> ToSave(IReadOnlyList<ParameterSpec> specs, Func<ParameterId, Tensor> tensorOf, IBackend backend)
+    {
+        var tensors = new List<TensorToSave>(specs.Count);
+        for (int i = 0; i < specs.Count; i++)
+            tensors.Add(ToSave(specs[i].Name, specs[i].IsVector, tensorOf(new ParameterId(i)), backend));
+        return tensors;
+    }
+
+    /// <inheritdoc cref="ToSave(IReadOnlyList{ParameterSpec}, Func{ParameterId, Tensor}, IBackend)"/>
+    public static TensorToSave ToSave(string name, bool isVector, Tensor tensor, IBackend backend)
+    {
+        long[] shape = isVector ? [tensor.Shape.Count] : [tensor.Shape.D0, tensor.Shape.D1];
+        return TensorToSave.FromFloats(name, shape, (start, destination) =>
+            backend.Download(tensor with { ElementOffset = tensor.ElementOffset + start, Shape = new(destination.Length) }, destination));
+    }
+
+    public void Dispose() => _weights.Dispose();
+
+    static void CopyTokenizer(string from, string to)
+    {
+        foreach (string name in TokenizerFiles)
+        {
+            string source = System.IO.Path.Combine(from, name);
+            if (System.IO.File.Exists(source)) AtomicFile.WriteAllBytes(System.IO.Path.Combine(to, name), System.IO.File.ReadAllBytes(source));
+        }
+    }
+
+    void Load(ParameterStore parameters, IBackend backend)
+    {
+        CheckWeights();
+        float[] host = new float[Chunk];
+        for (int i = 0; i < parameters.Specs.Count; i++)
+        {
+            Tensor value = parameters.Value(new ParameterId(i));
+            string name = Find(parameters.Specs[i]);
+            for (long start = 0; start < value.Count; start += Chunk)
+            {
+                Span<float> part = host.AsSpan(0, (int)Math.Min(Chunk, value.Count - start));
+                _weights.Read(name, start, part);
+                backend.Upload<float>(part, value with { ElementOffset = value.ElementOffset + start, Shape = new(part.Length) });
+            }
+        }
+    }
+
+    /// <summary>Name under which the file holds a parameter; the embedding may stand under any of its three.</summary>
+    string Find(ParameterSpec spec)
+    {
+        string name = spec.Name;
+        if (name == Shared && !_weights.Contains(name)) name = SharedAliases.FirstOrDefault(_weights.Contains) ?? name;
+        TensorInfo info = _weights.Info(name);
+        ReadOnlySpan<long> expected = spec.IsVector ? [spec.Shape.D0] : [spec.Shape.D0, spec.Shape.D1];
+        if (!expected.SequenceEqual(info.Shape))
+            throw new InvalidDataException($"{_weights.Path}: tensor '{name}' has shape {TensorInfo.Describe(info.Shape)}, expected {TensorInfo.Describe(expected)} by {File.Path}. Check that weights and configuration belong together.");
+        if (!info.IsFloatingPoint)
+            throw new InvalidDataException($"{_weights.Path}: tensor '{name}' holds {info.DType} elements, expected floating-point numbers. Check that the file holds a model's weights.");
+        return name;
+    }
+
+    /// <summary>Tensors that old and new checkpoints carry without effect: copies of the embedding, a tied head, and a cross-attention bias
+    /// that the reference removed.</summary>
+    bool IsRedundant(string name) =>
+        SharedAliases.Contains(name) || (name == Head && Config.TiedHead) || name == Shared
+        || name == "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight";
+
+    /// <summary>Whether the file holds a head of its own; false also where it is missing though the configuration unties it, which
+    /// <see cref="Find"/> then reports.</summary>
+    bool? HeadDiffers()
+    {
+        if (!_weights.TryGetInfo(Head, out TensorInfo? head)) return null;
+        string shared = _weights.Contains(Shared) ? Shared : SharedAliases.FirstOrDefault(_weights.Contains) ?? Shared;
+        TensorInfo embedding = _weights.Info(shared);
+        if (!head.Shape.AsSpan().SequenceEqual(embedding.Shape) || !head.IsFloatingPoint || !embedding.IsFloatingPoint) return true;
+        float[] a = new float[Chunk], b = new float[Chunk];
+        for (long start = 0; start < head.Count; start += Chunk)
+        {
+            int count = (int)Math.Min(Chunk, head.Count - start);
+            _weights.Read(Head, start, a.AsSpan(0, count));
+            _weights.Read(shared, start, b.AsSpan(0, count));
+            if (!a.AsSpan(0, count).SequenceEqual(b.AsSpan(0, count))) return true;
+        }
+        return false;
+    }
+}
