@@ -38,14 +38,6 @@ public sealed unsafe class CpuBackend : IBackend
 
     public void Download<T>(Tensor source, Span<T> host) where T : unmanaged => source.HostSpan<T>().CopyTo(host);
 
-    public void Copy(Tensor source, Tensor destination)
-    {
-        Check.Shape(destination, source.Shape, "copy", source.DType);
-        long bytes = source.Count * source.DType.SizeInBytes();
-        Buffer.MemoryCopy(source.HostPointer<byte>() + source.ElementOffset * (source.DType.SizeInBytes() - 1),
-            destination.HostPointer<byte>() + destination.ElementOffset * (destination.DType.SizeInBytes() - 1), bytes, bytes);
-    }
-
     public void Fill(Tensor destination, float value)
     {
         const int Chunk = 1 << 30;

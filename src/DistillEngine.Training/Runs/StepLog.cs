@@ -23,17 +23,18 @@ public sealed class StepLog : IDisposable
     public void Write(in StepReport report, double tokensPerSecond)
     {
         _writer.Reset();
-        WriteTo(_writer, report, tokensPerSecond);
+        _writer.WriteStartObject();
+        WriteFields(_writer, report, tokensPerSecond);
+        _writer.WriteEndObject();
         _writer.Flush();
         _file.WriteByte((byte)'\n');
         _file.Flush();
     }
 
-    /// <summary>The object of one step: step, loss, labelLoss, rationaleLoss, gradientNorm, learningRate, tokensPerSecond. What does not
+    /// <summary>The fields of one step: step, loss, labelLoss, rationaleLoss, gradientNorm, learningRate, tokensPerSecond. What does not
     /// exist or is no number is null.</summary>
-    public static void WriteTo(Utf8JsonWriter writer, in StepReport report, double tokensPerSecond)
+    public static void WriteFields(Utf8JsonWriter writer, in StepReport report, double tokensPerSecond)
     {
-        writer.WriteStartObject();
         writer.WriteNumber("step", report.Step);
         WriteNumber(writer, "loss", report.Loss);
         WriteNumber(writer, "labelLoss", report.LabelLoss);
@@ -42,7 +43,6 @@ public sealed class StepLog : IDisposable
         WriteNumber(writer, "learningRate", report.LearningRate ?? double.NaN);
         WriteNumber(writer, "tokensPerSecond", Math.Round(tokensPerSecond, 1));
         if (report.IsSkipped) writer.WriteBoolean("skipped", true);
-        writer.WriteEndObject();
     }
 
     public void Dispose()
