@@ -54,8 +54,8 @@ sealed class TokenizerJsonReader
 
     List<SentencePiece> ReadVocabulary(JsonElement model, bool byteFallback)
     {
-        var vocabulary = Get(model, "vocab", JsonValueKind.Array);
-        var unknown = Get(model, "unk_id", JsonValueKind.Number);
+        var vocabulary = Get(model, "vocab", JsonValueKind.Array, "model");
+        var unknown = Get(model, "unk_id", JsonValueKind.Number, "model");
         var count = vocabulary.GetArrayLength();
         if (!unknown.TryGetInt32(out var unknownId) || unknownId < 0 || unknownId >= count)
             throw Fault("model.unk_id", $"is {unknown.GetRawText()}, expected an id below the {count} entries of model.vocab");
