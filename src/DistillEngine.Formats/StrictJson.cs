@@ -31,12 +31,13 @@ static class StrictJson
     {
         try
         {
+            CheckStrings(utf8);
             var node = JsonNode.Parse(utf8, documentOptions: new() { AllowDuplicateProperties = false });
             if (node is JsonObject document) return document;
             Malformed.Throw(path, "the file is not a JSON object");
             return null;
         }
-        // Broken UTF-8 inside a key is reported as an invalid operation.
+        // A string that is no Unicode text is reported as an invalid operation.
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             Malformed.Throw(path, $"not valid JSON: {e.Message.TrimEnd('.')}", "Correct the file; NaN and Infinity are not JSON.", e);
@@ -44,19 +45,18 @@ static class StrictJson
         }
     }
 
-    /// <summary>The text of a string value; false when the value is no string, or is broken UTF-8.</summary>
+    /// <summary>The text of a string value; false when the value is no string.</summary>
     public static bool TryGetString(JsonNode? node, out string value)
     {
         value = "";
-        if (node is not JsonValue || node.GetValueKind() != JsonValueKind.String) return false;
-        try
-        {
-            value = node.AsValue().GetValue<string>();
-            return true;
-        }
-        catch (InvalidOperationException)
-        {
-            return false;
-        }
+        return node is JsonValue text && text.TryGetValue(out value!);
+    }
+
+    /// <summary>Decodes every string once: the document decodes lazily, and would otherwise fail far from here.</summary>
+    static void CheckStrings(ReadOnlySpan<byte> utf8)
+    {
+        var reader = new Utf8JsonReader(utf8);
+        while (reader.Read())
+            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName) reader.GetString();
     }
 }
