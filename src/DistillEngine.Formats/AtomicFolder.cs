@@ -69,7 +69,8 @@ public sealed class AtomicFolder : IDisposable
     {
         foreach (string file in Directory.EnumerateFiles(folder))
         {
-            using var handle = File.OpenHandle(file, FileMode.Open, FileAccess.ReadWrite);
+            // Windows synchronises only what is open for writing; elsewhere reading is enough, and read-only files pass.
+            using var handle = File.OpenHandle(file, FileMode.Open, OperatingSystem.IsWindows() ? FileAccess.ReadWrite : FileAccess.Read);
             RandomAccess.FlushToDisk(handle);
         }
         foreach (string child in Directory.EnumerateDirectories(folder)) Synchronize(child);

@@ -1,11 +1,15 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace DistillEngine.Formats;
 
-/// <summary>Reads small JSON files; everything wrong with them becomes an <see cref="InvalidDataException"/> that names the file.</summary>
+/// <summary>Reads the small JSON files of model folders; everything wrong with them becomes an <see cref="InvalidDataException"/> that names the file.</summary>
 static class StrictJson
 {
+    /// <summary>How Hugging Face writes its files: two spaces, line feeds, letters of all alphabets as they are.</summary>
+    public static readonly JsonWriterOptions Indented = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <exception cref="InvalidDataException">The file exceeds the limit or is not one JSON object with unique keys.</exception>
     /// <exception cref="IOException">The file is absent or cannot be read.</exception>
     public static JsonObject ReadObject(string path, long maxBytes)
@@ -14,7 +18,8 @@ static class StrictJson
         using (var handle = File.OpenHandle(path))
         {
             long length = RandomAccess.GetLength(handle);
-            if (length > maxBytes) Malformed.Throw(path, $"the file has {length} bytes, expected at most {maxBytes}", "Check that this is the file you mean.");
+            if (length > maxBytes)
+                Malformed.Throw(path, $"the file has {length} bytes, expected at most {maxBytes}", "Check that this is the file you mean.");
             bytes = new byte[length];
             for (int done = 0; done < bytes.Length;)
             {

@@ -33,6 +33,34 @@ static class BinFiles
         return file.ToArray();
     }
 
+    /// <summary>A zip whose every size and offset stands in the fields for 64 bits, as beyond 4 GB.</summary>
+    public static byte[] Archive64(params (string Name, byte[] Data)[] entries)
+    {
+        var file = new MemoryStream();
+        var directory = new MemoryStream();
+        foreach (var (name, data) in entries)
+        {
+            byte[] utf8 = Encoding.UTF8.GetBytes(name);
+            long offset = file.Position, size = data.Length;
+            file.Write(Numbers(0x04034B50u, (ushort)45, (ushort)0, (ushort)0, 0u, 0u, uint.MaxValue, uint.MaxValue, (ushort)utf8.Length, (ushort)20));
+            file.Write(utf8);
+            file.Write(Numbers((ushort)1, (ushort)16, size, size));
+            file.Write(data);
+            // Another extra field stands before the one that counts.
+            directory.Write(Numbers(0x02014B50u, (ushort)45, (ushort)45, (ushort)0, (ushort)0, 0u, 0u, uint.MaxValue, uint.MaxValue,
+                (ushort)utf8.Length, (ushort)36, (ushort)0, (ushort)0, (ushort)0, 0u, uint.MaxValue));
+            directory.Write(utf8);
+            directory.Write(Numbers((ushort)0x4246, (ushort)4, 0u, (ushort)1, (ushort)24, size, size, offset));
+        }
+        long start = file.Position, length = directory.Length, count = entries.Length;
+        directory.WriteTo(file);
+        long end = file.Position;
+        file.Write(Numbers(0x06064B50u, 44L, (ushort)45, (ushort)45, 0u, 0u, count, count, length, start));
+        file.Write(Numbers(0x07064B50u, 0u, end, 1u));
+        file.Write(Numbers(0x06054B50u, 0u, ushort.MaxValue, ushort.MaxValue, uint.MaxValue, uint.MaxValue, (ushort)0));
+        return file.ToArray();
+    }
+
     /// <summary>The layout of PyTorch before 1.6: magic, protocol, system, state dictionary, keys, storages.</summary>
     public static byte[] Legacy(byte[] pickle, params (string Key, long Count, byte[] Data)[] storages)
     {

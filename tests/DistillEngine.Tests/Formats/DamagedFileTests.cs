@@ -20,6 +20,9 @@ public sealed class DamagedFileTests : IDisposable
     public void Zip() => Damage("pytorch_model.bin", BinFiles.Zip(Pickled(false), ("0", BinFiles.Floats(1, 2, 3, 4, 5, 6))));
 
     [Fact]
+    public void Zip64() => Damage("pytorch_model.bin", BinFiles.Archive64(("m/data.pkl", Pickled(false)), ("m/data/0", BinFiles.Floats(1, 2, 3, 4, 5, 6))));
+
+    [Fact]
     public void Legacy() => Damage("pytorch_model.bin", BinFiles.Legacy(Pickled(true), ("0", 6, BinFiles.Floats(1, 2, 3, 4, 5, 6))));
 
     [Fact]

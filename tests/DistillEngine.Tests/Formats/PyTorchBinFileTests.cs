@@ -92,6 +92,14 @@ public sealed class PyTorchBinFileTests : IDisposable
     }
 
     [Fact]
+    public void Open_AZipWith64BitFields_IsUnderstood()
+    {
+        byte[] pickle = Pickle.StateDictionary().Tensor("x", "0", 10, 0, [10], [1]).Close();
+        using var file = Open(BinFiles.Archive64(("m/data.pkl", pickle), ("m/data/0", BinFiles.Floats(Ten))));
+        Assert.Equal(Ten, Values(file, "x"));
+    }
+
+    [Fact]
     public void Open_ProtocolFour_IsUnderstood()
     {
         // FRAME, MEMOIZE, SHORT_BINUNICODE and STACK_GLOBAL; the memo counts from 0, so that 1 is the tensor's name.

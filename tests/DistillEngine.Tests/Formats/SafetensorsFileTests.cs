@@ -86,6 +86,28 @@ public sealed class SafetensorsFileTests : IDisposable
     }
 
     [Fact]
+    public unsafe void Read_BeyondTwoToThe31Elements_CountsIn64Bits()
+    {
+        if (OperatingSystem.IsWindows()) Assert.Skip("The file is sparse, which takes a special call here.");
+        const long Count = (1L << 31) + 5;
+        byte[] json = System.Text.Encoding.UTF8.GetBytes($$"""{"x":{"dtype":"BF16","shape":[{{Count}}],"data_offsets":[0,{{2 * Count}}] } }""");
+        string path = _folder["sparse.safetensors"];
+        using (var stream = File.Create(path))
+        {
+            stream.Write([.. BinFiles.Numbers((long)json.Length), .. json]);
+            stream.SetLength(sizeof(long) + json.Length + 2 * Count);
+            stream.Seek(-4, SeekOrigin.End);
+            stream.Write([0x80, 0x3F, 0xC0, 0x3F]);
+        }
+        using var file = SafetensorsFile.Open(path);
+        float[] values = new float[3];
+        file.Read("x", Count - 3, values);
+        Assert.Equal([0, 1, 1.5f], values);
+        fixed (float* destination = values) file.Read("x", Count - 2, 2, destination);
+        Assert.Equal([1, 1.5f, 1.5f], values);
+    }
+
+    [Fact]
     public void Open_EmptyTensorsAndScalars_AreListed()
     {
         using var file = Open("""{"__metadata__":{"format":"pt","é":"ü"},"z":{"dtype":"F32","shape":[0,5],"data_offsets":[4,4]},"s":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}   """,
