@@ -41,7 +41,15 @@ public sealed class AtomicFolder : IDisposable
             replaced = Leftovers.NewReplaced(FinalPath);
             Move(FinalPath, replaced);
         }
-        Directory.Move(WorkingPath, FinalPath);
+        try
+        {
+            Directory.Move(WorkingPath, FinalPath);
+        }
+        catch when (replaced is not null)
+        {
+            Move(replaced, FinalPath);
+            throw;
+        }
         _committed = true;
         DirectorySync.Flush(Path.GetDirectoryName(FinalPath)!);
         if (replaced is not null) Delete(replaced);
