@@ -6,7 +6,7 @@ namespace DistillEngine.Tests.Formats;
 /// <summary>Small valid files with random bytes changed, cut off or inserted: they read, or fail with InvalidDataException.</summary>
 public sealed class DamagedFileTests : IDisposable
 {
-    const int Iterations = 2000;
+    const int Iterations = 1000;
     const int Seed = 20240607;
 
     readonly TemporaryFolder _folder = new();
