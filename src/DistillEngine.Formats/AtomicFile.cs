@@ -51,9 +51,16 @@ public sealed class AtomicFile : IDisposable
     /// <summary>Deletes the temporary file unless it was committed.</summary>
     public void Dispose()
     {
-        _stream?.Dispose();
-        _stream = null;
-        if (!_committed) File.Delete(_temporary);
+        try
+        {
+            // Closing writes what is buffered, which fails again on a full disk.
+            _stream?.Dispose();
+        }
+        finally
+        {
+            _stream = null;
+            if (!_committed) File.Delete(_temporary);
+        }
     }
 
     /// <summary>Writes a whole file; when <paramref name="write"/> throws, the file at <paramref name="path"/> stays as it was.</summary>

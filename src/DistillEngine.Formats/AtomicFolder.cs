@@ -41,7 +41,15 @@ public sealed class AtomicFolder : IDisposable
             replaced = Leftovers.NewReplaced(FinalPath);
             Move(FinalPath, replaced);
         }
-        Directory.Move(WorkingPath, FinalPath);
+        try
+        {
+            Directory.Move(WorkingPath, FinalPath);
+        }
+        catch when (replaced is not null)
+        {
+            Move(replaced, FinalPath);
+            throw;
+        }
         _committed = true;
         DirectorySync.Flush(Path.GetDirectoryName(FinalPath)!);
         if (replaced is not null) Delete(replaced);
@@ -69,7 +77,8 @@ public sealed class AtomicFolder : IDisposable
     {
         foreach (string file in Directory.EnumerateFiles(folder))
         {
-            using var handle = File.OpenHandle(file, FileMode.Open, FileAccess.ReadWrite);
+            // Windows synchronises only what is open for writing; elsewhere reading is enough, and read-only files pass.
+            using var handle = File.OpenHandle(file, FileMode.Open, OperatingSystem.IsWindows() ? FileAccess.ReadWrite : FileAccess.Read);
             RandomAccess.FlushToDisk(handle);
         }
         foreach (string child in Directory.EnumerateDirectories(folder)) Synchronize(child);
