@@ -45,18 +45,24 @@ public static class DssImporter
         var provenance = new Provenance { Run = "dss", Task = task.Name, TaskSha = task.Sha256, Tool = "distill data import dss", Created = created };
         var metric = Metric.Named(task.Metric);
         var rows = new List<RationaleRow>(source.Count);
-        int parsed = 0, correct = 0;
+        int parsed = 0, correct = 0, correctByLogic = 0;
         for (int i = 0; i < source.Count; i++)
         {
             var row = Combine(task, split, i, source[i], parser, outputs[i], metric, provenance, out bool isCorrect);
             rows.Add(row);
             if (row.Status == RationaleStatus.Ok) parsed++;
             if (isCorrect) correct++;
+            else if (IsCorrectByLogic(task, row)) correctByLogic++;
         }
         CheckIds(rowsPath, rows);
-        report = new(rows.Count, parsed, correct, Examples(rows), Warnings(rows.Count, parsed, correct));
+        report = new(rows.Count, parsed, correct + correctByLogic, Examples(rows), Warnings(rows.Count, parsed, correct, correctByLogic));
         return rows;
     }
+
+    /// <summary>The published accuracy runs Python, which gives "(34 + 40) and (62 - 17)" the value of its last part; the metric gives it none.</summary>
+    static bool IsCorrectByLogic(TaskDefinition task, RationaleRow row) =>
+        task.Category == TaskCategory.Equation && row is { TeacherLabel: not null, Label: not null }
+        && EquationEvaluator.EvaluateWithLogic(row.TeacherLabel) == EquationEvaluator.EvaluateWithLogic(row.Label);
 
     static RationaleRow Combine(TaskDefinition task, string split, int index, SourceRow source, PublishedParser parser, string output, Metric metric, Provenance provenance, out bool isCorrect)
     {
@@ -141,11 +147,13 @@ public static class DssImporter
         return examples;
     }
 
-    static List<string> Warnings(int rows, int parsed, int correct)
+    static List<string> Warnings(int rows, int parsed, int correct, int correctByLogic)
     {
         var warnings = new List<string>();
+        if (correctByLogic > 0)
+            warnings.Add($"{correctByLogic} teacher labels with 'and' or 'or' count as correct, as published; the metric equation_value gives them no value, so they are flagged label_mismatch.");
         if (correct == rows) warnings.Add("The teacher's label equals the gold label in every row: it was probably copied from it, and says nothing about the rationales.");
-        if (correct == 0) warnings.Add("The teacher's label is right in no row: rows and outputs probably do not belong together.");
+        if (correct + correctByLogic == 0) warnings.Add("The teacher's label is right in no row: rows and outputs probably do not belong together.");
         if (parsed * 2 < rows) warnings.Add($"Only {parsed} of {rows} outputs parsed: they were probably written for another task.");
         return warnings;
     }

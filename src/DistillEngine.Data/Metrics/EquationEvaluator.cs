@@ -14,27 +14,34 @@ public static class EquationEvaluator
     const int MaxDepth = 200;
 
     /// <summary>The value, or NaN. Never throws, whatever the text.</summary>
-    public static double Evaluate(ReadOnlySpan<char> text)
+    public static double Evaluate(ReadOnlySpan<char> text) => Evaluate(text, hasLogic: false);
+
+    /// <summary>The same with Python's <c>and</c> and <c>or</c>, which the published teacher accuracy also gives a value: of two numbers,
+    /// <c>and</c> takes the first if it is zero, else the second; <c>or</c> the other way round.</summary>
+    public static double EvaluateWithLogic(ReadOnlySpan<char> text) => Evaluate(text, hasLogic: true);
+
+    static double Evaluate(ReadOnlySpan<char> text, bool hasLogic)
     {
         // Python strips blanks before an expression, and lines after it.
-        var parser = new Parser(text.TrimStart(" \t\f\n\r").TrimEnd(" \t\f\n\r"), text);
-        double value = parser.Sum(0);
+        var parser = new Parser(text.TrimStart(" \t\f\n\r").TrimEnd(" \t\f\n\r"), text, hasLogic);
+        double value = parser.Expression(0);
         return parser.HasFailed || !parser.IsAtEnd ? double.NaN : value;
     }
 
     ref struct Parser
     {
         readonly ReadOnlySpan<char> _text;
+        readonly bool _hasLogic;
         int _position;
         int _open;
 
-        public Parser(ReadOnlySpan<char> text, ReadOnlySpan<char> untrimmed)
+        public Parser(ReadOnlySpan<char> text, ReadOnlySpan<char> untrimmed, bool hasLogic)
         {
             _text = text;
-            // A blank at the start of a later line is an indentation error.
+            _hasLogic = hasLogic;
+            // A blank at the start of a later line is an indentation error, also where nothing follows it.
             int first = untrimmed.IndexOf(text);
-            int lineBreak = untrimmed[..Math.Max(first, 0)].LastIndexOfAny('\n', '\r');
-            HasFailed = lineBreak >= 0 && lineBreak + 1 < first;
+            HasFailed = IsIndented(untrimmed[..first], "\n\r\f") || IsIndented(untrimmed[(first + text.Length)..], "\n\r");
         }
 
         public bool HasFailed { get; private set; }
@@ -48,8 +55,31 @@ public static class EquationEvaluator
             }
         }
 
+        /// <summary>A whole text, or what stands in parentheses: <c>or</c> binds least.</summary>
+        public double Expression(int depth)
+        {
+            double value = Conjunction(depth);
+            while (_hasLogic && !HasFailed && TakeWord("or"))
+            {
+                double other = Conjunction(depth);
+                if (value == 0) value = other;
+            }
+            return value;
+        }
+
+        double Conjunction(int depth)
+        {
+            double value = Sum(depth);
+            while (_hasLogic && !HasFailed && TakeWord("and"))
+            {
+                double other = Sum(depth);
+                if (value != 0) value = other;
+            }
+            return value;
+        }
+
         /// <summary>Terms joined by <c>+</c> and <c>-</c>.</summary>
-        public double Sum(int depth)
+        double Sum(int depth)
         {
             double value = Product(depth);
             while (!HasFailed)
@@ -105,7 +135,7 @@ public static class EquationEvaluator
             if (_position == _text.Length) return Fail();
             if (!Take('(')) return Number();
             if (++_open > MaxDepth) return Fail();
-            double value = Sum(depth + 1);
+            double value = Expression(depth + 1);
             // The blanks before the closing parenthesis are still within it.
             if (HasFailed || !Take(')')) return Fail();
             _open--;
@@ -183,6 +213,9 @@ public static class EquationEvaluator
             return quotient - floor > 0.5 ? floor + 1 : floor;
         }
 
+        static bool IsIndented(ReadOnlySpan<char> blanks, ReadOnlySpan<char> lineStarts) =>
+            blanks.ContainsAny(lineStarts) && !lineStarts.Contains(blanks[^1]);
+
         double Fail()
         {
             HasFailed = true;
@@ -199,6 +232,16 @@ public static class EquationEvaluator
         {
             if (!Peek(symbol)) return false;
             _position += symbol.Length;
+            return true;
+        }
+
+        /// <summary>A word that no letter or digit follows.</summary>
+        bool TakeWord(string word)
+        {
+            if (!Peek(word)) return false;
+            int end = _position + word.Length;
+            if (end < _text.Length && (char.IsLetterOrDigit(_text[end]) || _text[end] == '_')) return false;
+            _position = end;
             return true;
         }
 

@@ -80,11 +80,21 @@ public static class TaskReader
             Sha256 = Hash(root),
         };
         top.RefuseUnknown();
-        if (category == TaskCategory.Classification && definition.Labels.Set is null)
-            throw top.Error("labels.set", "is missing (expected the list of labels: kind is classification).");
-        if (category == TaskCategory.MultipleChoice && definition.Labels.From is null)
-            throw top.Error("labels.from", "is missing (expected the list variable that holds the choices: kind is multiple_choice).");
+        CheckLabels(top, definition);
         return definition;
+    }
+
+    static void CheckLabels(StrictObject top, TaskDefinition definition)
+    {
+        string? missing = definition.Category switch
+        {
+            TaskCategory.Classification when definition.Labels.Set is null => "is missing (expected the list of labels: kind is classification).",
+            TaskCategory.MultipleChoice when definition.Labels.From is null => "is missing (expected the list variable that holds the choices: kind is multiple_choice).",
+            _ => null,
+        };
+        if (missing is null) return;
+        string key = definition.Category == TaskCategory.Classification ? "set" : "from";
+        throw top.Object("labels") is { } labels ? labels.Error(key, missing) : top.Error("labels." + key, missing);
     }
 
     static DataOptions ReadData(StrictObject node)
