@@ -60,6 +60,6 @@ sealed record PredictInput(string Id, string Text, IReadOnlyList<string> Segment
     static RationaleRow Row(string id, string input, List<KeyValuePair<string, string>> fields) => new()
     {
         Id = id, Input = input, Fields = fields, Status = RationaleStatus.Ok,
-        Provenance = new() { Run = "predict", Model = "", Provider = "", PromptSha = "", ParamsSha = "", Task = "", TaskSha = "", Tool = "", Created = "" },
+        Provenance = new Provenance(),
     };
 }

@@ -25,6 +25,9 @@ public sealed class TokenizerFiles
         }
     }
 
+    /// <summary>Whether a vocabulary is among them.</summary>
+    public bool HasVocabulary => _files.Any(f => f.Name is SentencePiece or Fast);
+
     public void CopyTo(string folder)
     {
         foreach (var (source, name) in _files)
