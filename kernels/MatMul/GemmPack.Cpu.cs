@@ -11,8 +11,9 @@ namespace DistillEngine.Kernels;
 /// </summary>
 static unsafe class GemmPack<TVector> where TVector : struct, IVectorF32<TVector>
 {
-    // One cache line of every contiguous line at a time: each is then used up before it can be evicted, whatever its stride.
-    const int Steps = 16;
+    // Four cache lines of each contiguous line at a time: the panel's part being filled stays in the first cache, and the reads still run
+    // ahead; all within 5 % from 16 to 256 steps.
+    const int Steps = 64;
 
     /// <summary>Packs lines first … first + count − 1, steps start … start + depth − 1, into one panel; missing lines become zeros.</summary>
     /// <param name="count">1 … width.</param>
@@ -37,24 +38,22 @@ static unsafe class GemmPack<TVector> where TVector : struct, IVectorF32<TVector
 
     static void Transpose(float* source, long stride, int count, int width, int depth, float* panel)
     {
-        int k = 0;
-        for (; k + Steps <= depth; k += Steps)
+        for (int k = 0; k < depth; k += Steps)
         {
-            int line = 0;
+            int steps = Math.Min(Steps, depth - k), line = 0;
             for (; line + 4 <= count; line += 4)
             {
                 float* from = source + line * stride + k;
                 float* to = panel + (long)k * width + line;
-                for (int step = 0; step < Steps; step += 4, from += 4, to += 4 * width) Transpose4(from, stride, to, width);
+                int step = 0;
+                for (; step + 4 <= steps; step += 4, from += 4, to += 4 * width) Transpose4(from, stride, to, width);
+                for (; step < steps; step++, from++, to += width)
+                    for (int i = 0; i < 4; i++) to[i] = from[i * stride];
             }
-            for (; line < count; line++) Scatter(source + line * stride + k, Steps, panel + (long)k * width + line, width);
+            for (; line < count; line++)
+                for (int step = 0; step < steps; step++)
+                    panel[(long)(k + step) * width + line] = source[line * stride + k + step];
         }
-        for (int line = 0; line < count; line++) Scatter(source + line * stride + k, depth - k, panel + (long)k * width + line, width);
-    }
-
-    static void Scatter(float* source, int depth, float* panel, int width)
-    {
-        for (int k = 0; k < depth; k++) panel[(long)k * width] = source[k];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
