@@ -1,3 +1,4 @@
+using DistillEngine.Core;
 using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Nodes;

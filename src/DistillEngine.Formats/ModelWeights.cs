@@ -1,3 +1,4 @@
+using DistillEngine.Core;
 namespace DistillEngine.Formats;
 
 /// <summary>The weights of a Hugging Face model folder, in whichever layout they are.</summary>

@@ -54,7 +54,7 @@ static class EvalVerb
         var evaluator = new Evaluator(examples, student.NewEncoder(), student.Tokenizer, Metric.Named(student.Task.Metric));
         using BatchGenerator generator = student.Generator(evaluator.Sources, rows, options);
         var progress = new ProgressLine(io);
-        EvaluationResult result = evaluator.Run(generator, io.Cancel, done => progress.Update($"{done:N0}/{examples.Count:N0} rows"));
+        EvaluationResult result = evaluator.Run(generator, done => progress.Update($"{done:N0}/{examples.Count:N0} rows"), io.Cancel);
         progress.Clear();
         return result;
     }

@@ -41,8 +41,8 @@ static class PredictVerb
             int[][] explainSources = isExplaining ? student.Encode(segments, TaskKind.Rationale) : [];
             using BatchGenerator generator = student.Generator([.. sources, .. explainSources], generation.Rows(p), generation.Options(p));
             var progress = new ProgressLine(io);
-            int[][] labels = generator.Generate(sources, io.Cancel, done => progress.Update($"{done:N0}/{sources.Length:N0} answers"));
-            int[][] rationales = generator.Generate(explainSources, io.Cancel, done => progress.Update($"{done:N0}/{sources.Length:N0} explanations"));
+            int[][] labels = generator.Generate(sources, done => progress.Update($"{done:N0}/{sources.Length:N0} answers"), io.Cancel);
+            int[][] rationales = generator.Generate(explainSources, done => progress.Update($"{done:N0}/{sources.Length:N0} explanations"), io.Cancel);
             progress.Clear();
             for (int i = 0; i < inputs.Count; i++)
                 Write(io, inputs[i], student.Tokenizer.Decode(labels[i]), isExplaining ? student.Tokenizer.Decode(rationales[i]) : null, p.GetValue(jsonl));

@@ -29,7 +29,7 @@ static class TrainVerb
         Option<int> batch = Number("--batch", "Rows of a micro-batch", standard.Batch);
         Option<int> accumulate = Number("--accumulate", "Micro-batches of a step", standard.Accumulate);
         Option<int> bucketSteps = Number("--bucket-steps", "Steps within whose rows batches of like lengths are formed; 0 = off", standard.BucketSteps);
-        var optimizer = new Option<string>("--optimizer") { Description = string.Join(", ", OptimizerFactory.Names), DefaultValueFactory = _ => "adamw", HelpName = "NAME" };
+        var optimizer = new Option<string>("--optimizer") { Description = string.Join(", ", Optimizers.Names), DefaultValueFactory = _ => "adamw", HelpName = "NAME" };
         var rate = new Option<double?>("--lr") { Description = "Peak learning rate; default: the optimizer's", HelpName = "X" };
         Option<double> weightDecay = Number("--weight-decay", "Decoupled weight decay", 0.0);
         var schedule = new Option<string>("--schedule") { Description = string.Join(", ", LearningRateSchedule.Names), DefaultValueFactory = _ => standard.Schedule, HelpName = "NAME" };
@@ -55,14 +55,14 @@ static class TrainVerb
         };
         command.SetAction(p =>
         {
-            OptimizerOptions optimizerOptions = OptimizerOptions.Named(p.GetValue(optimizer)!) with { WeightDecay = p.GetValue(weightDecay) };
+            string name = p.GetValue(optimizer)!;
             var options = new TrainingOptions
             {
                 Data = p.GetValue(data)!, Task = p.GetValue(task)!, Model = p.GetValue(model)!, Tokenizer = p.GetValue(tokenizer), Output = p.GetValue(output)!,
                 Method = p.GetValue(method), LabelSource = p.GetValue(labelSource), OnMismatch = p.GetValue(onMismatch), Alpha = p.GetValue(alpha),
                 AccumulateMean = p.GetValue(accumulateMean), Steps = p.GetValue(steps), Batch = p.GetValue(batch), Accumulate = p.GetValue(accumulate),
-                Order = p.GetValue(order), BucketSteps = p.GetValue(bucketSteps), Optimizer = optimizerOptions,
-                LearningRate = p.GetValue(rate) ?? optimizerOptions.DefaultLearningRate, Schedule = p.GetValue(schedule)!, Warmup = p.GetValue(warmup),
+                Order = p.GetValue(order), BucketSteps = p.GetValue(bucketSteps), 
+                Optimizer = new() { Name = name, LearningRate = p.GetValue(rate) ?? Optimizers.DefaultLearningRate(name), WeightDecay = p.GetValue(weightDecay) }, Schedule = p.GetValue(schedule)!, Warmup = p.GetValue(warmup),
                 Clip = p.GetValue(clip), Dropout = p.GetValue(dropout), Seed = p.GetValue(seed), SaveEvery = p.GetValue(saveEvery), EvalEvery = p.GetValue(evalEvery),
                 ValidationData = p.GetValue(validation), ValidationFraction = p.GetValue(validationFraction), Patience = p.GetValue(patience),
                 MaxNewTokens = p.GetValue(maxNewTokens), Keep = p.GetValue(keep), Resume = p.GetValue(resume),

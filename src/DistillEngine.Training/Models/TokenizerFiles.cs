@@ -1,4 +1,4 @@
-using DistillEngine.Formats;
+using DistillEngine.Core;
 
 namespace DistillEngine.Training;
 

@@ -24,12 +24,7 @@ public sealed class AdafactorOptimizer : IOptimizer
     {
         (Name, _numbers, _kernel) = (name, numbers, kernels.Adafactor);
         Tensor gradients = parameters.AllGradients;
-        long length = 0, largest = 0;
-        foreach (ParameterSpec spec in parameters.Specs)
-        {
-            length += LengthOf(spec);
-            largest = Math.Max(largest, spec.Shape.Count);
-        }
+        var (length, largest) = Lengths(numbers, parameters.Specs);
         StateBytes = (length + largest) * sizeof(float);
         _state = device.Allocate(length * sizeof(float), "state of Adafactor");
         _scratch = device.Allocate(largest * sizeof(float), "scratch of Adafactor");
@@ -39,7 +34,7 @@ public sealed class AdafactorOptimizer : IOptimizer
         for (int i = 0; i < _entries.Length; i++)
         {
             var (id, spec) = (new ParameterId(i), parameters.Specs[i]);
-            bool factored = IsFactored(spec);
+            bool factored = Adafactor.IsFactored(_numbers.Dialect, spec.Shape, spec.IsVector);
             Tensor rows = factored ? Take(new(spec.Shape.D0), $"{spec.Name}.exp_avg_sq_row") : default;
             Tensor columns = factored ? Take(new(spec.Shape.D1), $"{spec.Name}.exp_avg_sq_col") : default;
             Tensor squares = factored ? default : Take(spec.Shape, $"{spec.Name}.exp_avg_sq");
@@ -103,12 +98,24 @@ public sealed class AdafactorOptimizer : IOptimizer
         _scratch.Dispose();
     }
 
-    bool IsFactored(ParameterSpec spec) => Adafactor.IsFactored(_numbers.Dialect, spec.Shape, spec.IsVector);
-
-    long LengthOf(ParameterSpec spec)
+    /// <summary>What <see cref="StateBytes"/> will be for these parameters.</summary>
+    internal static long Measure(in AdafactorStep numbers, IReadOnlyList<ParameterSpec> specs)
     {
-        long second = IsFactored(spec) ? Aligned(spec.Shape.D0) + Aligned(spec.Shape.D1) : Aligned(spec.Shape.Count);
-        return _numbers.Beta1 > 0 ? second + Aligned(spec.Shape.Count) : second;
+        var (length, largest) = Lengths(numbers, specs);
+        return (length + largest) * sizeof(float);
+    }
+
+    /// <summary>Elements of the state, and of the scratch.</summary>
+    static (long State, long Scratch) Lengths(in AdafactorStep numbers, IReadOnlyList<ParameterSpec> specs)
+    {
+        long length = 0, largest = 0;
+        foreach (ParameterSpec spec in specs)
+        {
+            length += Adafactor.IsFactored(numbers.Dialect, spec.Shape, spec.IsVector) ? Aligned(spec.Shape.D0) + Aligned(spec.Shape.D1) : Aligned(spec.Shape.Count);
+            if (numbers.Beta1 > 0) length += Aligned(spec.Shape.Count);
+            largest = Math.Max(largest, spec.Shape.Count);
+        }
+        return (length, largest);
     }
 
     static long Aligned(long elements) => (elements + AlignmentElements - 1) / AlignmentElements * AlignmentElements;

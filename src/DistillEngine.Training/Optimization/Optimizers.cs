@@ -24,6 +24,26 @@ public static class Optimizers
         _ => new AdafactorOptimizer(options.Name, AdafactorNumbers(options), options.DecayNorms, parameters, kernels, device),
     };
 
+    /// <summary>Bytes of the state of an optimizer over these parameters, before it is built.</summary>
+    /// <exception cref="ArgumentException">An option is unknown, out of range, or contradicts another.</exception>
+    public static long StateBytes(OptimizerOptions options, IReadOnlyList<ParameterSpec> specs)
+    {
+        Validate(options);
+        return options.Name is "adamw" or "adamw-hf"
+            ? 2 * sizeof(float) * ParameterStore.FlatLengthOf(specs)
+            : AdafactorOptimizer.Measure(AdafactorNumbers(options), specs);
+    }
+
+    /// <summary>The rate of a run that names none: for AdamW the lower end of what T5 is fine-tuned with, for Hugging Face's Adafactor its
+    /// relative step (null), for T5X's its fine-tuning constant, for torch's its own default.</summary>
+    public static double? DefaultLearningRate(string name) => name switch
+    {
+        "adamw" or "adamw-hf" => 1e-4,
+        "adafactor-optax" => 1e-3,
+        "adafactor-torch" => 1e-2,
+        _ => null,
+    };
+
     /// <summary>Checks options without building anything.</summary>
     /// <exception cref="ArgumentException">An option is unknown, out of range, or contradicts another.</exception>
     public static void Validate(OptimizerOptions options)

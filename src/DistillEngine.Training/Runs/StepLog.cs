@@ -1,4 +1,5 @@
 using System.Text.Json;
+using DistillEngine.Core;
 
 namespace DistillEngine.Training;
 
@@ -14,7 +15,7 @@ public sealed class StepLog : IDisposable
     public StepLog(string folder, long resumedAt)
     {
         string path = Path.Combine(folder, FileName);
-        if (File.Exists(path)) Formats.AtomicFile.WriteAllText(path, string.Concat(File.ReadLines(path).TakeWhile(l => StepOf(l) <= resumedAt).Select(l => l + "\n")));
+        if (File.Exists(path)) AtomicFile.WriteAllText(path, string.Concat(File.ReadLines(path).TakeWhile(l => StepOf(l) <= resumedAt).Select(l => l + "\n")));
         _file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, 4096);
         _writer = new Utf8JsonWriter(_file);
     }

@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using DistillEngine.Data.Batching;
 using DistillEngine.Data.Tasks;
-using DistillEngine.Formats;
+using DistillEngine.Core;
 
 namespace DistillEngine.Training;
 

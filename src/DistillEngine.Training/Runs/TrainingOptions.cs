@@ -47,10 +47,8 @@ public sealed record TrainingOptions
     /// <summary>Steps within whose rows batches of like lengths are formed; 0 keeps the order drawn.</summary>
     public int BucketSteps { get; init; } = 8;
 
-    public OptimizerOptions Optimizer { get; init; } = new();
-
-    /// <summary>Peak rate.</summary>
-    public double LearningRate { get; init; } = 1e-4;
+    /// <summary>Its learning rate is the schedule's peak.</summary>
+    public OptimizerOptions Optimizer { get; init; } = new() { LearningRate = Optimizers.DefaultLearningRate("adamw") };
 
     /// <summary>Name of a schedule.</summary>
     public string Schedule { get; init; } = "linear";
@@ -93,7 +91,6 @@ public sealed record TrainingOptions
         Require(Batch >= 1, "--batch", Batch, "at least 1");
         Require(Accumulate >= 1, "--accumulate", Accumulate, "at least 1");
         Require(BucketSteps >= 0, "--bucket-steps", BucketSteps, "at least 0");
-        Require(double.IsFinite(LearningRate) && LearningRate > 0, "--lr", LearningRate, "above 0");
         Require(Warmup >= 0, "--warmup", Warmup, "at least 0");
         Require(float.IsFinite(Clip) && Clip >= 0, "--clip", Clip, "at least 0 (0 = no clipping)");
         Require(Dropout is null or (>= 0 and < 1), "--dropout", Dropout ?? 0, "0 to below 1");
@@ -103,6 +100,7 @@ public sealed record TrainingOptions
         Require(Keep >= 0, "--keep", Keep, "at least 0 (0 = all)");
         Require(Patience >= 0, "--patience", Patience, "at least 0");
         Require(MaxNewTokens >= 1, "--max-new-tokens", MaxNewTokens, "at least 1");
+        Optimizers.Validate(Optimizer);
         if (Patience > 0 && EvalEvery == 0) throw new ArgumentException("--patience counts evaluations; give --eval-every too.");
         if (EvalEvery > 0 && ValidationData is null && ValidationFraction == 0)
             throw new ArgumentException("--eval-every needs rows to evaluate on: give --validation FILE or a --validation-fraction above 0.");
@@ -126,7 +124,6 @@ public sealed record TrainingOptions
         ["order"] = Order.ToString(),
         ["bucket-steps"] = Text(BucketSteps),
         ["optimizer"] = Optimizer.ToString(),
-        ["lr"] = Text(LearningRate),
         ["schedule"] = Schedule,
         ["warmup"] = Text(Warmup),
         ["clip"] = Text(Clip),

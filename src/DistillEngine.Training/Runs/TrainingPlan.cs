@@ -50,7 +50,7 @@ public sealed record TrainingPlan
         {
             Options = options, Config = config, Data = data, Limits = limits, GenerationBytes = generation, TokenizerSize = tokenizer.VocabularySize,
             Model = T5Model.Measure(config, limits, training: true),
-            OptimizerBytes = OptimizerFactory.StateBytes(options.Optimizer, T5Model.Declare(config)),
+            OptimizerBytes = Optimizers.StateBytes(options.Optimizer, T5Model.Declare(config)),
         };
     }
 
@@ -73,7 +73,7 @@ public sealed record TrainingPlan
         yield return $"tokens      {examples.TokenCount:N0} in {examples.Count:N0} rows; longest source {Limits.MaxSourceLength}, longest target {Limits.MaxTargetLength}"
             + (Cut() is { Length: > 0 } cut ? $"; {cut}" : "");
         yield return $"model       {o.Model}: {ParameterCount:N0} parameters, vocabulary {Config.VocabularySize:N0}";
-        yield return $"method      {(o.Method == TrainingMethod.StepByStep ? string.Create(CultureInfo.InvariantCulture, $"step-by-step, alpha {o.Alpha}") : "standard")}, {o.Optimizer.Name}, {o.Schedule} schedule, peak rate {o.LearningRate.ToString(CultureInfo.InvariantCulture)}, warm-up {o.Warmup}";
+        yield return $"method      {(o.Method == TrainingMethod.StepByStep ? string.Create(CultureInfo.InvariantCulture, $"step-by-step, alpha {o.Alpha}") : "standard")}, {o.Optimizer.Name}, {o.Schedule} schedule, peak rate {o.Optimizer.LearningRate?.ToString(CultureInfo.InvariantCulture) ?? "relative"}, warm-up {o.Warmup}";
         yield return $"steps       {o.Steps:N0} of {stepRows:N0} rows: {o.Steps * (double)stepRows / examples.Count:F1} epochs"
             + (Data.Validation is { } v ? $"; validation on {v.Sources.Count:N0} rows every {o.EvalEvery:N0}" : "");
         yield return $"memory      {MiB(TotalBytes)} MiB: parameters {MiB(Model.Parameters)}, gradients {MiB(Model.Gradients)}, optimizer {MiB(OptimizerBytes)}, activations {MiB(Model.Activations)}"

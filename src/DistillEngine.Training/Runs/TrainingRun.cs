@@ -48,8 +48,8 @@ public sealed class TrainingRun
         Directory.CreateDirectory(_options.Output);
 
         using var model = new T5Model(config, plan.Limits, _backend, training: true);
-        using IOptimizer optimizer = OptimizerFactory.Create(_options.Optimizer, model.Parameters, _backend);
-        using var trainer = new Trainer(model, optimizer, LearningRateSchedule.Named(_options.Schedule, _options.LearningRate, _options.Warmup, _options.Steps), Settings(config));
+        using IOptimizer optimizer = Optimizers.Create(_options.Optimizer, model.Parameters, _backend.Kernels, _backend);
+        using var trainer = new Trainer(model, optimizer, LearningRateSchedule.Create(_options.Schedule, _options.Optimizer.LearningRate ?? 0, _options.Warmup, _options.Steps), Settings(config));
         var batches = new Batcher(data.Examples, new BatcherOptions(_options.Batch, _options.Accumulate, _options.Seed, _options.Order, _options.BucketSteps));
         var progress = new RunProgress(_options.Settings(data.Sha256), _backend.Name);
         using var context = new Context(plan, model, optimizer, trainer, batches, progress, start?.File, new TokenizerFiles(tokenizerPath));

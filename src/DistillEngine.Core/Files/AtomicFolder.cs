@@ -1,4 +1,4 @@
-namespace DistillEngine.Formats;
+namespace DistillEngine.Core;
 
 /// <summary>
 /// A folder that appears under its name only when it is complete: filled under a temporary name beside it, synchronised to disk, then

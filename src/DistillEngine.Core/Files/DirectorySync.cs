@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace DistillEngine.Formats;
+namespace DistillEngine.Core;
 
 /// <summary>Makes renames and new files inside a directory survive a power failure.</summary>
 static partial class DirectorySync

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace DistillEngine.Formats;
+namespace DistillEngine.Core;
 
 /// <summary>
 /// A file that appears under its name only when it is complete: written under a temporary name in the same folder, synchronised to

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace DistillEngine.Formats;
+namespace DistillEngine.Core;
 
 /// <summary>
 /// Names of unfinished files and folders. They stand beside the final name and end in <c>.partial-</c> or <c>.replaced-</c> and
