@@ -188,7 +188,8 @@ public sealed unsafe class AdafactorCpu<TVector>(ComputePool pool) : Adafactor w
             long at = row * c.Width;
             long length = Math.Min(c.Width, c.Count - at);
             float* moment = c.Moment == null ? null : c.Moment + at;
-            AdafactorSpans<TVector>.Apply(in c, c.Gradient + at, c.Second + row * c.SecondStride, c.RowTerm(row), length, c.Value + at, moment);
+            float* second = c.Second + row * c.SecondStride;
+            AdafactorSpans<TVector>.Apply(in c, c.Gradient + at, second, c.RowTerm(row), length, c.Value + at, moment);
         }
     }
 

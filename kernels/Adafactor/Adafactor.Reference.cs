@@ -19,7 +19,9 @@ public static class AdafactorReference
         double beta2 = 1 - Math.Pow(step.Step, -step.DecayRate);
         double scale = Math.Max(step.Epsilon2, RootMeanSquare(value));
         double rate = Rate(step);
-        double[] update = step.Dialect == AdafactorDialect.Torch ? Torch(g, step, beta2, width, state) : Published(g, step, beta2, width, state);
+        double[] update = step.Dialect == AdafactorDialect.Torch
+            ? Torch(g, step, beta2, width, state)
+            : Published(g, step, beta2, width, state);
         if (step.ClipThreshold > 0)
         {
             double excess = Math.Max(1, RootMeanSquare(update) / step.ClipThreshold);
@@ -43,7 +45,8 @@ public static class AdafactorReference
     /// <summary>The rate before the parameter's scale.</summary>
     static double Rate(in AdafactorStep step) => step.Dialect switch
     {
-        AdafactorDialect.HuggingFace when step.RelativeStep => Math.Min(step.WarmupInit ? 1e-6 * step.Step : 1e-2, 1 / Math.Sqrt(step.Step)),
+        AdafactorDialect.HuggingFace when step.RelativeStep =>
+            Math.Min(step.WarmupInit ? 1e-6 * step.Step : 1e-2, 1 / Math.Sqrt(step.Step)),
         AdafactorDialect.Torch => Math.Min(step.LearningRate, 1 / Math.Sqrt(step.Step)),
         _ => step.LearningRate,
     };

@@ -59,7 +59,8 @@ static unsafe class AdafactorSpans<TVector> where TVector : struct, IVectorF32<T
         ObserveSquares<F32x1>(in c, gradient, ObserveSquares<TVector>(in c, gradient, 0, count, squares), count, squares);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static long ObserveSquares<T>(in AdafactorContext c, float* gradient, long i, long count, float* squares) where T : struct, IVectorF32<T>
+    static long ObserveSquares<T>(in AdafactorContext c, float* gradient, long i, long count, float* squares)
+        where T : struct, IVectorF32<T>
     {
         T clip = T.Broadcast(c.Clip), added = T.Broadcast(c.Added);
         T beta2 = T.Broadcast((float)c.Beta2), oneMinusBeta2 = T.Broadcast((float)c.OneMinusBeta2);
@@ -112,8 +113,8 @@ static unsafe class AdafactorSpans<TVector> where TVector : struct, IVectorF32<T
             Apply<Elementwise>(in c, gradient, second, rowTerm, count, value, moment);
     }
 
-    static void Apply<TEstimate>(in AdafactorContext c, float* gradient, float* second, float rowTerm, long count, float* value, float* moment)
-        where TEstimate : struct, IEstimate
+    static void Apply<TEstimate>(in AdafactorContext c, float* gradient, float* second, float rowTerm, long count, float* value,
+        float* moment) where TEstimate : struct, IEstimate
     {
         long done = Apply<TVector, TEstimate>(in c, gradient, second, rowTerm, 0, count, value, moment);
         Apply<F32x1, TEstimate>(in c, gradient, second, rowTerm, done, count, value, moment);

@@ -16,7 +16,7 @@ public static class GatedGeluReference
         return y;
     }
 
-    /// <summary>Per element, the size of the terms: the result grows with the exponent's argument, whose rounding the exponential magnifies.</summary>
+    /// <summary>Per element, the size of the terms: the exponential magnifies the rounding of its argument by the argument.</summary>
     public static double[] Magnitude(double[] gate, double[] up)
     {
         var magnitude = new double[gate.Length];
@@ -24,7 +24,9 @@ public static class GatedGeluReference
         return magnitude;
     }
 
-    public static (double[] DGate, double[] DUp, double[] DGateMagnitude, double[] DUpMagnitude) Backward(double[] dy, double[] gate, double[] up)
+    /// <summary>The exact gradients and their magnitudes.</summary>
+    public static (double[] DGate, double[] DUp, double[] DGateMagnitude, double[] DUpMagnitude) Backward(double[] dy, double[] gate,
+        double[] up)
     {
         int n = dy.Length;
         var (dGate, dUp, dGateMagnitude, dUpMagnitude) = (new double[n], new double[n], new double[n], new double[n]);
@@ -60,5 +62,6 @@ public static class GatedGeluReference
     }
 
     // The last term is what float32's exponential drops when it reaches zero.
-    static double Magnitude(double x, double term) => Math.Abs(term) * (1 + 2 * Slope * Math.Abs(x + Cubic * x * x * x) * (term == 0 ? 0 : 1)) + 1e-28;
+    static double Magnitude(double x, double term) =>
+        (term == 0 ? 0 : Math.Abs(term) * (1 + 2 * Slope * Math.Abs(x + Cubic * x * x * x))) + 1e-28;
 }

@@ -194,7 +194,8 @@ public sealed unsafe class RmsNormCpu<TVector>(ComputePool pool) : RmsNorm where
             sum2 = TVector.MultiplyAdd(TVector.Load(dy + i + 2 * n) * TVector.Load(weight + i + 2 * n), TVector.Load(x + i + 2 * n), sum2);
             sum3 = TVector.MultiplyAdd(TVector.Load(dy + i + 3 * n) * TVector.Load(weight + i + 3 * n), TVector.Load(x + i + 3 * n), sum3);
         }
-        for (; i + n <= width; i += n) sum0 = TVector.MultiplyAdd(TVector.Load(dy + i) * TVector.Load(weight + i), TVector.Load(x + i), sum0);
+        for (; i + n <= width; i += n)
+            sum0 = TVector.MultiplyAdd(TVector.Load(dy + i) * TVector.Load(weight + i), TVector.Load(x + i), sum0);
         float sum = TVector.Sum((sum0 + sum1) + (sum2 + sum3));
         for (; i < width; i++) sum = MathF.FusedMultiplyAdd(dy[i] * weight[i], x[i], sum);
         return sum;

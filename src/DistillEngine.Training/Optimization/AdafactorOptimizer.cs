@@ -20,7 +20,8 @@ public sealed class AdafactorOptimizer : IOptimizer
     /// <param name="parameters">Must outlive the optimizer.</param>
     /// <exception cref="InvalidOperationException">The store holds no gradients.</exception>
     /// <exception cref="InsufficientMemoryException">The device lacks memory for the state.</exception>
-    public AdafactorOptimizer(string name, in AdafactorStep numbers, bool decayNorms, ParameterStore parameters, KernelSet kernels, IDevice device)
+    public AdafactorOptimizer(string name, in AdafactorStep numbers, bool decayNorms, ParameterStore parameters, KernelSet kernels,
+        IDevice device)
     {
         (Name, _numbers, _kernel) = (name, numbers, kernels.Adafactor);
         Tensor gradients = parameters.AllGradients;

@@ -59,7 +59,10 @@ public sealed class LearningRateSchedule
         if (warmupSteps < 0) throw new ArgumentException($"Schedule {name} has {warmupSteps} warm-up steps: they must be 0 or more.");
         if (totalSteps < 1) throw new ArgumentException($"Schedule {name} has {totalSteps} steps: they must be 1 or more.");
         if (form is Form.Linear or Form.Cosine && warmupSteps > totalSteps)
-            throw new ArgumentException($"Schedule {name} has {warmupSteps} warm-up steps of {totalSteps} in all: shorten the warm-up or train longer.");
+        {
+            throw new ArgumentException(
+                $"Schedule {name} has {warmupSteps} warm-up steps of {totalSteps} in all: shorten the warm-up or train longer.");
+        }
         return new(form, name, rate, warmupSteps, totalSteps);
     }
 

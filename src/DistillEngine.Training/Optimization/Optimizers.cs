@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
 
@@ -117,14 +118,17 @@ public static class Optimizers
         }
         bool relative = o.RelativeStep ?? o.LearningRate is null;
         if (relative && o.LearningRate is not null) Throw(o, "has a learning rate beside RelativeStep", "leave one of them out");
-        if (!relative && o.LearningRate is null) Throw(o, "has neither a learning rate nor RelativeStep", "give one of them (1e-3 fine-tunes T5)");
-        if (o.WarmupInit == true && !relative) Throw(o, "has WarmupInit without RelativeStep", "leave out WarmupInit and the learning rate, or use a schedule with warm-up");
+        if (!relative && o.LearningRate is null)
+            Throw(o, "has neither a learning rate nor RelativeStep", "give one of them (1e-3 fine-tunes T5)");
+        if (o.WarmupInit == true && !relative)
+            Throw(o, "has WarmupInit without RelativeStep", "leave out WarmupInit, whose warm-up the schedule can do");
         return relative;
     }
 
     static void CheckCommon(OptimizerOptions o)
     {
-        if (o.LearningRate is { } rate && !(rate >= 0 && double.IsFinite(rate))) Throw(o, $"has learning rate {rate}", "it must be 0 or more");
+        if (o.LearningRate is { } rate && !(rate >= 0 && double.IsFinite(rate)))
+            Throw(o, $"has learning rate {rate}", "it must be 0 or more");
         if (!(o.WeightDecay >= 0 && double.IsFinite(o.WeightDecay))) Throw(o, $"has WeightDecay {o.WeightDecay}", "it must be 0 or more");
     }
 
@@ -150,5 +154,7 @@ public static class Optimizers
         if (value == true) Throw(o, $"has no {name}", "leave it out");
     }
 
-    static void Throw(OptimizerOptions o, string problem, string advice) => throw new ArgumentException($"Optimizer {o.Name} {problem}: {advice}.");
+    [DoesNotReturn]
+    static void Throw(OptimizerOptions o, string problem, string advice) =>
+        throw new ArgumentException($"Optimizer {o.Name} {problem}: {advice}.");
 }

@@ -16,9 +16,11 @@ public class OptimizerGoldenTests
 
     const int Steps = 6;
 
-    static readonly (string Name, Shape Shape)[] Tensors = [("matrix", new(131, 129)), ("nearly", new(140, 40)), ("table", new(32, 3)), ("vector", new(48))];
+    static readonly (string Name, Shape Shape)[] Tensors =
+        [("matrix", new(131, 129)), ("nearly", new(140, 40)), ("table", new(32, 3)), ("vector", new(48))];
 
-    static readonly OptimizerOptions HuggingFace = new() { Name = "adafactor-huggingface", LearningRate = 1e-2, ScaleParameter = false, DecayNorms = true };
+    static readonly OptimizerOptions HuggingFace =
+        new() { Name = "adafactor-huggingface", LearningRate = 1e-2, ScaleParameter = false, DecayNorms = true };
 
     static readonly OptimizerOptions Optax = new() { Name = "adafactor-optax", LearningRate = 1e-2, DecayNorms = true };
 
@@ -31,7 +33,8 @@ public class OptimizerGoldenTests
         ["adafactor-hf-relative"] = HuggingFace with { LearningRate = null, ScaleParameter = true },
         ["adafactor-hf-momentum"] = HuggingFace with { Beta1 = 0.9, ClipThreshold = 0.5 },
         // The reference ran in float64, whose epsilon torch takes by default.
-        ["adafactor-torch"] = new() { Name = "adafactor-torch", LearningRate = 1e-2, WeightDecay = 0.1, Epsilon1 = 2.220446049250313e-16, DecayNorms = true },
+        ["adafactor-torch"] =
+            new() { Name = "adafactor-torch", LearningRate = 1e-2, WeightDecay = 0.1, Epsilon1 = 2.220446049250313e-16, DecayNorms = true },
         ["adafactor-optax"] = Optax,
         ["adafactor-optax-unscaled"] = Optax with { ScaleParameter = false, ClipThreshold = 0 },
         ["adafactor-optax-momentum-decay"] = Optax with { Beta1 = 0.9, WeightDecay = 1e-3 },
@@ -73,7 +76,8 @@ public class OptimizerGoldenTests
             for (int i = 0; i < Tensors.Length; i++)
             {
                 double distance = Distance(parameters.Value(new(i)).HostSpan<float>(), expected[$"step{step}.{Tensors[i].Name}"]);
-                Assert.True(distance <= Agreement, $"{run}, step {step}, {Tensors[i].Name}: {distance:G3} of the norm, at most {Agreement} is allowed.");
+                Assert.True(distance <= Agreement,
+                    $"{run}, step {step}, {Tensors[i].Name}: {distance:G3} of the norm, at most {Agreement} is allowed.");
             }
         }
     }
@@ -98,7 +102,8 @@ public class OptimizerGoldenTests
         Assert.NotNull(root);
         string here = Path.Combine(root, "tests", "goldens", "optimizers", $"{name}.safetensors");
         string beside = Path.Combine(root, "..", "shared", "golden", "optimizers", $"{name}.safetensors");
-        if (!File.Exists(here) && !File.Exists(beside)) Assert.Skip($"The run {name} lies in the full set of goldens, which is not beside this repository.");
+        if (!File.Exists(here) && !File.Exists(beside))
+            Assert.Skip($"The run {name} lies in the full set of goldens, which is not beside this repository.");
         return File.Exists(here) ? here : beside;
     }
 
