@@ -45,7 +45,7 @@ static class EvalVerb
         return command;
     }
 
-    static EvaluationResult Evaluate(Io io, StudentModel student, string data, int rows, GenerationOptions options)
+    internal static EvaluationResult Evaluate(Io io, StudentModel student, string data, int rows, GenerationOptions options)
     {
         List<RationaleRow> all = RationaleReader.ReadAll(data);
         List<EvaluationExample> examples = [.. all.Select(r => EvaluationExample.Of(r, student.Task)).OfType<EvaluationExample>()];

@@ -4,4 +4,5 @@ namespace DistillEngine.Training.Demo;
 /// <param name="Input">The question: one line, lower case.</param>
 /// <param name="Label">The answer: a thing's name, <c>yes</c> or <c>no</c>.</param>
 /// <param name="Rationale">What is known of the things, and what follows from it.</param>
-public readonly record struct EverydayQuestion(string Input, string Label, string Rationale);
+/// <param name="Kind">What is asked for.</param>
+public readonly record struct EverydayQuestion(string Input, string Label, string Rationale, QuestionKind Kind);

@@ -21,7 +21,8 @@ static class EverydayWordings
                 _ => $"is {a} or {b} the larger one?",
             },
             larger,
-            rationale == 0 ? $"{a} is {sizeA}. {b} is {sizeB}. the larger is the {larger}." : $"{a} is {sizeA} and {b} is {sizeB}, so it is the {larger}.");
+            rationale == 0 ? $"{a} is {sizeA}. {b} is {sizeB}. the larger is the {larger}." : $"{a} is {sizeA} and {b} is {sizeB}, so it is the {larger}.",
+            QuestionKind.Larger);
     }
 
     public static EverydayQuestion SameMaterial(EverydayThing first, EverydayThing second, int question, int rationale)
@@ -38,7 +39,8 @@ static class EverydayWordings
             },
             Answer(isSame),
             (rationale == 0 ? $"{a} is made of {stuffA}. {b} is made of {stuffB}." : $"{a} is {stuffA} and {b} is {stuffB}.")
-                + (isSame ? " the same, so yes." : " they differ, so no."));
+                + (isSame ? " the same, so yes." : " they differ, so no."),
+            QuestionKind.SameMaterial);
     }
 
     public static EverydayQuestion Place(EverydayThing thing, ThingPlace place, int question, int rationale)
@@ -53,7 +55,8 @@ static class EverydayWordings
                 _ => $"do you go to the {asked} to find {a}?",
             },
             Answer(isThere),
-            (rationale == 0 ? $"you look for {a} in the {own}" : $"you find {a} in the {own}") + (isThere ? ", so yes." : $", not in the {asked}, so no."));
+            (rationale == 0 ? $"you look for {a} in the {own}" : $"you find {a} in the {own}") + (isThere ? ", so yes." : $", not in the {asked}, so no."),
+            QuestionKind.Place);
     }
 
     static string Answer(bool isTrue) => isTrue ? "yes" : "no";

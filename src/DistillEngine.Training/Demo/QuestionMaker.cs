@@ -13,13 +13,6 @@ sealed class QuestionMaker(ulong seed)
     readonly List<EverydayQuestion> _rows = [];
     readonly HashSet<Key> _open = [];
 
-    enum Kind
-    {
-        Larger,
-        SameMaterial,
-        Place,
-    }
-
     /// <summary>Most place questions that a set can have with both answers equally often, when earlier sets took <paramref name="earlierRows"/>:
     /// every thing's own place once in each wording.</summary>
     public static int MaxPlaceRows(int earlierRows) => 2 * EverydayWordings.Questions * (EverydayThings.All.Count - (earlierRows + 1) / 2);
@@ -30,8 +23,8 @@ sealed class QuestionMaker(ulong seed)
         _open.Clear();
         var place = Math.Min(rows / 3, maxPlaceRows);
         var larger = (rows - place + 1) / 2;
-        AddPairs(Kind.Larger, larger);
-        AddPairs(Kind.SameMaterial, rows - place - larger);
+        AddPairs(QuestionKind.Larger, larger);
+        AddPairs(QuestionKind.SameMaterial, rows - place - larger);
         AddPlaces((place + 1) / 2, place / 2);
         _closed.UnionWith(_open);
         var set = _rows.ToArray();
@@ -40,7 +33,7 @@ sealed class QuestionMaker(ulong seed)
     }
 
     /// <summary>Every thing takes its turn as one of the two; the other is drawn from those that have occurred least. Answers alternate.</summary>
-    void AddPairs(Kind kind, int count)
+    void AddPairs(QuestionKind kind, int count)
     {
         var partners = new List<int>(_things.Count);
         var uses = new int[_things.Count];
@@ -68,7 +61,7 @@ sealed class QuestionMaker(ulong seed)
     }
 
     /// <summary>The least used of those that make a new question with <paramref name="thing"/>.</summary>
-    void FindPartners(Kind kind, int thing, bool isYes, int[] uses, List<int> partners)
+    void FindPartners(QuestionKind kind, int thing, bool isYes, int[] uses, List<int> partners)
     {
         partners.Clear();
         for (var other = 0; other < _things.Count; other++)
@@ -82,21 +75,21 @@ sealed class QuestionMaker(ulong seed)
         }
     }
 
-    void AddPair(Kind kind, int thing, int partner, bool isYes)
+    void AddPair(QuestionKind kind, int thing, int partner, bool isYes)
     {
         _open.Add(PairKey(kind, thing, partner));
         var (a, b) = (_things[thing], _things[partner]);
-        var isSwapped = kind == Kind.Larger ? a.Size > b.Size != isYes : _draws.Below(2) == 1;
+        var isSwapped = kind == QuestionKind.Larger ? a.Size > b.Size != isYes : _draws.Below(2) == 1;
         var (first, second) = isSwapped ? (b, a) : (a, b);
         var (question, rationale) = (_draws.Below(EverydayWordings.Questions), _draws.Below(EverydayWordings.Rationales));
-        _rows.Add(kind == Kind.Larger
+        _rows.Add(kind == QuestionKind.Larger
             ? EverydayWordings.Larger(first, second, question, rationale)
             : EverydayWordings.SameMaterial(first, second, question, rationale));
     }
 
     /// <summary>Which is larger has an answer for any two sizes (yes stands for the first named); stuff is the same or not.</summary>
-    static bool Fits(Kind kind, EverydayThing thing, EverydayThing other, bool isYes) =>
-        kind == Kind.Larger ? thing.Size != other.Size : thing.Material == other.Material == isYes;
+    static bool Fits(QuestionKind kind, EverydayThing thing, EverydayThing other, bool isYes) =>
+        kind == QuestionKind.Larger ? thing.Size != other.Size : thing.Material == other.Material == isYes;
 
     /// <summary>Things take turns, each with both answers. A thing's only question with the answer yes comes back in the next round in other
     /// words, its questions with the answer no ask for another place.</summary>
@@ -117,7 +110,7 @@ sealed class QuestionMaker(ulong seed)
     bool AddOwnPlace(int thing, int question)
     {
         var place = _things[thing].Place;
-        if (_closed.Contains(new(Kind.Place, thing, (int)place)))
+        if (_closed.Contains(new(QuestionKind.Place, thing, (int)place)))
             return false;
         AddPlace(thing, place, question);
         return true;
@@ -130,7 +123,7 @@ sealed class QuestionMaker(ulong seed)
         for (var i = 0; i < PlaceCount - 1; i++)
         {
             var place = (own + 1 + (start + i) % (PlaceCount - 1)) % PlaceCount;
-            if (IsTaken(new(Kind.Place, thing, place)))
+            if (IsTaken(new(QuestionKind.Place, thing, place)))
                 continue;
             AddPlace(thing, (ThingPlace)place, _draws.Below(EverydayWordings.Questions));
             return true;
@@ -141,7 +134,7 @@ sealed class QuestionMaker(ulong seed)
 
     void AddPlace(int thing, ThingPlace place, int question)
     {
-        _open.Add(new(Kind.Place, thing, (int)place));
+        _open.Add(new(QuestionKind.Place, thing, (int)place));
         _rows.Add(EverydayWordings.Place(_things[thing], place, question, _draws.Below(EverydayWordings.Rationales)));
     }
 
@@ -157,8 +150,8 @@ sealed class QuestionMaker(ulong seed)
 
     bool IsTaken(Key key) => _open.Contains(key) || _closed.Contains(key);
 
-    static Key PairKey(Kind kind, int thing, int other) => new(kind, Math.Min(thing, other), Math.Max(thing, other));
+    static Key PairKey(QuestionKind kind, int thing, int other) => new(kind, Math.Min(thing, other), Math.Max(thing, other));
 
     /// <summary>What a question asks, whatever its wording and the order of its things.</summary>
-    readonly record struct Key(Kind Kind, int First, int Second);
+    readonly record struct Key(QuestionKind Kind, int First, int Second);
 }
