@@ -26,7 +26,9 @@ public static class RationaleReader
     public static List<RationaleRow> ReadAll(string path)
     {
         List<RationaleRow> rows = [.. Read(path)];
-        return rows.Count > 0 ? rows : throw new InvalidDataException($"{path}: has no rows (expected at least one; see 'distill data import').");
+        return rows.Count > 0
+            ? rows
+            : throw new InvalidDataException($"{path}: has no rows (expected at least one; see 'distill data import').");
     }
 
     /// <summary>Reads the whole file whatever is wrong with it.</summary>
