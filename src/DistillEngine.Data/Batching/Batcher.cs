@@ -6,7 +6,8 @@ namespace DistillEngine.Data.Batching;
 /// Deals rows into steps of <c>Accumulate</c> micro-batches. <see cref="BeginStep"/> says what the next step holds; <see cref="Fill"/> then
 /// fills one micro-batch after another. A row gives its predict sequence (number 2r, r counting the rows of the step) and, with a
 /// rationale, its explain sequence (2r + 1). An epoch ends with what is left: its last step may have fewer micro-batches, the last of them
-/// fewer rows. Nothing is allocated after construction. Equal options and position give equal batches, on every machine.
+/// fewer rows (the published code carries an incomplete accumulation over into the next epoch instead). Nothing is allocated after
+/// construction. Equal options and position give equal batches, on every machine.
 /// </summary>
 public sealed class Batcher
 {

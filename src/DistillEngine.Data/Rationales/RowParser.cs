@@ -2,11 +2,13 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using DistillEngine.Data.Tasks;
 
 namespace DistillEngine.Data.Rationales;
 
 /// <summary>Reads one line of a rationale file. Faults are collected, so that a validation can show all of them.</summary>
-sealed class RowParser
+/// <param name="task">The task the rows must suit, or null.</param>
+sealed class RowParser(TaskDefinition? task)
 {
     readonly List<RowError> _errors = [];
     readonly Dictionary<string, long> _lineOfId = new(StringComparer.Ordinal);
@@ -36,7 +38,7 @@ sealed class RowParser
         }
         catch (JsonException e)
         {
-            Fault("", $"not valid JSON at byte {e.BytePositionInLine ?? 0}: {Tasks.LocatedJson.FirstSentence(e.Message)} (expected "
+            Fault("", $"not valid JSON at byte {e.BytePositionInLine ?? 0}: {LocatedJson.FirstSentence(e.Message)} (expected "
                 + "one JSON object a line).");
         }
         catch (InvalidOperationException)
@@ -108,7 +110,8 @@ sealed class RowParser
         CheckRationales(rationales);
         var parsedStatus = CheckStatus(status, label, teacherLabel, rationale);
         CheckId(id);
-        return _errors.Count > 0 ? null : new RationaleRow
+        if (_errors.Count > 0) return null;
+        var row = new RationaleRow
         {
             Id = id!,
             Input = input!,
@@ -126,6 +129,9 @@ sealed class RowParser
             Provenance = provenance!,
             Usage = usage,
         };
+        if (task is null) return row;
+        foreach (var (field, problem) in TaskRowCheck.Faults(row, task)) Fault(field, problem);
+        return _errors.Count > 0 ? null : row;
     }
 
     void CheckSchema(string? schema, HashSet<string> seen)

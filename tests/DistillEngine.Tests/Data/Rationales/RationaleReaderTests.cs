@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using DistillEngine.Data.Rationales;
+using DistillEngine.Data.Tasks;
 using Xunit;
 
 namespace DistillEngine.Tests.Data.Rationales;
@@ -129,6 +130,17 @@ public class RationaleReaderTests
         var report = RationaleReader.Validate(path, limit: 2);
         Assert.Equal((3, 3, 2, false), (report.Rows, report.ErrorCount, report.Errors.Count, report.IsValid));
         Assert.True(RationaleReader.Validate(DataFiles.Write("in.jsonl", Valid)).IsValid);
+    }
+
+    [Fact]
+    public void Read_ForATask_RefusesRowsThatDoNotSuitIt()
+    {
+        string path = DataFiles.Write("in.jsonl", Valid.Replace("{\"b\":\"2\"", "{\"premise\":\"2\""));
+        var report = RationaleReader.Validate(path, TaskReader.Load("esnli"));
+        Assert.Equal(2, report.ErrorCount);
+        Assert.StartsWith($"{path}:1: fields: lacks 'hypothesis' (expected ", report.Errors[0]);
+        Assert.StartsWith($"{path}:1: label: is 'yes' (expected one of entailment, ", report.Errors[1]);
+        Assert.Equal(report.Errors[0], Assert.Throws<InvalidDataException>(() => RationaleReader.ReadAll(path, TaskReader.Load("esnli"))).Message);
     }
 
     [Fact]
