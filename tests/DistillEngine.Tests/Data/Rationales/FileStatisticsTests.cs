@@ -33,14 +33,14 @@ public class FileStatisticsTests
 
     static RationaleRow Row(string id, string? label, string? teacher, string? rationale, RationaleStatus status, params string[] flags) =>
         new()
-    {
-        Id = id,
-        Input = "two words",
-        Label = label,
-        TeacherLabel = teacher,
-        Rationale = rationale,
-        Status = status,
-        Flags = flags,
-        Provenance = new(),
-    };
+        {
+            Id = id,
+            Input = "two words",
+            Label = label,
+            TeacherLabel = teacher,
+            Rationale = rationale,
+            Status = status,
+            Flags = flags,
+            Provenance = new(),
+        };
 }
