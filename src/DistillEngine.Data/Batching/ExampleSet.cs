@@ -42,7 +42,8 @@ public sealed class ExampleSet
         {
             var example = examples[row];
             if (!float.IsFinite(example.Weight) || example.Weight <= 0)
-                throw new ArgumentException($"row {example.Id}: the weight is {example.Weight} (expected a finite number above 0).", nameof(examples));
+                throw new ArgumentException($"row {example.Id}: the weight is {example.Weight} "
+                    + "(expected a finite number above 0).", nameof(examples));
             firstTexts[row] = starts.Count - 1;
             weights[row] = example.Weight;
             encoder.EncodeInput(example.Segments, Core.TaskKind.Label, ids);

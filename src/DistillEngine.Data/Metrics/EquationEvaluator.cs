@@ -7,7 +7,8 @@ namespace DistillEngine.Data.Metrics;
 /// and parentheses, within which line breaks are blanks. Everything else, and what Python refuses to compute (division by zero, overflow of
 /// a power, a fractional power of a negative number), is NaN.
 /// </summary>
-/// <remarks>Stands in for the published metric, which hands the model's text to Python's <c>eval</c>. Grammar: Python reference, section 6.</remarks>
+/// <remarks>Stands in for the published metric, which hands the model's text to Python's <c>eval</c>. Grammar: Python reference, section
+/// 6.</remarks>
 public static class EquationEvaluator
 {
     /// <summary>Deepest nesting that is followed; CPython's tokenizer refuses more parentheses than these.</summary>
@@ -163,7 +164,8 @@ public static class EquationEvaluator
                 if (Digits() == 0) return Fail();
             }
             var literal = _text[start.._position];
-            if (HasFailed || (_position < _text.Length && (char.IsLetterOrDigit(_text[_position]) || _text[_position] is '_' or '.'))) return Fail();
+            if (HasFailed || (_position < _text.Length && (char.IsLetterOrDigit(_text[_position]) || _text[_position] is '_' or '.')))
+                return Fail();
             // Python refuses integers with leading zeros, other than zero itself.
             if (isInteger && literal[0] == '0' && literal.ContainsAnyExcept('0', '_')) return Fail();
             double value = Parse(literal);
@@ -181,7 +183,8 @@ public static class EquationEvaluator
             while (_position < _text.Length)
             {
                 if (char.IsAsciiDigit(_text[_position])) count++;
-                else if (count == 0 || _text[_position] != '_' || _position + 1 >= _text.Length || !char.IsAsciiDigit(_text[_position + 1])) break;
+                else if (count == 0 || _text[_position] != '_' || _position + 1 >= _text.Length
+                    || !char.IsAsciiDigit(_text[_position + 1])) break;
                 _position++;
             }
             return count;
@@ -255,7 +258,8 @@ public static class EquationEvaluator
 
         void SkipBlanks()
         {
-            while (_position < _text.Length && (_text[_position] is ' ' or '\t' or '\f' || (_open > 0 && _text[_position] is '\n' or '\r'))) _position++;
+            while (_position < _text.Length && (_text[_position] is ' ' or '\t' or '\f' || (_open > 0
+                && _text[_position] is '\n' or '\r'))) _position++;
         }
     }
 }

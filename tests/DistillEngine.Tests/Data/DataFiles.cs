@@ -5,7 +5,8 @@ using Xunit;
 
 namespace DistillEngine.Tests.Data;
 
-/// <summary>Files that the data tests read: the goldens of the repository, and, where present, the published data and their goldens.</summary>
+/// <summary>Files that the data tests read: the goldens of the repository, and, where present, the published data and their
+/// goldens.</summary>
 static class DataFiles
 {
     static readonly Lock Gate = new();

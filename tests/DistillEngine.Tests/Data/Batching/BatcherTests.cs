@@ -19,8 +19,13 @@ public class BatcherTests
         var batch = new Batch(batcher.Limits);
         batcher.Fill(batch);
         Assert.Equal(3, batch.SequenceCount);
-        Assert.Equal([.. LetterTokenizer.Ids("predict: ab"), 1, .. LetterTokenizer.Ids("explain: ab"), 1, .. LetterTokenizer.Ids("predict: g"), 1], batch.SourceIds[..batch.SourceTokenCount]);
-        Assert.Equal([.. LetterTokenizer.Ids("c"), 1, .. LetterTokenizer.Ids("def"), 1, .. LetterTokenizer.Ids("hi"), 1], batch.Labels[..batch.TargetTokenCount]);
+        int[] sources =
+        [
+            .. LetterTokenizer.Ids("predict: ab"), 1, .. LetterTokenizer.Ids("explain: ab"), 1, .. LetterTokenizer.Ids("predict: g"), 1,
+        ];
+        Assert.Equal(sources, batch.SourceIds[..batch.SourceTokenCount]);
+        Assert.Equal([.. LetterTokenizer.Ids("c"), 1, .. LetterTokenizer.Ids("def"), 1, .. LetterTokenizer.Ids("hi"), 1],
+            batch.Labels[..batch.TargetTokenCount]);
         Assert.Equal([0, 1, 2], batch.SequenceIds[..3]);
         Assert.Equal([TaskKind.Label, TaskKind.Rationale, TaskKind.Label], batch.Tasks[..3]);
         Assert.Equal([2f, 2f, 1f], batch.Weights[..3]);
@@ -48,7 +53,8 @@ public class BatcherTests
             var seen = new List<string>();
             for (int step = 0; step < batcher.StepsPerEpoch; step++) seen.AddRange(Step(batcher));
             Assert.Equal(epoch, batcher.Position.Epoch);
-            Assert.Equal(Examples().Select(example => "predict: " + example.Segments[0]).Order(), seen.Where(text => text.StartsWith("predict", StringComparison.Ordinal)).Order());
+            var predicted = seen.Where(text => text.StartsWith("predict", StringComparison.Ordinal));
+            Assert.Equal(Examples().Select(example => $"predict: {example.Segments[0]}").Order(), predicted.Order());
         }
     }
 
@@ -111,7 +117,8 @@ public class BatcherTests
                 batcher.BeginStep();
                 batcher.Fill(batch);
                 int longest = 0;
-                for (int s = 0; s < batch.SequenceCount; s++) longest = Math.Max(longest, batch.SourceStarts[s + 1] - batch.SourceStarts[s]);
+                for (int s = 0; s < batch.SequenceCount; s++)
+                    longest = Math.Max(longest, batch.SourceStarts[s + 1] - batch.SourceStarts[s]);
                 padding += (long)longest * batch.SequenceCount - batch.SourceTokenCount;
             }
             return padding;
@@ -184,7 +191,8 @@ public class BatcherTests
         for (int micro = 0; micro < microBatches; micro++)
         {
             batcher.Fill(batch);
-            for (int s = 0; s < batch.SequenceCount; s++) texts.Add(new LetterTokenizer().Decode(batch.SourceIds.AsSpan(batch.SourceStarts[s]..batch.SourceStarts[s + 1])));
+            for (int s = 0; s < batch.SequenceCount; s++)
+                texts.Add(new LetterTokenizer().Decode(batch.SourceIds.AsSpan(batch.SourceStarts[s]..batch.SourceStarts[s + 1])));
         }
         return texts;
     }

@@ -32,7 +32,8 @@ public class TrainingSelectionTests
     [Fact]
     public void Select_WhenNothingIsLeft_SaysWhy() =>
         Assert.Contains("2 rows have no label",
-            Assert.Throws<InvalidDataException>(() => TrainingSelection.Select(Rows[3..], TaskReader.Load("svamp"), LabelSource.Gold, MismatchRule.Keep, out _)).Message);
+            Assert.Throws<InvalidDataException>(() => TrainingSelection.Select(Rows[3..], TaskReader.Load("svamp"), LabelSource.Gold,
+                MismatchRule.Keep, out _)).Message);
 
     [Fact]
     public void Segments_WhenAFieldIsMissing_NamesRowAndField()

@@ -11,14 +11,20 @@ public class DssImporterTests
     public void Import_KeepsWhatParsedAndMarksWhatDidNot()
     {
         string folder = Layout("svamp", "train",
-            """{"input":"A\nB","label":"( 1.0 + 2.0 )"}""" + "\n" + """{"input":"C","label":"( 4.0 )"}""" + "\n" + """{"input":"D","label":"( 4.0 )"}""" + "\n",
+            """
+            {"input":"A\nB","label":"( 1.0 + 2.0 )"}
+            {"input":"C","label":"( 4.0 )"}
+            {"input":"D","label":"( 4.0 )"}
+
+            """,
             """["It is so. The answer is (3).\n\nQ: next", "No closing words."]""", """["Known. The answer is 4."]""");
         string output = Path.Combine(folder, "out.jsonl");
         var report = DssImporter.Import(TaskReader.Load("svamp"), "train", folder, output);
         Assert.Equal((3, 1, 1), (report.Rows, report.Parsed, report.Correct));
         var rows = RationaleReader.ReadAll(output);
         Assert.Equal(["svamp/train/0", "svamp/train/1", "svamp/train/2"], rows.Select(row => row.Id));
-        Assert.Equal(("A\nB", "( 1.0 + 2.0 )", "(3)", "It is so.", RationaleStatus.Ok), (rows[0].Input, rows[0].Label, rows[0].TeacherLabel, rows[0].Rationale, rows[0].Status));
+        Assert.Equal(("A\nB", "( 1.0 + 2.0 )", "(3)"), (rows[0].Input, rows[0].Label, rows[0].TeacherLabel));
+        Assert.Equal(("It is so.", RationaleStatus.Ok), (rows[0].Rationale, rows[0].Status));
         Assert.Equal((null, null, RationaleStatus.ParseFailed), (rows[1].TeacherLabel, rows[1].Rationale, rows[1].Status));
         Assert.Equal((null, "Known.", RationaleStatus.ParseFailed), (rows[2].TeacherLabel, rows[2].Rationale, rows[2].Status));
         Assert.Empty(rows[2].TrainableRationales());
@@ -33,7 +39,8 @@ public class DssImporterTests
         string folder = Layout("anli1", "train", """{"uid":"u1","premise":"P","hypothesis":"H","label":2,"reason":""}""",
             """["Because. So the answer is contradiction.\n\nPremise: next"]""");
         var row = Assert.Single(DssImporter.Read(TaskReader.Load("anli1"), "train", folder, null, out var report));
-        Assert.Equal(("anli1/train/u1", "contradiction", "contradiction", "Because."), (row.Id, row.Label, row.TeacherLabel, row.Rationale));
+        Assert.Equal(("anli1/train/u1", "contradiction", "contradiction", "Because."),
+            (row.Id, row.Label, row.TeacherLabel, row.Rationale));
         Assert.Equal(("P", "H"), (row.Field("premise"), row.Field("hypothesis")));
         Assert.Contains(report.Warnings, warning => warning.Contains("equals the gold label in every row"));
     }
@@ -41,7 +48,8 @@ public class DssImporterTests
     [Fact]
     public void Import_OfChoices_StoresThemAsAList()
     {
-        string folder = Layout("cqa", "test", """{"id":"x","question":"Where?","choices":["a b","c","d","e","f"],"answer":"c"}""", """["Hm. So the answer is (b) c."]""");
+        string folder = Layout("cqa", "test", """{"id":"x","question":"Where?","choices":["a b","c","d","e","f"],"answer":"c"}""",
+            """["Hm. So the answer is (b) c."]""");
         var row = Assert.Single(DssImporter.Read(TaskReader.Load("cqa"), "test", Path.GetDirectoryName(folder)!, null, out _));
         Assert.Equal("Where?\nAnswer Choices:\n(a) a b\n(b) c\n(c) d\n(d) e\n(e) f", row.Input);
         Assert.Equal("""["a b","c","d","e","f"]""", row.Field("choices"));
@@ -56,7 +64,8 @@ public class DssImporterTests
     {
         string folder = Layout("svamp", "train", """{"input":"A","label":"1"}""" + "\n" + """{"input":"B","label":"1"}""", outputs);
         string output = Path.Combine(folder, "out.jsonl");
-        string message = Assert.Throws<InvalidDataException>(() => DssImporter.Import(TaskReader.Load("svamp"), "train", folder, output)).Message;
+        string message = Assert.Throws<InvalidDataException>(() => DssImporter.Import(TaskReader.Load("svamp"), "train", folder,
+            output)).Message;
         Assert.StartsWith(folder, message);
         Assert.Contains(problem, message);
         Assert.Contains(remedy, message);
@@ -72,7 +81,8 @@ public class DssImporterTests
     public void Import_OfBadRows_SaysWhatIsWrong(string rows, string problem)
     {
         string folder = Layout("svamp", "train", rows, "[\"one\"]");
-        Assert.Contains(problem, Assert.Throws<InvalidDataException>(() => DssImporter.Read(TaskReader.Load("svamp"), "train", folder, null, out _)).Message);
+        Assert.Contains(problem, Assert.Throws<InvalidDataException>(() => DssImporter.Read(TaskReader.Load("svamp"), "train", folder, null,
+            out _)).Message);
     }
 
     [Fact]
@@ -88,7 +98,8 @@ public class DssImporterTests
     {
         string folder = Layout("svamp", "train", """{"input":"A","label":"1"}""", "[]", "[\"x\"]");
         File.Move(Path.Combine(folder, "llm", "train_CoT_1.json"), Path.Combine(folder, "llm", "train_CoT_2.json"));
-        Assert.Contains("train_CoT_1.json: is missing", Assert.Throws<FileNotFoundException>(() => DssImporter.Read(TaskReader.Load("svamp"), "train", folder, null, out _)).Message);
+        Assert.Contains("train_CoT_1.json: is missing", Assert.Throws<FileNotFoundException>(() =>
+            DssImporter.Read(TaskReader.Load("svamp"), "train", folder, null, out _)).Message);
     }
 
     [Theory]

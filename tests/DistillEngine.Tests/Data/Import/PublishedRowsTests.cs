@@ -59,7 +59,8 @@ public class PublishedRowsTests
         {
             long[] expected = golden[$"{column}.text_crc32"];
             Assert.Equal(expected.Length, rows.Count);
-            for (int i = 0; i < rows.Count; i++) Assert.True(expected[i] == Crc32(text(rows[i])), $"{column}, row {i} ({rows[i].Id}): '{text(rows[i])}'");
+            for (int i = 0; i < rows.Count; i++) Assert.True(expected[i] == Crc32(text(rows[i])), $"{column}, "
+                + $"row {i} ({rows[i].Id}): '{text(rows[i])}'");
         }
     }
 
@@ -71,10 +72,12 @@ public class PublishedRowsTests
         AssertOrder(new Int64Tensors(DataFiles.SharedGolden($"published/{run}/rows.safetensors")), rows);
 
     [Fact]
-    public void Order_OfTheRecordedSvampRun_IsReproduced() => AssertOrder(new Int64Tensors(DataFiles.Golden("published/svamp/rows.safetensors")), 800);
+    public void Order_OfTheRecordedSvampRun_IsReproduced() =>
+        AssertOrder(new Int64Tensors(DataFiles.Golden("published/svamp/rows.safetensors")), 800);
 
     [Fact]
-    public void GeneratorSeed_OfRunZero_IsTheRecordedOne() => Assert.Equal(900450186894289455UL, new PublishedSampler(0, 720).GeneratorSeed);
+    public void GeneratorSeed_OfRunZero_IsTheRecordedOne() =>
+        Assert.Equal(900450186894289455UL, new PublishedSampler(0, 720).GeneratorSeed);
 
     static void AssertOrder(Int64Tensors golden, int rows)
     {

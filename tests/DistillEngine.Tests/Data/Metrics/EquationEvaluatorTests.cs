@@ -26,7 +26,8 @@ public class EquationEvaluatorTests
     [InlineData("5 // 1e400", 0)]
     [InlineData("-5 // 1e400", -1)]
     [InlineData("7\n\n", 7)]
-    public void Evaluate_Arithmetic_IsPythonsValue(string text, double expected) => Assert.Equal(expected, EquationEvaluator.Evaluate(text));
+    public void Evaluate_Arithmetic_IsPythonsValue(string text, double expected) =>
+        Assert.Equal(expected, EquationEvaluator.Evaluate(text));
 
     [Theory]
     [InlineData("1\n+ 2")]
@@ -64,5 +65,6 @@ public class EquationEvaluatorTests
     [InlineData("0 or 5", 5)]
     [InlineData("2 or 5 and 3", 2)]
     [InlineData("((1) and (2)) + 1", 3)]
-    public void EvaluateWithLogic_OfNumbers_IsPythonsValue(string text, double expected) => Assert.Equal(expected, EquationEvaluator.EvaluateWithLogic(text));
+    public void EvaluateWithLogic_OfNumbers_IsPythonsValue(string text, double expected) =>
+        Assert.Equal(expected, EquationEvaluator.EvaluateWithLogic(text));
 }

@@ -42,10 +42,12 @@ public class MetricTests
     public void Exact_WhenOnlyCaseDiffers_IsWrong() => Assert.Equal(0.5, new ExactMatch().Evaluate(["Yes", "no"], ["yes", "no"]));
 
     [Fact]
-    public void Evaluate_WhenCountsDiffer_IsRefused() => Assert.Throws<ArgumentException>(() => new ExactMatch().Evaluate(["a"], ["a", "b"]));
+    public void Evaluate_WhenCountsDiffer_IsRefused() =>
+        Assert.Throws<ArgumentException>(() => new ExactMatch().Evaluate(["a"], ["a", "b"]));
 
     [Fact]
-    public void Named_WhenMisspelt_SuggestsTheRightName() => Assert.Contains("did you mean 'exact'?", Assert.Throws<ArgumentException>(() => Metric.Named("exakt")).Message);
+    public void Named_WhenMisspelt_SuggestsTheRightName() =>
+        Assert.Contains("did you mean 'exact'?", Assert.Throws<ArgumentException>(() => Metric.Named("exakt")).Message);
 
     [Fact]
     public void Wilson_Of147Of200_IsTheKnownInterval()

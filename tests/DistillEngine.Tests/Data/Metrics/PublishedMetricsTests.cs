@@ -16,7 +16,8 @@ public class PublishedMetricsTests
         "min ( 6.0 , 7.0 )", "max", "6if 1 else 2", "6j",
     ];
 
-    static readonly JsonElement Golden = JsonDocument.Parse(File.ReadAllBytes(DataFiles.Golden("published/metrics/metrics.json"))).RootElement;
+    static readonly JsonElement Golden =
+        JsonDocument.Parse(File.ReadAllBytes(DataFiles.Golden("published/metrics/metrics.json"))).RootElement;
 
     [Fact]
     public void EquationValue_OfEveryRecordedText_IsPythonsOrNotComparable()
@@ -50,7 +51,8 @@ public class PublishedMetricsTests
                     continue;
                 }
                 compared++;
-                Assert.Equal(entry.GetProperty("elementwise")[i].GetProperty("value").GetDouble(), new EquationValue().Score(predictions[i], labels[i]));
+                Assert.Equal(entry.GetProperty("elementwise")[i].GetProperty("value").GetDouble(),
+                    new EquationValue().Score(predictions[i], labels[i]));
             }
         }
         Assert.Equal(24, compared);

@@ -28,17 +28,19 @@ public class FileStatisticsTests
     }
 
     [Fact]
-    public void LengthSummary_OfOneToHundred_HasTheNinetyFifth() => Assert.Equal(new LengthSummary(100, 50.5, 95, 100), LengthSummary.Of([.. Enumerable.Range(1, 100)]));
+    public void LengthSummary_OfOneToHundred_HasTheNinetyFifth() =>
+        Assert.Equal(new LengthSummary(100, 50.5, 95, 100), LengthSummary.Of([.. Enumerable.Range(1, 100)]));
 
-    static RationaleRow Row(string id, string? label, string? teacher, string? rationale, RationaleStatus status, params string[] flags) => new()
-    {
-        Id = id,
-        Input = "two words",
-        Label = label,
-        TeacherLabel = teacher,
-        Rationale = rationale,
-        Status = status,
-        Flags = flags,
-        Provenance = new(),
-    };
+    static RationaleRow Row(string id, string? label, string? teacher, string? rationale, RationaleStatus status, params string[] flags) =>
+        new()
+        {
+            Id = id,
+            Input = "two words",
+            Label = label,
+            TeacherLabel = teacher,
+            Rationale = rationale,
+            Status = status,
+            Flags = flags,
+            Provenance = new(),
+        };
 }

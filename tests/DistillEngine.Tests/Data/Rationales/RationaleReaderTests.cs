@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using DistillEngine.Data.Rationales;
+using DistillEngine.Data.Tasks;
 using Xunit;
 
 namespace DistillEngine.Tests.Data.Rationales;
@@ -53,13 +54,15 @@ public class RationaleReaderTests
 
     [Fact]
     public void Read_UnknownFieldsAndMinorVersions_AreIgnored() =>
-        Assert.Single(RationaleReader.ReadAll(DataFiles.Write("in.jsonl", Valid.Replace("rationale/1\"", "rationale/1.7\"").Replace("{\"schema", "{\"later\":{\"a\":[1,{}]},\"schema"))));
+        Assert.Single(RationaleReader.ReadAll(DataFiles.Write("in.jsonl",
+            Valid.Replace("rationale/1\"", "rationale/1.7\"").Replace("{\"schema", "{\"later\":{\"a\":[1,{}]},\"schema"))));
 
     [Fact]
     public void Read_OfALineLongerThanTheBuffer_IsWhole()
     {
         string input = new('x', 300_000);
-        string line = Other.Replace("hello", input).Replace("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", RationaleWriter.Hash(input));
+        string line = Other.Replace("hello", input).Replace("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+            RationaleWriter.Hash(input));
         Assert.Equal([300_000, 5], RationaleReader.Read(DataFiles.Write("in.jsonl", line + "\n" + Valid)).Select(row => row.Input.Length));
     }
 
@@ -130,6 +133,17 @@ public class RationaleReaderTests
     }
 
     [Fact]
+    public void Read_ForATask_RefusesRowsThatDoNotSuitIt()
+    {
+        string path = DataFiles.Write("in.jsonl", Valid.Replace("{\"b\":\"2\"", "{\"premise\":\"2\""));
+        var report = RationaleReader.Validate(path, TaskReader.Load("esnli"));
+        Assert.Equal(2, report.ErrorCount);
+        Assert.StartsWith($"{path}:1: fields: lacks 'hypothesis' (expected ", report.Errors[0]);
+        Assert.StartsWith($"{path}:1: label: is 'yes' (expected one of entailment, ", report.Errors[1]);
+        Assert.Equal(report.Errors[0], Assert.Throws<InvalidDataException>(() => RationaleReader.ReadAll(path, TaskReader.Load("esnli"))).Message);
+    }
+
+    [Fact]
     public void Read_FilesThatAreNoRows_AreRefused()
     {
         string text = Valid + "\n" + Other + "\n";
@@ -164,7 +178,8 @@ public class RationaleReaderTests
     public void Sample_IsDeterministicAndKeepsLinesAsTheyAre()
     {
         var text = new StringBuilder();
-        for (int i = 0; i < 50; i++) text.Append(Other.Replace("t/train/2", $"t/train/{i}").Replace("\"prov\"", "\"later\":1,\"prov\"")).Append('\n');
+        for (int i = 0; i < 50; i++) text.Append(Other.Replace("t/train/2", $"t/train/{i}").Replace("\"prov\"",
+            "\"later\":1,\"prov\"")).Append('\n');
         string path = DataFiles.Write("in.jsonl", text.ToString());
         string[] samples = [path + ".a", path + ".b", path + ".c"];
         RationaleSampler.Sample(path, 10, 1, samples[0]);

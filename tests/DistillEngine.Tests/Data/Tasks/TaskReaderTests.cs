@@ -49,9 +49,12 @@ public class TaskReaderTests
     [Fact]
     public void Sha256_WhenOnlyCommentsAndOrderDiffer_IsTheSame()
     {
-        string other = Valid.Replace("// a comment", "").Replace("\"schema\": \"distill.task/1\", \"name\": \"mine\"", "\"name\": \"mine\", \"schema\": \"distill.task/1\"");
+        string other = Valid.Replace("// a comment", "").Replace(
+            "\"schema\": \"distill.task/1\", \"name\": \"mine\"",
+            "\"name\": \"mine\", \"schema\": \"distill.task/1\"");
         Assert.Equal(TaskReader.Load(DataFiles.Write("a.json", Valid)).Sha256, TaskReader.Load(DataFiles.Write("b.json", other)).Sha256);
-        Assert.NotEqual(TaskReader.Load(DataFiles.Write("a.json", Valid)).Sha256, TaskReader.Load(DataFiles.Write("b.json", Valid.Replace("8", "9"))).Sha256);
+        Assert.NotEqual(TaskReader.Load(DataFiles.Write("a.json", Valid)).Sha256,
+            TaskReader.Load(DataFiles.Write("b.json", Valid.Replace("8", "9"))).Sha256);
     }
 
     [Fact]
@@ -113,7 +116,8 @@ public class TaskReaderTests
     [Fact]
     public void Load_FilesThatAreNoTask_AreRefused()
     {
-        foreach (byte[] bytes in new byte[][] { [], [0xFF, 0xFE, 0x7B], "[]"u8.ToArray(), "{"u8.ToArray(), Encoding.UTF8.GetBytes(new string('[', 100_000)), "{\"name\":\"\\ud800\"}"u8.ToArray() })
+        foreach (byte[] bytes in new byte[][] { [], [0xFF, 0xFE, 0x7B], "[]"u8.ToArray(), "{"u8.ToArray(),
+            Encoding.UTF8.GetBytes(new string('[', 100_000)), "{\"name\":\"\\ud800\"}"u8.ToArray() })
         {
             string path = DataFiles.Write("task.json", bytes);
             Assert.StartsWith($"{path}:1: ", Assert.Throws<InvalidDataException>(() => TaskReader.Load(path)).Message);

@@ -13,7 +13,8 @@ public class TemplateTests
 
     [Fact]
     public void Render_OfTheBuiltInChoices_HasLettersAndNoFinalNewline() =>
-        Assert.Equal("Where {{is}} it?\nAnswer Choices:\n(a) park\n(b) café\n(c) \"bank\"", TaskReader.Load("cqa").Student.Input.Render(Values));
+        Assert.Equal("Where {{is}} it?\nAnswer Choices:\n(a) park\n(b) café\n(c) \"bank\"",
+            TaskReader.Load("cqa").Student.Input.Render(Values));
 
     [Fact]
     public void Render_WithoutAValue_NamesTheVariable() =>
@@ -23,7 +24,8 @@ public class TemplateTests
     public void Render_OfAListAsText_IsRefused() => Assert.Throws<ArgumentException>(() => Template.Parse("{{choices}}").Render(Values));
 
     [Fact]
-    public void Render_OfATextAsList_IsRefused() => Assert.Throws<ArgumentException>(() => Template.Parse("{{#question}}x{{/question}}").Render(Values));
+    public void Render_OfATextAsList_IsRefused() =>
+        Assert.Throws<ArgumentException>(() => Template.Parse("{{#question}}x{{/question}}").Render(Values));
 
     [Fact]
     public void FromStored_OfAStoredList_GivesItsItems()
