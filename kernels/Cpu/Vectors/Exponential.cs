@@ -23,7 +23,7 @@ static class Exponential
     // ln 2 in two parts, the first short enough that n · Ln2High is exact.
     const float Ln2High = 0.693359375f, Ln2Low = -2.12194440e-4f;
 
-    /// <summary>Within 1 unit in the last place of normal results; ∞, 0 and NaN as e^x has them.</summary>
+    /// <summary>Within 1.01 units in the last place of normal results; ∞, 0 and NaN as e^x has them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Exp<TVector>(TVector x) where TVector : struct, IVectorF32<TVector>
     {
