@@ -31,7 +31,9 @@ public readonly unsafe struct F32x1(float value) : IVectorF32<F32x1>
     public static F32x1 TimesPowerOfTwo(F32x1 a, F32x1 n)
     {
         int exponent = (int)n._v, half = exponent >> 1;
-        return new(a._v * BitConverter.Int32BitsToSingle((half + 127) << 23) * BitConverter.Int32BitsToSingle((exponent - half + 127) << 23));
+        float first = BitConverter.Int32BitsToSingle((half + 127) << 23);
+        float second = BitConverter.Int32BitsToSingle((exponent - half + 127) << 23);
+        return new(a._v * first * second);
     }
 
     [MethodImpl(Inline)] public static F32x1 Exp(F32x1 a) => Exponential.Exp(a);
