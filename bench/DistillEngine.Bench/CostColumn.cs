@@ -6,7 +6,8 @@ using DistillEngine.Core;
 
 namespace DistillEngine.Bench;
 
-/// <summary>A column computed from a row's median time and cost, and the limits that <see cref="Roofline"/> measured in the same run.</summary>
+/// <summary>A column computed from a row's median time and cost, and from the limits that <see cref="Roofline"/> measured in the same run:
+/// its fastest iterations, since a limit is what was reached once.</summary>
 sealed class CostColumn(string name, string legend, string format, Func<Cost, double, Cost, double> value) : IColumn
 {
     public static IColumn[] All { get; } =
@@ -14,7 +15,7 @@ sealed class CostColumn(string name, string legend, string format, Func<Cost, do
         new CostColumn("GFLOP/s", "10⁹ floating-point operations a second; a fused multiply-add counts two", "F1",
             (cost, seconds, _) => cost.Flops / seconds * 1e-9),
         new CostColumn("GB/s", "10⁹ bytes of compulsory memory traffic a second", "F1", (cost, seconds, _) => cost.Bytes / seconds * 1e-9),
-        new CostColumn("Limit", "Time that the roofline of this run allows (peak arithmetic or memory, whichever is longer) by the median time", "P0",
+        new CostColumn("Limit", "Time that the roofline of this run allows, for arithmetic or memory, by the median time", "P0",
             (cost, seconds, limits) => Math.Max((double)cost.Flops / limits.Flops, (double)cost.Bytes / limits.Bytes) / seconds),
     ];
 
@@ -42,8 +43,8 @@ sealed class CostColumn(string name, string legend, string format, Func<Cost, do
 
     public string GetValue(Summary summary, BenchmarkCase benchmarkCase)
     {
-        if (OpBenchmark.CostOf(benchmarkCase) is not { } cost || Seconds(summary, benchmarkCase) is not { } seconds) return "-";
-        double result = value(cost, seconds, Limits(summary));
+        if (OpBenchmark.CostOf(benchmarkCase) is not { } cost || summary[benchmarkCase]?.ResultStatistics is not { } times) return "-";
+        double result = value(cost, times.Median * 1e-9, Limits(summary));
         return double.IsFinite(result) ? result.ToString(format, CultureInfo.InvariantCulture) : "-";
     }
 
@@ -53,13 +54,12 @@ sealed class CostColumn(string name, string legend, string format, Func<Cost, do
         long flops = 0, bytes = 0;
         foreach (BenchmarkCase row in summary.BenchmarksCases)
         {
-            if (row.Descriptor.Type != typeof(Roofline) || Seconds(summary, row) is not { } seconds) continue;
+            if (row.Descriptor.Type != typeof(Roofline) || summary[row]?.ResultStatistics is not { } times) continue;
             Cost cost = OpBenchmark.CostOf(row)!.Value;
+            double seconds = times.Min * 1e-9;
             flops = Math.Max(flops, (long)(cost.Flops / seconds));
             bytes = Math.Max(bytes, (long)(cost.Bytes / seconds));
         }
         return new(flops, bytes);
     }
-
-    static double? Seconds(Summary summary, BenchmarkCase row) => summary[row]?.ResultStatistics?.Median * 1e-9;
 }

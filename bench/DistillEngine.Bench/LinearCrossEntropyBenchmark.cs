@@ -22,9 +22,11 @@ public class LinearCrossEntropyBenchmark : OpBenchmark
         _op = Create<LinearCrossEntropy>(() => new LinearCrossEntropyCpu<F32x1>(Pool), () => new LinearCrossEntropyCpu<F32x4>(Pool),
             () => new LinearCrossEntropyCpu<F32x8>(Pool), () => new LinearCrossEntropyCpu<F32x16>(Pool));
         _w = new Weight(Random("w", new(Vocabulary, Width)));
-        (_x, _rowWeights, _labels) = (Random("x", new(Rows, Width)), Random("rowWeights", new(Rows)), Zeros("labels", new(Rows), DType.I32));
+        (_x, _rowWeights) = (Random("x", new(Rows, Width)), Random("rowWeights", new(Rows)));
+        _labels = Zeros("labels", new(Rows), DType.I32);
         for (int row = 0; row < Rows; row++) _labels.HostSpan<int>()[row] = row * 7919 % Vocabulary;
-        (_logSumExp, _nats, _scratch) = (Zeros("logSumExp", new(Rows)), Zeros("nats", new(Rows)), Zeros("scratch", LinearCrossEntropy.ScratchShape(Rows, Vocabulary)));
+        (_logSumExp, _nats) = (Zeros("logSumExp", new(Rows)), Zeros("nats", new(Rows)));
+        _scratch = Zeros("scratch", LinearCrossEntropy.ScratchShape(Rows, Vocabulary));
         (_dx, _dWeight) = (Zeros("dx", _x.Shape), Zeros("dWeight", _w.Value.Shape));
         Forward();
     }

@@ -29,7 +29,8 @@ public abstract class OpBenchmark : IDisposable
     public static Cost? CostOf(BenchmarkCase row)
     {
         if (Activator.CreateInstance(row.Descriptor.Type) is not OpBenchmark op) return null;
-        foreach (var parameter in row.Parameters.Items) row.Descriptor.Type.GetProperty(parameter.Name)!.SetValue(op, parameter.Value);
+        foreach (var parameter in row.Parameters.Items)
+            row.Descriptor.Type.GetProperty(parameter.Name)!.SetValue(op, parameter.Value);
         return op.CostOf(row.Descriptor.WorkloadMethod.Name);
     }
 

@@ -15,7 +15,7 @@ static unsafe class GemmPack<TVector> where TVector : struct, IVectorF32<TVector
     // ahead; all within 5 % from 16 to 256 steps.
     const int Steps = 64;
 
-    /// <summary>Packs lines first … first + count − 1, steps start … start + depth − 1, into one panel; missing lines become zeros.</summary>
+    /// <summary>Packs lines first … first + count − 1, steps start … start + depth − 1, into one panel; missing lines are zeros.</summary>
     /// <param name="count">1 … width.</param>
     public static void Panel(in GemmOperand source, long first, int count, int width, long start, int depth, float* panel)
     {
