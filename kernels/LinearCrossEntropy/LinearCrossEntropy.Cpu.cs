@@ -131,9 +131,14 @@ public sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool) : Li
 
     Job Start(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor scratch) => new()
     {
-        Rows = x.Shape.D0, Stride = scratch.Shape.D1, Words = scratch.Shape.D1, Scale = scale,
+        Rows = x.Shape.D0,
+        Stride = scratch.Shape.D1,
+        Words = scratch.Shape.D1,
+        Scale = scale,
         Parts = Split.Parts(x.Shape.D0, LeastPartRows, pool.ThreadCount),
-        Labels = labels.HostPointer<int>(), LogSumExp = logSumExp.HostPointer<float>(), Logits = scratch.HostPointer<float>(),
+        Labels = labels.HostPointer<int>(),
+        LogSumExp = logSumExp.HostPointer<float>(),
+        Logits = scratch.HostPointer<float>(),
     };
 
     /// <summary>x Wᵀ, unscaled, for the chunk that starts at <see cref="Job.First"/>.</summary>

@@ -48,8 +48,17 @@ static unsafe class Gemm<TVector> where TVector : struct, IVectorF32<TVector>
         for (int thread = 0; thread < parts; thread++) scratch[thread] = (float*)pool.ThreadScratch(thread, ScratchBytes);
         var job = new Job
         {
-            Scratch = scratch, A = a, B = b, C = c, Stride = stride, Rows = rows, Columns = columns, Depth = depth, Into = into,
-            GridRows = gridRows, GridColumns = gridColumns,
+            Scratch = scratch,
+            A = a,
+            B = b,
+            C = c,
+            Stride = stride,
+            Rows = rows,
+            Columns = columns,
+            Depth = depth,
+            Into = into,
+            GridRows = gridRows,
+            GridColumns = gridColumns,
         };
         pool.Run(parts, &Part, &job);
     }

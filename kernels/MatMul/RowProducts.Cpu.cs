@@ -29,7 +29,14 @@ static unsafe class RowProducts<TVector> where TVector : struct, IVectorF32<TVec
         if (rows == 0 || outputs == 0) return;
         var job = new Job
         {
-            X = x, W = w, Y = y, Stride = stride, Rows = rows, Outputs = outputs, Inputs = inputs, Into = into,
+            X = x,
+            W = w,
+            Y = y,
+            Stride = stride,
+            Rows = rows,
+            Outputs = outputs,
+            Inputs = inputs,
+            Into = into,
             Parts = Split.Parts((long)outputs * inputs, LeastPartWeights, pool.ThreadCount),
         };
         pool.Run(job.Parts, &Part, &job);
