@@ -85,6 +85,22 @@ public class LinearCrossEntropyTests
         Assert.Equal(run.OldDWeight, run.DWeight.HostSpan<float>().ToArray());
     }
 
+    [Theory]
+    [MemberData(nameof(CpuVariants.Isas), MemberType = typeof(CpuVariants))]
+    public void Forward_OnARowThatIsNotANumber_GivesNaNForThatRowAlone(CpuIsa isa)
+    {
+        const int rows = 20, vocabulary = 1100;
+        using var host = new HostTensors(seed: 2);
+        using var pool = new ComputePool(2);
+        Tensor x = host.Random("x", new(rows, 9)), nats = host.Empty("nats", new(rows)), logSumExp = host.Empty("logSumExp", new(rows));
+        x.HostSpan<float>()[7 * 9 + 4] = float.NaN;
+
+        Create(isa, pool).Forward(x, new Weight(host.Random("w", new(vocabulary, 9))), 1, host.From("labels", new(rows), new int[rows]),
+            logSumExp, nats, host.Empty("scratch", LinearCrossEntropy.ScratchShape(rows, vocabulary)));
+
+        for (int row = 0; row < rows; row++) Assert.Equal(row == 7, float.IsNaN(nats.HostSpan<float>()[row]));
+    }
+
     [Fact]
     public void ForwardAndBackward_AfterWarmUp_AllocateNothing()
     {
