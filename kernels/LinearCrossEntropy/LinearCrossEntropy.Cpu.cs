@@ -11,7 +11,7 @@ namespace DistillEngine.Kernels;
 /// </summary>
 public sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool) : LinearCrossEntropy where TVector : struct, IVectorF32<TVector>
 {
-    // A row of a chunk takes about half a microsecond, so fewer rows are not worth a thread.
+    // Some thousand exponentials: about what a run of the pool costs.
     const int LeastPartRows = 4;
 
     protected override void ForwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor nats, Tensor scratch)

@@ -22,7 +22,7 @@ static unsafe class Gemm<TVector> where TVector : struct, IVectorF32<TVector>
     // Columns per packed block of the right factor, 1 MiB: it stays in the outer caches while the row blocks pass.
     const int ColumnBlock = 1024;
 
-    // Below 2¹⁸ multiply-adds a part costs less than waking a thread for it.
+    // Least multiply-adds of a part: at 16 lanes a few microseconds, about what a run of the pool costs.
     const long LeastPartWork = 1 << 18;
 
     /// <summary>Bytes at the start of each thread's scratch that a product uses; what lies behind them is the caller's.</summary>

@@ -18,7 +18,7 @@ static unsafe class RowProducts<TVector> where TVector : struct, IVectorF32<TVec
     // Outputs whose dot products run side by side.
     const int Group = 4;
 
-    // Weights below which a part costs less than waking a thread for it.
+    // Least weights of a part, 128 KiB: a few microseconds of reading, about what a run of the pool costs.
     const long LeastPartWeights = 32 * 1024;
 
     /// <param name="x">[rows, inputs].</param>
