@@ -17,8 +17,11 @@ public sealed unsafe class GradientNormCpu<TVector>(ComputePool pool) : Gradient
         int blocks = checked((int)((gradients.Count + BlockElements - 1) / BlockElements));
         var job = new Job
         {
-            Gradients = gradients.HostPointer<float>(), Count = gradients.Count, Blocks = blocks,
-            Sums = (double*)pool.ThreadScratch(0, sizeof(double) * (long)blocks), Parts = Split.Parts(blocks, 1, pool.ThreadCount),
+            Gradients = gradients.HostPointer<float>(),
+            Count = gradients.Count,
+            Blocks = blocks,
+            Sums = (double*)pool.ThreadScratch(0, sizeof(double) * (long)blocks),
+            Parts = Split.Parts(blocks, 1, pool.ThreadCount),
         };
         pool.Run(job.Parts, &Part, &job);
         double sum = 0;

@@ -11,7 +11,7 @@ namespace DistillEngine.Kernels;
 /// </summary>
 public sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool) : LinearCrossEntropy where TVector : struct, IVectorF32<TVector>
 {
-    // A row of a chunk takes about half a microsecond, so fewer rows are not worth a thread.
+    // Some thousand exponentials: about what a run of the pool costs.
     const int LeastPartRows = 4;
 
     protected override void ForwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor nats, Tensor scratch)
@@ -95,7 +95,8 @@ public sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool) : Li
             long offset = (long)job.First * w.Inputs;
             MatMulCpu<TVector>.BackwardInput(pool, job.Logits, job.Stride, values + offset, job.Rows, job.Words, w.Inputs,
                 job.First == 0 ? Into.Overwrite : Into.Add, dx.HostPointer<float>());
-            MatMulCpu<TVector>.BackwardWeight(pool, job.Logits, job.Stride, x.HostPointer<float>(), job.Rows, job.Words, w.Inputs, dValues + offset);
+            MatMulCpu<TVector>.BackwardWeight(pool, job.Logits, job.Stride, x.HostPointer<float>(), job.Rows, job.Words, w.Inputs,
+                dValues + offset);
         }
     }
 
@@ -130,8 +131,14 @@ public sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool) : Li
 
     Job Start(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor scratch) => new()
     {
-        Rows = x.Shape.D0, Stride = scratch.Shape.D1, Words = scratch.Shape.D1, Scale = scale, Parts = Split.Parts(x.Shape.D0, LeastPartRows, pool.ThreadCount),
-        Labels = labels.HostPointer<int>(), LogSumExp = logSumExp.HostPointer<float>(), Logits = scratch.HostPointer<float>(),
+        Rows = x.Shape.D0,
+        Stride = scratch.Shape.D1,
+        Words = scratch.Shape.D1,
+        Scale = scale,
+        Parts = Split.Parts(x.Shape.D0, LeastPartRows, pool.ThreadCount),
+        Labels = labels.HostPointer<int>(),
+        LogSumExp = logSumExp.HostPointer<float>(),
+        Logits = scratch.HostPointer<float>(),
     };
 
     /// <summary>x Wᵀ, unscaled, for the chunk that starts at <see cref="Job.First"/>.</summary>
@@ -156,7 +163,8 @@ public sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool) : Li
     }
 
     static void ThrowLabel(Tensor labels, int row, int label, int vocabulary, string operation) =>
-        throw new ArgumentException($"{operation}: '{labels.Name}' has label {label} in row {row}, expected 0 to {vocabulary - 1} or {IgnoredLabel}.");
+        throw new ArgumentException(
+            $"{operation}: '{labels.Name}' has label {label} in row {row}, expected 0 to {vocabulary - 1} or {IgnoredLabel}.");
 
     struct RowState
     {

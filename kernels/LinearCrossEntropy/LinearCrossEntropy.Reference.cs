@@ -7,7 +7,8 @@ namespace DistillEngine.Kernels;
 public static class LinearCrossEntropyReference
 {
     /// <summary>logSumExp and nats of every row; both 0 where the row is ignored.</summary>
-    public static (T[] LogSumExp, T[] Nats) Forward<T>(T[] x, T[] w, double scale, int[] labels, int width, int vocabulary) where T : INumberBase<T>
+    public static (T[] LogSumExp, T[] Nats) Forward<T>(T[] x, T[] w, double scale, int[] labels, int width, int vocabulary)
+        where T : INumberBase<T>
     {
         var logSumExp = new T[labels.Length];
         var nats = new T[labels.Length];
@@ -31,8 +32,8 @@ public static class LinearCrossEntropyReference
     public static T[] Logits<T>(T[] x, T[] w, double scale, int rows, int width, int vocabulary) where T : INumberBase<T> =>
         Array.ConvertAll(MatMulReference.Forward(x, w, rows, width, vocabulary), logit => OracleMath.Number<T>(scale) * logit);
 
-    /// <summary>g = scale · rowWeights · (softmax(logits) − onehot(label)), [rows, vocabulary]; 0 where the row is ignored. Then dx = g W and
-    /// dWeight += gᵀ x.</summary>
+    /// <summary>g = scale · rowWeights · (softmax(logits) − onehot(label)), [rows, vocabulary]; 0 where the row is ignored.
+    /// Then dx = g W and dWeight += gᵀ x.</summary>
     public static double[] LogitGradients(double[] x, double[] w, double scale, int[] labels, double[] rowWeights, int width, int vocabulary)
     {
         double[] gradients = Logits(x, w, scale, labels.Length, width, vocabulary);

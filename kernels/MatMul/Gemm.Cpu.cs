@@ -22,7 +22,7 @@ static unsafe class Gemm<TVector> where TVector : struct, IVectorF32<TVector>
     // Columns per packed block of the right factor, 1 MiB: it stays in the outer caches while the row blocks pass.
     const int ColumnBlock = 1024;
 
-    // Below 2¹⁸ multiply-adds a part costs less than waking a thread for it.
+    // Least multiply-adds of a part: at 16 lanes a few microseconds, about what a run of the pool costs.
     const long LeastPartWork = 1 << 18;
 
     /// <summary>Bytes at the start of each thread's scratch that a product uses; what lies behind them is the caller's.</summary>
@@ -32,7 +32,8 @@ static unsafe class Gemm<TVector> where TVector : struct, IVectorF32<TVector>
     /// <param name="b">Its lines are the columns of the result.</param>
     /// <param name="depth">Length of the contracted axis; 0 gives zeros.</param>
     /// <param name="c">Rows <paramref name="stride"/> elements apart.</param>
-    public static void Multiply(ComputePool pool, GemmOperand a, GemmOperand b, int rows, int columns, int depth, Into into, float* c, long stride)
+    public static void Multiply(ComputePool pool, GemmOperand a, GemmOperand b, int rows, int columns, int depth, Into into,
+        float* c, long stride)
     {
         if (rows == 0 || columns == 0) return;
         if (depth == 0)
@@ -43,12 +44,21 @@ static unsafe class Gemm<TVector> where TVector : struct, IVectorF32<TVector>
         }
         var (gridRows, gridColumns) = Grid(rows, columns, Split.Parts((long)rows * columns * depth, LeastPartWork, pool.ThreadCount));
         int parts = gridRows * gridColumns;
-        float** scratch = stackalloc float*[Math.Min(parts, pool.ThreadCount)];
-        for (int thread = 0; thread < Math.Min(parts, pool.ThreadCount); thread++) scratch[thread] = (float*)pool.ThreadScratch(thread, ScratchBytes);
+        float** scratch = stackalloc float*[parts];
+        for (int thread = 0; thread < parts; thread++) scratch[thread] = (float*)pool.ThreadScratch(thread, ScratchBytes);
         var job = new Job
         {
-            Scratch = scratch, A = a, B = b, C = c, Stride = stride, Rows = rows, Columns = columns, Depth = depth, Into = into,
-            GridRows = gridRows, GridColumns = gridColumns,
+            Scratch = scratch,
+            A = a,
+            B = b,
+            C = c,
+            Stride = stride,
+            Rows = rows,
+            Columns = columns,
+            Depth = depth,
+            Into = into,
+            GridRows = gridRows,
+            GridColumns = gridColumns,
         };
         pool.Run(parts, &Part, &job);
     }
@@ -93,7 +103,8 @@ static unsafe class Gemm<TVector> where TVector : struct, IVectorF32<TVector>
 
     /// <summary>A row block times a column block over one depth block. The first row block packs each column panel right before its use,
     /// so that a product with few rows finds it in the first cache.</summary>
-    static void Block(in Job job, long firstRow, int rows, long firstColumn, int columns, int start, bool packB, float* packedA, float* packedB)
+    static void Block(in Job job, long firstRow, int rows, long firstColumn, int columns, int start, bool packB,
+        float* packedA, float* packedB)
     {
         int depth = Math.Min(DepthBlock, job.Depth - start);
         Into into = start == 0 ? job.Into : Into.Add;

@@ -12,10 +12,10 @@ namespace DistillEngine.Kernels;
 static unsafe class GemmPack<TVector> where TVector : struct, IVectorF32<TVector>
 {
     // Four cache lines of each contiguous line at a time: the panel's part being filled stays in the first cache, and the reads still run
-    // ahead; all within 5 % from 16 to 256 steps.
+    // ahead. From 16 to 64 steps make no difference that shows; 256 are up to a tenth slower.
     const int Steps = 64;
 
-    /// <summary>Packs lines first … first + count − 1, steps start … start + depth − 1, into one panel; missing lines become zeros.</summary>
+    /// <summary>Packs lines first … first + count − 1, steps start … start + depth − 1, into one panel; missing lines are zeros.</summary>
     /// <param name="count">1 … width.</param>
     public static void Panel(in GemmOperand source, long first, int count, int width, long start, int depth, float* panel)
     {
@@ -69,7 +69,7 @@ static unsafe class GemmPack<TVector> where TVector : struct, IVectorF32<TVector
         InterleaveHigh(acHigh, bdHigh).Store(panel + 3 * width);
     }
 
-    // No portable vector method interleaves two vectors; scalar packing takes a fifth of the time of a product with 64 rows.
+    // No portable vector method interleaves two vectors; with scalar packing a product of 64 rows runs at two thirds of the speed.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector128<float> InterleaveLow(Vector128<float> a, Vector128<float> b)
     {

@@ -11,13 +11,14 @@ namespace DistillEngine.Kernels;
 /// </summary>
 static unsafe class RowProducts<TVector> where TVector : struct, IVectorF32<TVector>
 {
-    /// <summary>Rows up to which a product takes this path: 12 rows run 1.3 to 1.7 times as fast as packed, 16 rows 1.0 to 1.25, 32 rows 0.8 to 1.1.</summary>
+    /// <summary>Rows up to which a product takes this path: 12 rows run 1.3 to 1.7 times as fast as packed ones, 16 rows 1.0 to 1.25 times,
+    /// 32 rows 0.8 to 1.1 times.</summary>
     public const int MaxRows = 16;
 
     // Outputs whose dot products run side by side.
     const int Group = 4;
 
-    // Weights below which a part costs less than waking a thread for it.
+    // Least weights of a part, 128 KiB: a few microseconds of reading, about what a run of the pool costs.
     const long LeastPartWeights = 32 * 1024;
 
     /// <param name="x">[rows, inputs].</param>
@@ -28,7 +29,14 @@ static unsafe class RowProducts<TVector> where TVector : struct, IVectorF32<TVec
         if (rows == 0 || outputs == 0) return;
         var job = new Job
         {
-            X = x, W = w, Y = y, Stride = stride, Rows = rows, Outputs = outputs, Inputs = inputs, Into = into,
+            X = x,
+            W = w,
+            Y = y,
+            Stride = stride,
+            Rows = rows,
+            Outputs = outputs,
+            Inputs = inputs,
+            Into = into,
             Parts = Split.Parts((long)outputs * inputs, LeastPartWeights, pool.ThreadCount),
         };
         pool.Run(job.Parts, &Part, &job);

@@ -9,7 +9,7 @@ public class LinearCrossEntropyTests
 {
     const int Ignored = LinearCrossEntropy.IgnoredLabel;
 
-    /// <summary>Rows, width, vocabulary: one word, one chunk with and without a tail, several chunks with and without a rest; few rows, many.</summary>
+    /// <summary>Rows, width, vocabulary: one word, one chunk with and without a tail, several chunks; few rows, many.</summary>
     static readonly (int Rows, int Width, int Vocabulary)[] Sizes =
         [(1, 1, 1), (3, 5, 2), (2, 16, 33), (19, 7, 1024), (5, 3, 1025), (21, 20, 2100), (0, 4, 9)];
 
@@ -49,9 +49,10 @@ public class LinearCrossEntropyTests
         using var pool = new ComputePool(1);
         int[] labels = [.. Enumerable.Range(0, 40).Select(row => row * 70)];
         Tensor x = host.Filled("x", new(labels.Length, 1), 1), w = host.From("w", new(vocabulary, 1), logits);
-        Tensor nats = host.Empty("nats", new(labels.Length)), scratch = host.Empty("scratch", LinearCrossEntropy.ScratchShape(labels.Length, vocabulary));
+        Tensor nats = host.Empty("nats", new(labels.Length)), logSumExp = host.Empty("logSumExp", new(labels.Length));
+        Tensor scratch = host.Empty("scratch", LinearCrossEntropy.ScratchShape(labels.Length, vocabulary));
 
-        Create(isa, pool).Forward(x, new Weight(w), 1, host.From("labels", new(labels.Length), labels), host.Empty("logSumExp", new(labels.Length)), nats, scratch);
+        Create(isa, pool).Forward(x, new Weight(w), 1, host.From("labels", new(labels.Length), labels), logSumExp, nats, scratch);
 
         double max = logits.Max(), log = Math.Log(logits.Sum(logit => Math.Exp(logit - max)));
         double[] expected = [.. labels.Select(label => max - logits[label] + log)];
@@ -82,6 +83,33 @@ public class LinearCrossEntropyTests
         Assert.All(run.Nats.HostSpan<float>().ToArray(), nat => Assert.Equal(0, nat));
         Assert.All(run.Dx.HostSpan<float>().ToArray(), d => Assert.Equal(0, d));
         Assert.Equal(run.OldDWeight, run.DWeight.HostSpan<float>().ToArray());
+    }
+
+    [Theory]
+    [MemberData(nameof(CpuVariants.Isas), MemberType = typeof(CpuVariants))]
+    public void Forward_OnARowThatIsNotANumber_GivesNaNForThatRowAlone(CpuIsa isa)
+    {
+        const int rows = 20, vocabulary = 1100;
+        using var host = new HostTensors(seed: 2);
+        using var pool = new ComputePool(2);
+        Tensor x = host.Random("x", new(rows, 9)), nats = host.Empty("nats", new(rows)), logSumExp = host.Empty("logSumExp", new(rows));
+        x.HostSpan<float>()[7 * 9 + 4] = float.NaN;
+
+        Create(isa, pool).Forward(x, new Weight(host.Random("w", new(vocabulary, 9))), 1, host.From("labels", new(rows), new int[rows]),
+            logSumExp, nats, host.Empty("scratch", LinearCrossEntropy.ScratchShape(rows, vocabulary)));
+
+        for (int row = 0; row < rows; row++) Assert.Equal(row == 7, float.IsNaN(nats.HostSpan<float>()[row]));
+    }
+
+    [Fact]
+    public void ForwardAndBackward_AfterWarmUp_AllocateNothing()
+    {
+        using var pool = new ComputePool(2);
+        LinearCrossEntropy op = Create(CpuIsa.Vector256, pool);
+        using var run = new Run(op, rows: 18, width: 8, vocabulary: 1100, scale: 1, deviation: 1);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        run.Again(op);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
     [Fact]
@@ -145,7 +173,8 @@ public class LinearCrossEntropyTests
         readonly int _rows, _width, _vocabulary;
         readonly float _scale;
         readonly int[] _labels;
-        readonly Tensor _x, _w, _rowWeights, _logSumExp;
+        readonly Tensor _x, _w, _rowWeights, _labelTensor, _logSumExp, _scratch;
+        readonly Weight _weight;
 
         public Run(LinearCrossEntropy op, int rows, int width, int vocabulary, float scale, double deviation, bool ignoreAll = false)
         {
@@ -155,12 +184,19 @@ public class LinearCrossEntropyTests
             _w = _host.Random("w", new(vocabulary, width), deviation);
             _rowWeights = _host.Random("rowWeights", new(rows));
             _logSumExp = _host.Empty("logSumExp", new(rows));
-            (Nats, Dx, DWeight) = (_host.Empty("nats", new(rows)), _host.Empty("dx", new(rows, width)), _host.Random("dWeight", new(vocabulary, width)));
+            (Nats, Dx) = (_host.Empty("nats", new(rows)), _host.Empty("dx", new(rows, width)));
+            DWeight = _host.Random("dWeight", new(vocabulary, width));
             OldDWeight = DWeight.HostSpan<float>().ToArray();
-            Tensor labels = _host.From("labels", new(rows), _labels), scratch = _host.Empty("scratch", LinearCrossEntropy.ScratchShape(rows, vocabulary));
-            var weight = new Weight(_w);
-            op.Forward(_x, weight, scale, labels, _logSumExp, Nats, scratch);
-            op.Backward(_x, weight, scale, labels, _rowWeights, _logSumExp, Dx, DWeight, scratch);
+            _labelTensor = _host.From("labels", new(rows), _labels);
+            _scratch = _host.Empty("scratch", LinearCrossEntropy.ScratchShape(rows, vocabulary));
+            _weight = new Weight(_w);
+            Again(op);
+        }
+
+        public void Again(LinearCrossEntropy op)
+        {
+            op.Forward(_x, _weight, _scale, _labelTensor, _logSumExp, Nats, _scratch);
+            op.Backward(_x, _weight, _scale, _labelTensor, _rowWeights, _logSumExp, Dx, DWeight, _scratch);
         }
 
         public Tensor Nats { get; }
@@ -179,22 +215,23 @@ public class LinearCrossEntropyTests
             string what = $"{_rows} × {_width} → {_vocabulary}";
             double[] x = Doubles(_x), w = Doubles(_w), weights = Doubles(_rowWeights);
             var (logSumExp, nats) = LinearCrossEntropyReference.Forward(x, w, _scale, _labels, _width, _vocabulary);
-            double[] sizes = LinearCrossEntropyReference.Logits(MatMulReference.Magnitudes(x), MatMulReference.Magnitudes(w), _scale, _rows, _width, _vocabulary);
+            double[] absX = MatMulReference.Magnitudes(x), absW = MatMulReference.Magnitudes(w);
+            double[] sizes = LinearCrossEntropyReference.Logits(absX, absW, _scale, _rows, _width, _vocabulary);
             // Greatest error of any logit of the row: its sum's, and the rounding of its scaling.
             double[] logitErrors = [.. Enumerable.Range(0, _rows).Select(row =>
                 (1 + Tolerance.Sum(_width)) * eps * sizes.AsSpan(row * _vocabulary, _vocabulary).ToArray().Max())];
-            Tolerance.AssertWithin(_logSumExp.HostSpan<float>(), logSumExp,
-                [.. logSumExp.Select((l, row) => _labels[row] == Ignored ? 0 : logitErrors[row] + eps * (Tolerance.Transcendental + Math.Abs(l)))], $"logSumExp of {what}");
-            Tolerance.AssertWithin(Nats.HostSpan<float>(), nats,
-                [.. nats.Select((n, row) => _labels[row] == Ignored ? 0 : 2 * logitErrors[row] + eps * (Tolerance.Transcendental + n))], $"nats of {what}");
+            AssertRows(_logSumExp, logSumExp, (value, row) => logitErrors[row] + eps * (Tolerance.Transcendental + Math.Abs(value)), $"logSumExp of {what}");
+            AssertRows(Nats, nats, (value, row) => 2 * logitErrors[row] + eps * (Tolerance.Transcendental + value), $"nats of {what}");
 
             double[] g = LinearCrossEntropyReference.LogitGradients(x, w, _scale, _labels, weights, _width, _vocabulary);
             // p = exp(logit − logSumExp) inherits the absolute errors of both as relative ones.
             double[] gErrors = [.. g.Select((value, i) => GradientError(value, i / _vocabulary, i % _vocabulary))];
-            double[] absG = MatMulReference.Magnitudes(g), absX = MatMulReference.Magnitudes(x), absW = MatMulReference.Magnitudes(w);
-            AssertProduct(Dx, null, MatMulReference.BackwardInput(g, w, _rows, _width, _vocabulary), MatMulReference.BackwardInput(gErrors, absW, _rows, _width, _vocabulary),
+            double[] absG = MatMulReference.Magnitudes(g);
+            AssertProduct(Dx, null, MatMulReference.BackwardInput(g, w, _rows, _width, _vocabulary),
+                MatMulReference.BackwardInput(gErrors, absW, _rows, _width, _vocabulary),
                 MatMulReference.BackwardInput(absG, absW, _rows, _width, _vocabulary), _vocabulary, $"dx of {what}");
-            AssertProduct(DWeight, OldDWeight, MatMulReference.BackwardWeight(g, x, _rows, _width, _vocabulary), MatMulReference.BackwardWeight(gErrors, absX, _rows, _width, _vocabulary),
+            AssertProduct(DWeight, OldDWeight, MatMulReference.BackwardWeight(g, x, _rows, _width, _vocabulary),
+                MatMulReference.BackwardWeight(gErrors, absX, _rows, _width, _vocabulary),
                 MatMulReference.BackwardWeight(absG, absX, _rows, _width, _vocabulary), _rows, $"dWeight of {what}");
             Assert.True(_host.GuardsAreIntact(), what);
 
@@ -207,6 +244,11 @@ public class LinearCrossEntropyTests
                 return weight * (p * (relative + Tolerance.Elementwise * eps) + oneHot * Tolerance.Elementwise * eps);
             }
         }
+
+        /// <summary>Ignored rows must be 0 exactly.</summary>
+        void AssertRows(Tensor got, double[] expected, Func<double, int, double> bound, string what) =>
+            Tolerance.AssertWithin(got.HostSpan<float>(), expected,
+                [.. expected.Select((value, row) => _labels[row] == Ignored ? 0 : bound(value, row))], what);
 
         static void AssertProduct(Tensor got, float[]? old, double[] product, double[] inherited, double[] magnitude, int terms, string what)
         {

@@ -58,7 +58,8 @@ public class MatMulTests
     static void AssertClose(Tensor got, Into into, double[] old, double[] product, double[] magnitude, int terms, string what)
     {
         double[] expected = [.. product.Select((p, i) => into == Into.Add ? old[i] + p : p)];
-        double[] bounds = [.. magnitude.Select((m, i) => Tolerance.Sum(terms) * Tolerance.Epsilon * (m + (into == Into.Add ? Math.Abs(old[i]) : 0)))];
+        double[] bounds = [.. magnitude.Select((m, i) =>
+            Tolerance.Sum(terms) * Tolerance.Epsilon * (m + (into == Into.Add ? Math.Abs(old[i]) : 0)))];
         Tolerance.AssertWithin(got.HostSpan<float>(), expected, bounds, what);
     }
 
@@ -110,7 +111,8 @@ public class MatMulTests
         using var host = new HostTensors(seed: 5);
         double[] x = Doubles(host.Random("x", new(rows, inputs))), w = Doubles(host.Random("w", new(outputs, inputs)));
         double[] dy = Doubles(host.Random("dy", new(rows, outputs)));
-        double[] dx = MatMulReference.BackwardInput(dy, w, rows, inputs, outputs), dWeight = MatMulReference.BackwardWeight(dy, x, rows, inputs, outputs);
+        double[] dx = MatMulReference.BackwardInput(dy, w, rows, inputs, outputs);
+        double[] dWeight = MatMulReference.BackwardWeight(dy, x, rows, inputs, outputs);
         for (int i = 0; i < x.Length; i++) Assert.Equal(dx[i], Loss(Nudged(x, i), Nudged(w, -1)), 1e-14);
         for (int i = 0; i < w.Length; i++) Assert.Equal(dWeight[i], Loss(Nudged(x, -1), Nudged(w, i)), 1e-14);
 

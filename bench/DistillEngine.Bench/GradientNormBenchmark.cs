@@ -1,0 +1,27 @@
+using BenchmarkDotNet.Attributes;
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+
+namespace DistillEngine.Bench;
+
+/// <summary>The norm over all gradients of T5 small, 60.5 million parameters.</summary>
+public class GradientNormBenchmark : OpBenchmark
+{
+    const int Parameters = 60_506_624;
+
+    GradientNorm _op = null!;
+    Tensor _gradients, _norm;
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        _op = Create<GradientNorm>(() => new GradientNormCpu<F32x1>(Pool), () => new GradientNormCpu<F32x4>(Pool),
+            () => new GradientNormCpu<F32x8>(Pool), () => new GradientNormCpu<F32x16>(Pool));
+        (_gradients, _norm) = (Random("gradients", new(1, Parameters)), Zeros("norm", new(1)));
+    }
+
+    [Benchmark]
+    public void Forward() => _op.Forward(_gradients, _norm);
+
+    public override Cost CostOf(string benchmark) => new(2L * Parameters, sizeof(float) * (long)Parameters);
+}

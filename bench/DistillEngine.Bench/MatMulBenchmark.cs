@@ -1,0 +1,45 @@
+using BenchmarkDotNet.Attributes;
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+
+namespace DistillEngine.Bench;
+
+/// <summary>The products of training.</summary>
+public class MatMulBenchmark : OpBenchmark
+{
+    MatMul _op = null!;
+    Weight _w = null!;
+    Tensor _x, _y, _dx, _dWeight;
+
+    [Params(64, 512, 2048)]
+    public int Rows { get; set; }
+
+    [ParamsSource(nameof(Shapes))]
+    public LinearShape Map { get; set; } = LinearShape.All[0];
+
+    public static IEnumerable<LinearShape> Shapes => LinearShape.All;
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        _op = CreateOp(Pool);
+        _w = new Weight(Random("w", new(Map.Outputs, Map.Inputs)));
+        (_x, _y) = (Random("x", new(Rows, Map.Inputs)), Random("y", new(Rows, Map.Outputs)));
+        (_dx, _dWeight) = (Zeros("dx", _x.Shape), Zeros("dWeight", _w.Value.Shape));
+    }
+
+    internal static MatMul CreateOp(ComputePool pool) => Create<MatMul>(() => new MatMulCpu<F32x1>(pool), () => new MatMulCpu<F32x4>(pool),
+        () => new MatMulCpu<F32x8>(pool), () => new MatMulCpu<F32x16>(pool));
+
+    [Benchmark]
+    public void Forward() => _op.Forward(_x, _w, Into.Overwrite, _y);
+
+    [Benchmark]
+    public void Backward() => _op.Backward(_y, _x, _w, Into.Overwrite, _dx, _dWeight);
+
+    public override Cost CostOf(string benchmark)
+    {
+        Cost product = MatMul.ForwardCost(Rows, Map.Inputs, Map.Outputs);
+        return benchmark == nameof(Forward) ? product : new(2 * product.Flops, 2 * product.Bytes);
+    }
+}

@@ -1,0 +1,71 @@
+using System.Globalization;
+using BenchmarkDotNet.Attributes;
+using BenchmarkDotNet.Running;
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+
+namespace DistillEngine.Bench;
+
+/// <summary>
+/// Base of the op benchmarks. A new row is a method with [Benchmark] and its line in <see cref="CostOf(string)"/>; the columns GFLOP/s,
+/// GB/s and share of the limit follow. DISTILL_ISA and DISTILL_BENCH_THREADS choose the width and the threads.
+/// </summary>
+public abstract class OpBenchmark : IDisposable
+{
+    readonly List<HostBuffer> _buffers = [];
+    readonly Random _random = new(1);
+    ComputePool? _pool;
+
+    protected ComputePool Pool => _pool ??= new ComputePool(ThreadCount);
+
+    protected static int ThreadCount => Environment.GetEnvironmentVariable("DISTILL_BENCH_THREADS") is { Length: > 0 } text
+        ? int.Parse(text, CultureInfo.InvariantCulture)
+        : Environment.ProcessorCount;
+
+    /// <summary>What one call of the named benchmark must do at the least, at the current parameters.</summary>
+    public abstract Cost CostOf(string benchmark);
+
+    /// <summary>The cost of a row of the table: of an instance that holds the row's parameters but was not set up.</summary>
+    public static Cost? CostOf(BenchmarkCase row)
+    {
+        if (Activator.CreateInstance(row.Descriptor.Type) is not OpBenchmark op) return null;
+        foreach (var parameter in row.Parameters.Items)
+            row.Descriptor.Type.GetProperty(parameter.Name)!.SetValue(op, parameter.Value);
+        return op.CostOf(row.Descriptor.WorkloadMethod.Name);
+    }
+
+    [GlobalCleanup]
+    public void Dispose()
+    {
+        _pool?.Dispose();
+        _pool = null;
+        foreach (HostBuffer buffer in _buffers) buffer.Dispose();
+        _buffers.Clear();
+        GC.SuppressFinalize(this);
+    }
+
+    protected static TOp Create<TOp>(Func<TOp> scalar, Func<TOp> vector128, Func<TOp> vector256, Func<TOp> vector512) => CpuIsas.Choose() switch
+    {
+        CpuIsa.Scalar => scalar(),
+        CpuIsa.Vector128 => vector128(),
+        CpuIsa.Vector256 => vector256(),
+        _ => vector512(),
+    };
+
+    /// <summary>Uniform numbers in −½ … ½.</summary>
+    protected Tensor Random(string name, Shape shape)
+    {
+        Tensor tensor = Zeros(name, shape);
+        foreach (ref float value in tensor.HostSpan<float>()) value = _random.NextSingle() - 0.5f;
+        return tensor;
+    }
+
+    protected Tensor Zeros(string name, Shape shape, DType type = DType.F32)
+    {
+        var buffer = new HostBuffer(shape.Count * sizeof(float), name);
+        _buffers.Add(buffer);
+        var tensor = new Tensor(buffer, 0, shape, type, name);
+        tensor.HostSpan<int>().Clear();
+        return tensor;
+    }
+}
