@@ -15,8 +15,7 @@ public class GradientNormBenchmark : OpBenchmark
     [GlobalSetup]
     public void Setup()
     {
-        _op = Create<GradientNorm>(() => new GradientNormCpu<F32x1>(Pool), () => new GradientNormCpu<F32x4>(Pool),
-            () => new GradientNormCpu<F32x8>(Pool), () => new GradientNormCpu<F32x16>(Pool));
+        _op = Ops.GradientNorm;
         (_gradients, _norm) = (Random("gradients", new(1, Parameters)), Zeros("norm", new(1)));
     }
 

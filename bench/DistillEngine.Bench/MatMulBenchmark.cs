@@ -22,14 +22,11 @@ public class MatMulBenchmark : OpBenchmark
     [GlobalSetup]
     public void Setup()
     {
-        _op = CreateOp(Pool);
+        _op = Ops.MatMul;
         _w = new Weight(Random("w", new(Map.Outputs, Map.Inputs)));
         (_x, _y) = (Random("x", new(Rows, Map.Inputs)), Random("y", new(Rows, Map.Outputs)));
         (_dx, _dWeight) = (Zeros("dx", _x.Shape), Zeros("dWeight", _w.Value.Shape));
     }
-
-    internal static MatMul CreateOp(ComputePool pool) => Create<MatMul>(() => new MatMulCpu<F32x1>(pool), () => new MatMulCpu<F32x4>(pool),
-        () => new MatMulCpu<F32x8>(pool), () => new MatMulCpu<F32x16>(pool));
 
     [Benchmark]
     public void Forward() => _op.Forward(_x, _w, Into.Overwrite, _y);

@@ -25,7 +25,7 @@ public class MatMulDecodeBenchmark : OpBenchmark
     [GlobalSetup]
     public void Setup()
     {
-        _op = MatMulBenchmark.CreateOp(Pool);
+        _op = Ops.MatMul;
         _weights = [.. Enumerable.Range(0, Layers).Select(layer => new Weight(Random($"w{layer}", new(Map.Outputs, Map.Inputs))))];
         (_x, _y) = (Random("x", new(Rows, Map.Inputs)), Zeros("y", new(Rows, Map.Outputs)));
     }

@@ -14,8 +14,14 @@ public abstract class OpBenchmark : IDisposable
 {
     readonly List<HostBuffer> _buffers = [];
     readonly Random _random = new(1);
+    CpuBackend? _backend;
     ComputePool? _pool;
 
+    protected CpuBackend Backend => _backend ??= CpuBackend.Open(ThreadCount);
+
+    protected KernelSet Ops => Backend.Kernels;
+
+    /// <summary>For work that is no op.</summary>
     protected ComputePool Pool => _pool ??= new ComputePool(ThreadCount);
 
     protected static int ThreadCount => Environment.GetEnvironmentVariable("DISTILL_BENCH_THREADS") is { Length: > 0 } text
@@ -37,20 +43,19 @@ public abstract class OpBenchmark : IDisposable
     [GlobalCleanup]
     public void Dispose()
     {
+        Release();
+        _backend?.Dispose();
         _pool?.Dispose();
-        _pool = null;
+        (_backend, _pool) = (null, null);
         foreach (HostBuffer buffer in _buffers) buffer.Dispose();
         _buffers.Clear();
         GC.SuppressFinalize(this);
     }
 
-    protected static TOp Create<TOp>(Func<TOp> scalar, Func<TOp> vector128, Func<TOp> vector256, Func<TOp> vector512) => CpuIsas.Choose() switch
+    /// <summary>Frees what a benchmark made beside tensors.</summary>
+    protected virtual void Release()
     {
-        CpuIsa.Scalar => scalar(),
-        CpuIsa.Vector128 => vector128(),
-        CpuIsa.Vector256 => vector256(),
-        _ => vector512(),
-    };
+    }
 
     /// <summary>Uniform numbers in −½ … ½.</summary>
     protected Tensor Random(string name, Shape shape)

@@ -1,0 +1,54 @@
+using BenchmarkDotNet.Attributes;
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+
+namespace DistillEngine.Bench;
+
+/// <summary>Self-attention of T5 small's encoder over a packed batch of eight sequences.</summary>
+public class AttentionBenchmark : OpBenchmark
+{
+    const int Sequences = 8, Heads = 8, HeadWidth = 64, Buckets = 32, MaxDistance = 128;
+
+    Tensor _q, _k, _v, _y, _dy, _dq, _dk, _dv, _spans, _logSumExp, _dTable, _partials;
+    RelativeBias _bias;
+
+    [Params(64, 512)]
+    public int Length { get; set; }
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        Shape rows = new(Sequences * Length, Heads * HeadWidth);
+        (_q, _k, _v, _dy) = (Random("q", rows), Random("k", rows), Random("v", rows), Random("dy", rows));
+        (_y, _dq, _dk, _dv) = (Zeros("y", rows), Zeros("dq", rows), Zeros("dk", rows), Zeros("dv", rows));
+        _logSumExp = Zeros("logSumExp", new(rows.D0, Heads));
+        _spans = Zeros("spans", new(Sequences, AttentionSpan.Fields), DType.I32);
+        Span<int> fields = _spans.HostSpan<int>();
+        for (int s = 0; s < Sequences; s++)
+        {
+            Span<int> span = fields.Slice(s * AttentionSpan.Fields, AttentionSpan.Fields);
+            (span[0], span[1], span[2], span[3], span[5]) = (s * Length, Length, s * Length, Length, s);
+        }
+        int[] map = RelativePositionBuckets.Build(bidirectional: true, Buckets, MaxDistance);
+        Tensor buckets = Zeros("buckets", new(map.Length), DType.I32);
+        map.CopyTo(buckets.HostSpan<int>());
+        _bias = new RelativeBias(Random("table", new(Buckets, Heads)), buckets);
+        (_dTable, _partials) = (Zeros("dTable", new(Buckets, Heads)), Zeros("partials", new(Sequences, Heads * Buckets)));
+        Forward();
+    }
+
+    [Benchmark]
+    public void Forward() => Ops.Attention.Forward(_q, _k, _v, _spans, Heads, Masking.None, _bias, DropoutSite.None, _y, _logSumExp);
+
+    [Benchmark]
+    public void Backward() => Ops.Attention.Backward(_dy, _q, _k, _v, _y, _logSumExp, _spans, Heads, Masking.None, _bias, DropoutSite.None,
+        _dq, _dk, _dv, _dTable, _partials);
+
+    public override Cost CostOf(string benchmark)
+    {
+        Cost one = Attention.ForwardCost(Length, Length, Heads, HeadWidth);
+        // The backward has five products of the forward's two; recomputing the scores is one of them.
+        (double flops, double bytes) = benchmark == nameof(Forward) ? (1, 1) : (2.5, 2);
+        return new((long)(Sequences * one.Flops * flops), (long)(Sequences * one.Bytes * bytes));
+    }
+}
