@@ -87,6 +87,7 @@ public abstract class Attention
     static void CheckInputs(Tensor q, Tensor k, Tensor v, Tensor spans, int heads, RelativeBias bias, string operation)
     {
         int width = q.Shape.D1;
+        Check.Shape(q, new(q.Shape.D0, width), operation);
         Check.That(heads > 0 && width % heads == 0, operation, $"a width divisible by {heads} heads, got {width}");
         Check.Shape(k, new(k.Shape.D0, width), operation);
         Check.Shape(v, k.Shape, operation);

@@ -27,6 +27,7 @@ public abstract class ResidualAdd
     /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
     public void Backward(Tensor dy, Tensor rowKeys, DropoutSite site, Tensor dBranch)
     {
+        Check.Shape(dy, new(dy.Shape.D0, dy.Shape.D1), "residual_add.backward");
         Check.Shape(dBranch, dy.Shape, "residual_add.backward");
         Check.Shape(rowKeys, new(dy.Shape.D0), "residual_add.backward", DType.I32);
         using var _ = Trace.Op("residual_add.backward", Dropout.ForwardCost(dy.Count));

@@ -17,9 +17,6 @@ public interface IDevice : IDisposable
     /// <summary>Copies the first elements of <paramref name="source"/> to the host; waits.</summary>
     void Download<T>(Tensor source, Span<T> host) where T : unmanaged;
 
-    /// <summary>Copies a whole tensor; shapes and types agree, the memory does not overlap.</summary>
-    void Copy(Tensor source, Tensor destination);
-
     /// <summary>Sets every element of a float32 tensor.</summary>
     void Fill(Tensor destination, float value);
 

@@ -1,5 +1,5 @@
+using DistillEngine.Core;
 using System.Buffers;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -128,7 +128,8 @@ public sealed class HuggingFaceConfig
     /// <exception cref="ArgumentOutOfRangeException">JSON has no NaN and no infinity.</exception>
     public void Set(string key, double value)
     {
-        if (!double.IsFinite(value)) throw new ArgumentOutOfRangeException(nameof(value), value, $"'{key}' must be finite: JSON has no NaN and no infinity.");
+        if (!double.IsFinite(value))
+            throw new ArgumentOutOfRangeException(nameof(value), value, $"'{key}' must be finite: JSON has no NaN and no infinity.");
         _document[key] = value;
     }
 
@@ -153,8 +154,7 @@ public sealed class HuggingFaceConfig
     public byte[] ToUtf8()
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-            _document.WriteTo(json);
+        using (var json = new Utf8JsonWriter(buffer, StrictJson.Indented)) _document.WriteTo(json);
         buffer.Write("\n"u8);
         return buffer.WrittenSpan.ToArray();
     }
@@ -173,5 +173,6 @@ public sealed class HuggingFaceConfig
         Malformed.Throw(Path, $"key '{key}' is {Malformed.Shorten(node.ToJsonString())}, expected {expected}", "Correct the value.");
 
     void ThrowRange(string key, JsonNode node, string expected) =>
-        Malformed.Throw(Path, $"key '{key}' is {Malformed.Shorten(node.ToJsonString())}, expected a value {expected}", "Correct the value.");
+        Malformed.Throw(Path, $"key '{key}' is {Malformed.Shorten(node.ToJsonString())}, expected a value {expected}",
+            "Correct the value.");
 }

@@ -1,3 +1,4 @@
+using DistillEngine.Core;
 using System.IO.MemoryMappedFiles;
 
 namespace DistillEngine.Formats;

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 namespace DistillEngine.Formats;
 
 /// <summary>File names of weights in a Hugging Face model folder.</summary>
-static partial class ModelFiles
+public static partial class ModelFiles
 {
     public const string Safetensors = "model.safetensors";
     public const string SafetensorsIndex = "model.safetensors.index.json";

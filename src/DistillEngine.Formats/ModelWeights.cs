@@ -1,3 +1,4 @@
+using DistillEngine.Core;
 namespace DistillEngine.Formats;
 
 /// <summary>The weights of a Hugging Face model folder, in whichever layout they are.</summary>
@@ -15,9 +16,11 @@ public static class ModelWeights
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     public static TensorSource Open(string folder)
     {
-        if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"{folder}: there is no such folder. Give a folder with config.json and weights.");
+        if (!Directory.Exists(folder))
+            throw new DirectoryNotFoundException($"{folder}: there is no such folder. Give a folder with config.json and weights.");
         if (Find(folder, ModelFiles.Safetensors) is { } safetensors) return SafetensorsFile.Open(safetensors);
-        if (Find(folder, ModelFiles.SafetensorsIndex) is { } safetensorsIndex) return ShardedSource.Open(safetensorsIndex, SafetensorsFile.Open);
+        if (Find(folder, ModelFiles.SafetensorsIndex) is { } safetensorsIndex)
+            return ShardedSource.Open(safetensorsIndex, SafetensorsFile.Open);
         if (Find(folder, ModelFiles.PyTorch) is { } pyTorch) return PyTorchBinFile.Open(pyTorch);
         if (Find(folder, ModelFiles.PyTorchIndex) is { } pyTorchIndex) return ShardedSource.Open(pyTorchIndex, PyTorchBinFile.Open);
         Malformed.Throw(folder, "the folder holds no model weights",

@@ -14,9 +14,9 @@ namespace DistillEngine.Formats;
 /// </remarks>
 ref struct PickleReader
 {
-    // The state dictionary of T5-11B has 1,000 tensors, 100,000 opcodes and 200 KB.
+    // The state dictionary of T5-11B has 1,000 tensors: 20,000 objects in 200 KB. The bounds keep a small file from taking much memory.
     public const int MaxBytes = 16 << 20;
-    const int MaxObjects = 1_000_000;
+    const int MaxObjects = 1 << 18;
 
     static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
@@ -229,7 +229,8 @@ ref struct PickleReader
 
     ReadOnlySpan<byte> Take(int count)
     {
-        if (count > _data.Length - _position) Fail(_data.Length == MaxBytes ? $"the pickle exceeds {MaxBytes} bytes" : "the pickle is cut short");
+        if (count > _data.Length - _position)
+            Fail(_data.Length == MaxBytes ? $"the pickle exceeds {MaxBytes} bytes" : "the pickle is cut short");
         var taken = _data.Slice(_position, count);
         _position += count;
         return taken;
@@ -305,7 +306,8 @@ ref struct PickleReader
     readonly void Fail(string reason) => Malformed.ThrowAt(_path, _fileOffset + _opcodeAt, reason);
 
     readonly void Refuse(string reason) =>
-        Malformed.ThrowAt(_path, _fileOffset + _opcodeAt, reason, "It was refused and nothing was run. Do not load this file elsewhere unless you trust its source; prefer safetensors.");
+        Malformed.ThrowAt(_path, _fileOffset + _opcodeAt, reason,
+            "It was refused and nothing was run. Do not load this file elsewhere unless you trust its source; prefer safetensors.");
 
     static string Printable(string name)
     {

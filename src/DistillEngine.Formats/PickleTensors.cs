@@ -22,7 +22,8 @@ sealed class PickleTensors
         if (count < 0) return $"storage '{Malformed.Shorten(key)}' has {count} elements";
         if (_storages.TryGetValue(key, out var storage))
         {
-            if (storage.DType != kind.StorageType || storage.Count != count) return $"storage '{Malformed.Shorten(key)}' is described in two ways";
+            if (storage.DType != kind.StorageType || storage.Count != count)
+                return $"storage '{Malformed.Shorten(key)}' is described in two ways";
         }
         else
         {
@@ -34,8 +35,10 @@ sealed class PickleTensors
             view = new(storage, 0, count);
             return null;
         }
-        if (fields[5] is not object?[] part || part is not [string, long offset, long length]) return "a storage's view is not described by key, offset and count";
-        if (offset < 0 || length < 0 || offset > count - length) return $"a view of storage '{Malformed.Shorten(key)}' leaves its {count} elements";
+        if (fields[5] is not object?[] part || part is not [string, long offset, long length])
+            return "a storage's view is not described by key, offset and count";
+        if (offset < 0 || length < 0 || offset > count - length)
+            return $"a view of storage '{Malformed.Shorten(key)}' leaves its {count} elements";
         view = new(storage, offset, length);
         return null;
     }
@@ -45,12 +48,15 @@ sealed class PickleTensors
     public static string? TryTensor(object?[] arguments, out PickledTensor? tensor)
     {
         tensor = null;
-        if (arguments is not [StorageView view, long offset, object?[] sizes, object?[] steps, bool, ..]) return "a tensor is not described by storage, offset, shape and strides";
-        if (sizes.Length != steps.Length || sizes.Length > MaxRank) return $"a tensor has {sizes.Length} extents and {steps.Length} strides, expected equal numbers up to {MaxRank}";
+        if (arguments is not [StorageView view, long offset, object?[] sizes, object?[] steps, bool, ..])
+            return "a tensor is not described by storage, offset, shape and strides";
+        if (sizes.Length != steps.Length || sizes.Length > MaxRank)
+            return $"a tensor has {sizes.Length} extents and {steps.Length} strides, expected equal numbers up to {MaxRank}";
         long[] shape = new long[sizes.Length], strides = new long[sizes.Length];
         for (int d = 0; d < shape.Length; d++)
         {
-            if (sizes[d] is not long size || steps[d] is not long step || size < 0 || step < 0) return "a tensor has an extent or stride that is not an integer of at least 0";
+            if (sizes[d] is not long size || steps[d] is not long step || size < 0 || step < 0)
+                return "a tensor has an extent or stride that is not an integer of at least 0";
             shape[d] = size;
             strides[d] = size == 1 ? 0 : step;
         }
@@ -70,7 +76,9 @@ sealed class PickleTensors
         for (int d = 0; d < shape.Length; d++)
         {
             last += (Int128)(shape[d] - 1) * strides[d];
-            if (last >= view.Count) return $"a tensor of shape {TensorInfo.Describe(shape)} and strides {TensorInfo.Describe(strides)} at element {offset} leaves its storage of {view.Count} elements";
+            if (last >= view.Count)
+                return $"a tensor of shape {TensorInfo.Describe(shape)} and strides {TensorInfo.Describe(strides)} at element {offset} "
+                    + $"leaves its storage of {view.Count} elements";
         }
         return last < view.Count ? null : $"a tensor starts at element {offset} of a storage of {view.Count}";
     }

@@ -29,7 +29,8 @@ public sealed class PyTorchBinFile : TensorSource
         _file = file;
         if (file.Length >= 4 && file.Span(0, 4).SequenceEqual("PK\x03\x04"u8)) ReadZip();
         else if (IsLegacy()) ReadLegacy();
-        else Malformed.Throw(Path, "the file is neither a zip nor a legacy file of torch.save", "Check that it is the weights file itself and not, for example, a Git LFS pointer.");
+        else Malformed.Throw(Path, "the file is neither a zip nor a legacy file of torch.save",
+            "Check that it is the weights file itself and not, for example, a Git LFS pointer.");
     }
 
     public override string Path => _file.Path;
@@ -79,7 +80,8 @@ public sealed class PyTorchBinFile : TensorSource
                 Malformed.Throw(Path, "the byte order is not 'little'", "Save the file again on a little-endian machine.");
         }
         var (offset, length) = zip.Locate(prefix + PickleName);
-        if (length > PickleReader.MaxBytes) Malformed.Throw(Path, $"the pickle has {length} bytes, expected at most {PickleReader.MaxBytes}");
+        if (length > PickleReader.MaxBytes)
+            Malformed.Throw(Path, $"the pickle has {length} bytes, expected at most {PickleReader.MaxBytes}");
         var tensors = new PickleTensors();
         var reader = new PickleReader(_file.Span(offset, (int)length), Path, offset, tensors);
         object? root = reader.Read();
@@ -88,7 +90,8 @@ public sealed class PyTorchBinFile : TensorSource
             var (dataOffset, dataLength) = zip.Locate($"{prefix}/data/{storage.Key}");
             int size = storage.DType.SizeInBytes();
             if (dataLength % size != 0 || dataLength / size != storage.Count)
-                Malformed.ThrowAt(Path, dataOffset, $"storage '{Malformed.Shorten(storage.Key)}' has {dataLength} bytes, but the pickle says {storage.Count} elements of {storage.DType}");
+                Malformed.ThrowAt(Path, dataOffset,
+                    $"storage '{Malformed.Shorten(storage.Key)}' has {dataLength} bytes, but the pickle says {storage.Count} elements of {storage.DType}");
             storage.DataOffset = dataOffset;
         }
         Collect(root, offset);
@@ -103,7 +106,8 @@ public sealed class PyTorchBinFile : TensorSource
             if (found is not null) Malformed.Throw(Path, "the zip holds two pickles named data.pkl");
             found = name[..^PickleName.Length];
         }
-        if (found is null) Malformed.Throw(Path, "the zip holds no data.pkl: it is no file of torch.save", "Check that it is a model's weights.");
+        if (found is null)
+            Malformed.Throw(Path, "the zip holds no data.pkl: it is no file of torch.save", "Check that it is a model's weights.");
         return found;
     }
 
@@ -118,10 +122,12 @@ public sealed class PyTorchBinFile : TensorSource
     {
         long position = LegacyMagic.Length;
         var tensors = new PickleTensors();
-        if (ReadPickle(ref position, tensors) is not LegacyProtocol) Malformed.Throw(Path, $"the legacy file's protocol is not {LegacyProtocol}");
+        if (ReadPickle(ref position, tensors) is not LegacyProtocol)
+            Malformed.Throw(Path, $"the legacy file's protocol is not {LegacyProtocol}");
         if (ReadPickle(ref position, tensors) is not OrderedDictionary<string, object?> system
             || !system.TryGetValue("little_endian", out object? little) || little is not true)
-            Malformed.Throw(Path, "the legacy file does not say that it is little-endian", "Save the file again on a little-endian machine.");
+            Malformed.Throw(Path, "the legacy file does not say that it is little-endian",
+                "Save the file again on a little-endian machine.");
         long pickleOffset = position;
         object? root = ReadPickle(ref position, tensors);
         if (ReadPickle(ref position, tensors) is not List<object?> keys)
@@ -155,10 +161,14 @@ public sealed class PyTorchBinFile : TensorSource
         if (storage.DataOffset >= 0) Malformed.ThrowAt(Path, position, $"storage '{Malformed.Shorten(text)}' is listed twice");
         if (_file.Length - position < sizeof(long)) Malformed.ThrowAt(Path, position, "the file is cut short before a storage");
         long count = BinaryPrimitives.ReadInt64LittleEndian(_file.Span(position, sizeof(long)));
-        if (count != storage.Count) Malformed.ThrowAt(Path, position, $"storage '{Malformed.Shorten(text)}' has {count} elements, but the pickle says {storage.Count}");
+        if (count != storage.Count)
+            Malformed.ThrowAt(Path, position,
+                $"storage '{Malformed.Shorten(text)}' has {count} elements, but the pickle says {storage.Count}");
         position += sizeof(long);
         int size = storage.DType.SizeInBytes();
-        if (count > (_file.Length - position) / size) Malformed.ThrowAt(Path, position, $"storage '{Malformed.Shorten(text)}' needs {count} elements of {storage.DType}, but the file ends: it is cut short");
+        if (count > (_file.Length - position) / size)
+            Malformed.ThrowAt(Path, position,
+                $"storage '{Malformed.Shorten(text)}' needs {count} elements of {storage.DType}, but the file ends: it is cut short");
         storage.DataOffset = position;
         position += count * size;
     }

@@ -34,12 +34,17 @@ sealed class SafetensorsHeader
     public static SafetensorsHeader Read(MappedFile file)
     {
         string path = file.Path;
-        if (file.Length < LengthBytes) Malformed.Throw(path, $"the file has {file.Length} bytes, expected at least the 8 of the header length");
+        if (file.Length < LengthBytes)
+            Malformed.Throw(path, $"the file has {file.Length} bytes, expected at least the 8 of the header length");
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(file.Span(0, LengthBytes));
-        if (length > MaxHeaderBytes) Malformed.Throw(path, $"the header length {length} exceeds the format's limit of {MaxHeaderBytes}", "Check that this is a safetensors file.");
-        if ((long)length > file.Length - LengthBytes) Malformed.Throw(path, $"the header needs {length} bytes, but only {file.Length - LengthBytes} follow: the file is cut short");
+        if (length > MaxHeaderBytes)
+            Malformed.Throw(path, $"the header length {length} exceeds the format's limit of {MaxHeaderBytes}",
+                "Check that this is a safetensors file.");
+        if ((long)length > file.Length - LengthBytes)
+            Malformed.Throw(path, $"the header needs {length} bytes, but only {file.Length - LengthBytes} follow: the file is cut short");
         var json = file.Span(LengthBytes, (int)length);
-        if (json.IsEmpty || json[0] != (byte)'{') Malformed.Throw(path, "the header does not start with '{'", "Check that this is a safetensors file.");
+        if (json.IsEmpty || json[0] != (byte)'{')
+            Malformed.Throw(path, "the header does not start with '{'", "Check that this is a safetensors file.");
 
         var header = new SafetensorsHeader(path);
         try
@@ -79,8 +84,10 @@ sealed class SafetensorsHeader
         {
             string key = reader.GetString()!;
             reader.Read();
-            if (reader.TokenType != JsonTokenType.String) Malformed.Throw(_path, $"'{MetadataKey}' holds a value other than a string at '{Malformed.Shorten(key)}'");
-            if (!Metadata.TryAdd(key, reader.GetString()!)) Malformed.Throw(_path, $"'{MetadataKey}' names '{Malformed.Shorten(key)}' twice");
+            if (reader.TokenType != JsonTokenType.String)
+                Malformed.Throw(_path, $"'{MetadataKey}' holds a value other than a string at '{Malformed.Shorten(key)}'");
+            if (!Metadata.TryAdd(key, reader.GetString()!))
+                Malformed.Throw(_path, $"'{MetadataKey}' names '{Malformed.Shorten(key)}' twice");
         }
     }
 
@@ -91,7 +98,8 @@ sealed class SafetensorsHeader
         long[]? shape = null, offsets = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            bool isType = reader.ValueTextEquals("dtype"), isShape = reader.ValueTextEquals("shape"), isOffsets = reader.ValueTextEquals("data_offsets");
+            bool isType = reader.ValueTextEquals("dtype"u8), isShape = reader.ValueTextEquals("shape"u8);
+            bool isOffsets = reader.ValueTextEquals("data_offsets"u8);
             if (isType && typeName is not null || isShape && shape is not null || isOffsets && offsets is not null)
                 Malformed.ThrowTensor(_path, name, $"gives '{reader.GetString()}' twice");
             reader.Read();
@@ -134,7 +142,8 @@ sealed class SafetensorsHeader
             Malformed.ThrowTensor(_path, name, $"has data_offsets {TensorInfo.Describe(offsets)}, expected [begin, end]");
         long expected = count * type.SizeInBytes();
         if (offsets[1] - offsets[0] != expected)
-            Malformed.ThrowTensor(_path, name, $"spans {offsets[1] - offsets[0]} bytes, but {typeName} {TensorInfo.Describe(shape)} needs {expected}");
+            Malformed.ThrowTensor(_path, name,
+                $"spans {offsets[1] - offsets[0]} bytes, but {typeName} {TensorInfo.Describe(shape)} needs {expected}");
         Entries.Add(new(new(name, type, shape), offsets[0]));
     }
 
@@ -152,11 +161,13 @@ sealed class SafetensorsHeader
         {
             var (info, offset) = Entries[i];
             if (offset != end)
-                Malformed.ThrowTensor(_path, info.Name, $"starts at data byte {offset}, but the tensor before it ends at {end}: the data has {(offset > end ? "a hole" : "an overlap")}");
+                Malformed.ThrowTensor(_path, info.Name,
+                    $"starts at data byte {offset}, but the tensor before it ends at {end}: the data has {(offset > end ? "a hole" : "an overlap")}");
             end += info.ByteLength;
             // Checked for each tensor, so that the sum cannot overflow.
             if (end > fileLength - dataStart)
-                Malformed.ThrowTensor(_path, info.Name, $"ends at data byte {end}, but the file has only {fileLength - dataStart} bytes of data: the file is cut short");
+                Malformed.ThrowTensor(_path, info.Name,
+                    $"ends at data byte {end}, but the file has only {fileLength - dataStart} bytes of data: the file is cut short");
             Entries[i] = new(info, dataStart + offset);
         }
         if (end != fileLength - dataStart)

@@ -48,7 +48,8 @@ public static class SafetensorsWriter
         foreach (var tensor in tensors)
         {
             string name = tensor.Info.Name;
-            if (name == SafetensorsHeader.MetadataKey) throw new ArgumentException($"A tensor cannot be named '{name}': the format reserves it.", nameof(tensors));
+            if (name == SafetensorsHeader.MetadataKey)
+                throw new ArgumentException($"A tensor cannot be named '{name}': the format reserves it.", nameof(tensors));
             if (!names.Add(name)) throw new ArgumentException($"Two tensors are named '{name}'.", nameof(tensors));
         }
     }
@@ -95,7 +96,10 @@ public static class SafetensorsWriter
         }
         int padded = (buffer.WrittenCount + 7) / 8 * 8;
         if (padded > SafetensorsHeader.MaxHeaderBytes)
-            throw new ArgumentException($"The header of {tensors.Length} tensors needs {padded} bytes, above the format's limit of {SafetensorsHeader.MaxHeaderBytes}. Write several files.");
+        {
+            throw new ArgumentException(
+                $"The header of {tensors.Length} tensors needs {padded} bytes, above the format's limit of {SafetensorsHeader.MaxHeaderBytes}. Write several files.");
+        }
         buffer.GetSpan(padded - buffer.WrittenCount)[..(padded - buffer.WrittenCount)].Fill((byte)' ');
         buffer.Advance(padded - buffer.WrittenCount);
         Span<byte> length = stackalloc byte[sizeof(ulong)];

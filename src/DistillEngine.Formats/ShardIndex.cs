@@ -1,4 +1,4 @@
-using System.Text.Encodings.Web;
+using DistillEngine.Core;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -26,7 +26,8 @@ static class ShardIndex
         {
             if (!StrictJson.TryGetString(value, out string shard)) Malformed.ThrowTensor(path, tensor, "is not mapped to a file name");
             if (!IsPlainFileName(shard))
-                Malformed.ThrowTensor(path, tensor, $"is mapped to '{Malformed.Shorten(shard)}', which is not the name of a file beside the index", "Do not use an index from a source you do not trust.");
+                Malformed.ThrowTensor(path, tensor, $"is mapped to '{Malformed.Shorten(shard)}', which is not the name of a file beside the index",
+                    "Do not use an index from a source you do not trust.");
             entries.Add(new(tensor, shard));
         }
         if (entries.Count == 0) Malformed.Throw(path, "'weight_map' is empty");
@@ -36,7 +37,7 @@ static class ShardIndex
     public static void Write(string path, IEnumerable<KeyValuePair<string, string>> entries, long totalBytes) =>
         AtomicFile.Write(path, stream =>
         {
-            using var json = new Utf8JsonWriter(stream, new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+            using var json = new Utf8JsonWriter(stream, StrictJson.Indented);
             json.WriteStartObject();
             json.WriteStartObject("metadata");
             json.WriteNumber("total_size", totalBytes);
@@ -51,5 +52,6 @@ static class ShardIndex
 
     /// <summary>Whether a name can only mean a file in the index's own folder, on every operating system.</summary>
     static bool IsPlainFileName(string name) =>
-        name.Length is > 0 and <= 255 && name is not ("." or "..") && name.AsSpan().IndexOfAny("/\\:") < 0 && !name.AsSpan().ContainsAnyInRange('\0', '\x1F');
+        name.Length is > 0 and <= 255 && name is not ("." or "..")
+        && name.AsSpan().IndexOfAny("/\\:") < 0 && !name.AsSpan().ContainsAnyInRange('\0', '\x1F');
 }

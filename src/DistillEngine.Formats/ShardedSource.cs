@@ -73,7 +73,8 @@ sealed class ShardedSource : TensorSource
                 if (!_shardOfTensor.TryGetValue(tensor, out var owner))
                     Malformed.ThrowTensor(Path, tensor, $"stands in '{System.IO.Path.GetFileName(shard.Path)}', but not in the index");
                 if (owner != shard)
-                    Malformed.ThrowTensor(Path, tensor, $"stands in both '{System.IO.Path.GetFileName(owner.Path)}' and '{System.IO.Path.GetFileName(shard.Path)}'");
+                    Malformed.ThrowTensor(Path, tensor,
+                        $"stands in both '{System.IO.Path.GetFileName(owner.Path)}' and '{System.IO.Path.GetFileName(shard.Path)}'");
             }
         }
     }

@@ -1,11 +1,15 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace DistillEngine.Formats;
 
-/// <summary>Reads small JSON files; everything wrong with them becomes an <see cref="InvalidDataException"/> that names the file.</summary>
+/// <summary>Reads the small JSON files of model folders; everything wrong with them becomes an <see cref="InvalidDataException"/> that names the file.</summary>
 static class StrictJson
 {
+    /// <summary>How Hugging Face writes its files: two spaces, line feeds, letters of all alphabets as they are.</summary>
+    public static readonly JsonWriterOptions Indented = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <exception cref="InvalidDataException">The file exceeds the limit or is not one JSON object with unique keys.</exception>
     /// <exception cref="IOException">The file is absent or cannot be read.</exception>
     public static JsonObject ReadObject(string path, long maxBytes)
@@ -14,7 +18,8 @@ static class StrictJson
         using (var handle = File.OpenHandle(path))
         {
             long length = RandomAccess.GetLength(handle);
-            if (length > maxBytes) Malformed.Throw(path, $"the file has {length} bytes, expected at most {maxBytes}", "Check that this is the file you mean.");
+            if (length > maxBytes)
+                Malformed.Throw(path, $"the file has {length} bytes, expected at most {maxBytes}", "Check that this is the file you mean.");
             bytes = new byte[length];
             for (int done = 0; done < bytes.Length;)
             {
@@ -31,12 +36,13 @@ static class StrictJson
     {
         try
         {
+            CheckStrings(utf8);
             var node = JsonNode.Parse(utf8, documentOptions: new() { AllowDuplicateProperties = false });
             if (node is JsonObject document) return document;
             Malformed.Throw(path, "the file is not a JSON object");
             return null;
         }
-        // Broken UTF-8 inside a key is reported as an invalid operation.
+        // A string that is no Unicode text is reported as an invalid operation.
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             Malformed.Throw(path, $"not valid JSON: {e.Message.TrimEnd('.')}", "Correct the file; NaN and Infinity are not JSON.", e);
@@ -44,19 +50,18 @@ static class StrictJson
         }
     }
 
-    /// <summary>The text of a string value; false when the value is no string, or is broken UTF-8.</summary>
+    /// <summary>The text of a string value; false when the value is no string.</summary>
     public static bool TryGetString(JsonNode? node, out string value)
     {
         value = "";
-        if (node is not JsonValue || node.GetValueKind() != JsonValueKind.String) return false;
-        try
-        {
-            value = node.AsValue().GetValue<string>();
-            return true;
-        }
-        catch (InvalidOperationException)
-        {
-            return false;
-        }
+        return node is JsonValue text && text.TryGetValue(out value!);
+    }
+
+    /// <summary>Decodes every string once: the document decodes lazily, and would otherwise fail far from here.</summary>
+    static void CheckStrings(ReadOnlySpan<byte> utf8)
+    {
+        var reader = new Utf8JsonReader(utf8);
+        while (reader.Read())
+            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName) reader.GetString();
     }
 }

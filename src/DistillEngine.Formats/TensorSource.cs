@@ -35,7 +35,8 @@ public abstract class TensorSource : IDisposable
     public TensorInfo Info(string name)
     {
         if (!TryGetInfo(name, out var info))
-            Malformed.ThrowTensor(Path, name, $"is missing among the {Names.Count} tensors", "Check that the files belong to the configuration beside them.");
+            Malformed.ThrowTensor(Path, name, $"is missing among the {Names.Count} tensors",
+                "Check that the files belong to the configuration beside them.");
         return info;
     }
 
@@ -56,7 +57,8 @@ public abstract class TensorSource : IDisposable
         var info = Info(name);
         CheckRange(info, start, destination.Length);
         if (!info.IsFloatingPoint)
-            Malformed.ThrowTensor(Path, name, $"has element type {info.DType}, expected a floating-point type", "Check that the file is a model's weights.");
+            Malformed.ThrowTensor(Path, name, $"has element type {info.DType}, expected a floating-point type",
+                "Check that the file is a model's weights.");
         if (info.DType == DType.F32)
         {
             ReadF32(name, start, destination);
@@ -70,7 +72,8 @@ public abstract class TensorSource : IDisposable
             ReadElements(name, start + done, block[..(count * size)]);
             int bad = ElementConversion.ToSingle(info.DType, block[..(count * size)], destination.Slice(done, count));
             if (bad >= 0)
-                Malformed.ThrowTensor(Path, name, $"holds at element {start + done + bad} a value beyond float32", "Convert the model to float32 and look for the overflow there.");
+                Malformed.ThrowTensor(Path, name, $"holds at element {start + done + bad} a value beyond float32",
+                    "Convert the model to float32 and look for the overflow there.");
             done += count;
         }
     }
@@ -114,7 +117,8 @@ public abstract class TensorSource : IDisposable
             for (int i = 0; i < count; i++)
             {
                 if ((int)block[i] != block[i])
-                    Malformed.ThrowTensor(Path, name, $"holds {block[i]} at element {done + i}, expected 32 bits", "Check that the file holds token ids.");
+                    Malformed.ThrowTensor(Path, name, $"holds {block[i]} at element {done + i}, expected 32 bits",
+                        "Check that the file holds token ids.");
                 destination[done + i] = (int)block[i];
             }
             done += count;
@@ -169,7 +173,8 @@ public abstract class TensorSource : IDisposable
     void RequireIntegers(TensorInfo info)
     {
         if (info.IsFloatingPoint)
-            Malformed.ThrowTensor(Path, info.Name, $"has element type {info.DType}, expected integers", "Check that the file holds token ids.");
+            Malformed.ThrowTensor(Path, info.Name, $"has element type {info.DType}, expected integers",
+                "Check that the file holds token ids.");
     }
 
     TensorInfo CheckWhole(string name, int length)

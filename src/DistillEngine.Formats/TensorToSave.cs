@@ -3,9 +3,6 @@ using DistillEngine.Core;
 
 namespace DistillEngine.Formats;
 
-/// <summary>Fills <paramref name="destination"/> with the elements of a tensor from the row-major index <paramref name="start"/> on.</summary>
-public delegate void ElementReader(long start, Span<float> destination);
-
 /// <summary>A tensor that a writer will ask for block by block, so that a model is never in memory twice.</summary>
 public abstract class TensorToSave(TensorInfo info)
 {
@@ -19,7 +16,8 @@ public abstract class TensorToSave(TensorInfo info)
     public static TensorToSave FromFloats(string name, long[] shape, ElementReader read, DType storedAs = DType.F32)
     {
         var info = new TensorInfo(name, storedAs, shape);
-        if (!info.IsFloatingPoint) throw new ArgumentException($"Tensor '{name}': {storedAs} is not a floating-point type.", nameof(storedAs));
+        if (!info.IsFloatingPoint)
+            throw new ArgumentException($"Tensor '{name}': {storedAs} is not a floating-point type.", nameof(storedAs));
         return new Floats(info, read);
     }
 

@@ -30,8 +30,10 @@ sealed class ZipDirectory
     {
         _file = file;
         var (offset, length) = FindDirectory();
-        if (offset < 0 || length < 0 || offset > file.Length - length) Malformed.Throw(file.Path, $"the zip directory at {offset} of {length} bytes leaves the file: the file is cut short");
-        if (length > MaxDirectoryBytes) Malformed.Throw(file.Path, $"the zip directory has {length} bytes, expected at most {MaxDirectoryBytes}");
+        if (offset < 0 || length < 0 || offset > file.Length - length)
+            Malformed.Throw(file.Path, $"the zip directory at {offset} of {length} bytes leaves the file: the file is cut short");
+        if (length > MaxDirectoryBytes)
+            Malformed.Throw(file.Path, $"the zip directory has {length} bytes, expected at most {MaxDirectoryBytes}");
         ReadEntries(file.Span(offset, (int)length), offset);
     }
 
@@ -46,15 +48,21 @@ sealed class ZipDirectory
         string shown = Malformed.Shorten(name);
         if (!_entries.TryGetValue(name, out var entry)) Malformed.Throw(_file.Path, $"the zip entry '{shown}' is missing");
         if (entry.Method != 0 || (entry.Flags & EncryptedFlag) != 0)
-            Malformed.Throw(_file.Path, $"the zip entry '{shown}' is compressed or encrypted, which PyTorch never does", "Save the file again with torch.save.");
-        if (entry.StoredBytes != entry.Bytes) Malformed.Throw(_file.Path, $"the zip entry '{shown}' claims {entry.Bytes} bytes stored in {entry.StoredBytes}");
-        if (entry.HeaderOffset < 0 || entry.HeaderOffset > _file.Length - LocalHeaderBytes) Malformed.Throw(_file.Path, $"the zip entry '{shown}' starts outside the file");
+            Malformed.Throw(_file.Path, $"the zip entry '{shown}' is compressed or encrypted, which PyTorch never does",
+                "Save the file again with torch.save.");
+        if (entry.StoredBytes != entry.Bytes)
+            Malformed.Throw(_file.Path, $"the zip entry '{shown}' claims {entry.Bytes} bytes stored in {entry.StoredBytes}");
+        if (entry.HeaderOffset < 0 || entry.HeaderOffset > _file.Length - LocalHeaderBytes)
+            Malformed.Throw(_file.Path, $"the zip entry '{shown}' starts outside the file");
         var header = _file.Span(entry.HeaderOffset, LocalHeaderBytes);
         if (BinaryPrimitives.ReadUInt32LittleEndian(header) != LocalHeaderSignature)
             Malformed.ThrowAt(_file.Path, entry.HeaderOffset, $"the zip entry '{shown}' has no local header there");
         // Only the local header tells how long its own name and padding are; sizes may be absent from it.
-        long offset = entry.HeaderOffset + LocalHeaderBytes + BinaryPrimitives.ReadUInt16LittleEndian(header[26..]) + BinaryPrimitives.ReadUInt16LittleEndian(header[28..]);
-        if (entry.Bytes < 0 || offset > _file.Length - entry.Bytes) Malformed.Throw(_file.Path, $"the zip entry '{shown}' claims {entry.Bytes} bytes at {offset}, beyond the file's {_file.Length}");
+        int nameBytes = BinaryPrimitives.ReadUInt16LittleEndian(header[26..]), extraBytes = BinaryPrimitives.ReadUInt16LittleEndian(header[28..]);
+        long offset = entry.HeaderOffset + LocalHeaderBytes + nameBytes + extraBytes;
+        if (entry.Bytes < 0 || offset > _file.Length - entry.Bytes)
+            Malformed.Throw(_file.Path,
+                $"the zip entry '{shown}' claims {entry.Bytes} bytes at {offset}, beyond the file's {_file.Length}");
         return (offset, entry.Bytes);
     }
 
@@ -80,7 +88,8 @@ sealed class ZipDirectory
         if (locatorOffset < 0 || BinaryPrimitives.ReadUInt32LittleEndian(_file.Span(locatorOffset, Locator64Bytes)) != Locator64Signature)
             Malformed.Throw(_file.Path, "the locator of the 64-bit zip directory is missing");
         long endOffset = BinaryPrimitives.ReadInt64LittleEndian(_file.Span(locatorOffset + 8, sizeof(long)));
-        if (endOffset < 0 || endOffset > _file.Length - End64Bytes || BinaryPrimitives.ReadUInt32LittleEndian(_file.Span(endOffset, End64Bytes)) != End64Signature)
+        if (endOffset < 0 || endOffset > _file.Length - End64Bytes
+            || BinaryPrimitives.ReadUInt32LittleEndian(_file.Span(endOffset, End64Bytes)) != End64Signature)
             Malformed.Throw(_file.Path, $"the 64-bit zip directory is not at {endOffset}, where the file says");
         var end = _file.Span(endOffset, End64Bytes);
         return (BinaryPrimitives.ReadInt64LittleEndian(end[48..]), BinaryPrimitives.ReadInt64LittleEndian(end[40..]));
@@ -101,7 +110,8 @@ sealed class ZipDirectory
             if (rest.Length < length) Malformed.ThrowAt(_file.Path, fileOffset + position, "a zip directory entry leaves the directory");
             var entry = ReadEntry(rest, rest.Slice(CentralHeaderBytes + nameBytes, extraBytes), fileOffset + position);
             string name = ReadName(rest.Slice(CentralHeaderBytes, nameBytes), fileOffset + position);
-            if (!_entries.TryAdd(name, entry)) Malformed.ThrowAt(_file.Path, fileOffset + position, $"the zip holds '{Malformed.Shorten(name)}' twice");
+            if (!_entries.TryAdd(name, entry))
+                Malformed.ThrowAt(_file.Path, fileOffset + position, $"the zip holds '{Malformed.Shorten(name)}' twice");
             position += length;
         }
     }

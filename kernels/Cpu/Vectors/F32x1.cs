@@ -37,4 +37,11 @@ public readonly unsafe struct F32x1(float value) : IVectorF32<F32x1>
     [MethodImpl(Inline)]
     public static F32x1 DropoutFactor(uint key, uint firstCounter, uint threshold, float keepScale) =>
         new(CounterRng.Draw(key, firstCounter) < threshold ? 0 : keepScale);
+
+    public static double SumOfSquares(float* source, int vectors)
+    {
+        double sum = 0;
+        for (int i = 0; i < vectors; i++) sum += (double)source[i] * source[i];
+        return sum;
+    }
 }

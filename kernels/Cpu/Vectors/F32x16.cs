@@ -48,6 +48,21 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
         return new(Vector512.AndNot(Vector512.Create(keepScale), Vector512.LessThan(draw, Vector512.Create(threshold)).AsSingle()));
     }
 
+    public static double SumOfSquares(float* source, int vectors)
+    {
+        Vector512<double> lower = Vector512<double>.Zero, upper = Vector512<double>.Zero;
+        for (; vectors > 0; vectors--, source += 16)
+        {
+            var (low, high) = Vector512.Widen(Vector512.Load(source));
+            lower += low * low;
+            upper += high * high;
+        }
+        Vector512<double> sum = lower + upper;
+        Vector256<double> half = sum.GetLower() + sum.GetUpper();
+        Vector128<double> quarter = half.GetLower() + half.GetUpper();
+        return quarter[0] + quarter[1];
+    }
+
     [MethodImpl(Inline)]
     static Vector512<uint> Mix(Vector512<uint> x)
     {

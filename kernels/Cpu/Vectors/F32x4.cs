@@ -48,6 +48,19 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
         return new(Vector128.AndNot(Vector128.Create(keepScale), Vector128.LessThan(draw, Vector128.Create(threshold)).AsSingle()));
     }
 
+    public static double SumOfSquares(float* source, int vectors)
+    {
+        Vector128<double> lower = Vector128<double>.Zero, upper = Vector128<double>.Zero;
+        for (; vectors > 0; vectors--, source += 4)
+        {
+            var (low, high) = Vector128.Widen(Vector128.Load(source));
+            lower += low * low;
+            upper += high * high;
+        }
+        Vector128<double> sum = lower + upper;
+        return sum[0] + sum[1];
+    }
+
     [MethodImpl(Inline)]
     static Vector128<uint> Mix(Vector128<uint> x)
     {

@@ -48,6 +48,20 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
         return new(Vector256.AndNot(Vector256.Create(keepScale), Vector256.LessThan(draw, Vector256.Create(threshold)).AsSingle()));
     }
 
+    public static double SumOfSquares(float* source, int vectors)
+    {
+        Vector256<double> lower = Vector256<double>.Zero, upper = Vector256<double>.Zero;
+        for (; vectors > 0; vectors--, source += 8)
+        {
+            var (low, high) = Vector256.Widen(Vector256.Load(source));
+            lower += low * low;
+            upper += high * high;
+        }
+        Vector256<double> sum = lower + upper;
+        Vector128<double> half = sum.GetLower() + sum.GetUpper();
+        return half[0] + half[1];
+    }
+
     [MethodImpl(Inline)]
     static Vector256<uint> Mix(Vector256<uint> x)
     {

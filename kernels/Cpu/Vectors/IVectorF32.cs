@@ -39,4 +39,7 @@ public unsafe interface IVectorF32<TSelf> where TSelf : struct, IVectorF32<TSelf
 
     /// <summary>Lane i: 0 where CounterRng.Draw(key, firstCounter + i) &lt; threshold, else keepScale.</summary>
     static abstract TSelf DropoutFactor(uint key, uint firstCounter, uint threshold, float keepScale);
+
+    /// <summary>Σ source[i]² over so many whole vectors, in double: squares are exact, lanes are added by halving: a fixed order.</summary>
+    static abstract double SumOfSquares(float* source, int vectors);
 }

@@ -5,7 +5,8 @@ namespace DistillEngine.Data.Batching;
 /// <summary>Finds how large batches can get, so that memory is planned before the first step.</summary>
 public static class BatchPlanner
 {
-    /// <summary>Limits that every batch of <paramref name="batchRows"/> rows of these examples keeps, and that some order reaches.</summary>
+    /// <summary>Limits that every batch of <paramref name="batchRows"/> rows of these examples keeps, and that some order
+    /// reaches.</summary>
     public static BatchLimits LimitsFor(ExampleSet examples, int batchRows)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchRows);

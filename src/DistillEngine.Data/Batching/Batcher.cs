@@ -4,9 +4,10 @@ namespace DistillEngine.Data.Batching;
 
 /// <summary>
 /// Deals rows into steps of <c>Accumulate</c> micro-batches. <see cref="BeginStep"/> says what the next step holds; <see cref="Fill"/> then
-/// fills one micro-batch after another. A row gives its predict sequence (number 2r, r counting the rows of the step) and, with a rationale,
-/// its explain sequence (2r + 1). An epoch ends with what is left: its last step may have fewer micro-batches, the last of them fewer rows.
-/// Nothing is allocated after construction. Equal options and position give equal batches, on every machine.
+/// fills one micro-batch after another. A row gives its predict sequence (number 2r, r counting the rows of the step) and, with a
+/// rationale, its explain sequence (2r + 1). An epoch ends with what is left: its last step may have fewer micro-batches, the last of them
+/// fewer rows (the published code carries an incomplete accumulation over into the next epoch instead). Nothing is allocated after
+/// construction. Equal options and position give equal batches, on every machine.
 /// </summary>
 public sealed class Batcher
 {
@@ -38,7 +39,8 @@ public sealed class Batcher
         _order = new int[examples.Count];
         if (options.Order == RowOrder.Published)
         {
-            if (options.Seed > uint.MaxValue) throw new ArgumentException($"The published order takes seeds up to {uint.MaxValue}, not {options.Seed}.", nameof(options));
+            if (options.Seed > uint.MaxValue)
+                throw new ArgumentException($"The published order takes seeds up to {uint.MaxValue}, not {options.Seed}.", nameof(options));
             _sampler = new PublishedSampler((uint)options.Seed, examples.Count);
         }
         int window = (int)Math.Min((long)StepRows * options.BucketSteps, examples.Count);
@@ -62,9 +64,12 @@ public sealed class Batcher
     public void Seek(DataPosition position)
     {
         if (position.Seed != _options.Seed)
-            throw new ArgumentException($"The position belongs to seed {position.Seed}, this run has seed {_options.Seed}; resume with the seed the run began with.", nameof(position));
-        if (position.Epoch < 0 || position.Row < 0 || position.Row > _examples.Count || (position.Row < _examples.Count && position.Row % StepRows != 0))
-            throw new ArgumentException($"Row {position.Row} of epoch {position.Epoch} starts no step of {StepRows} rows among {_examples.Count}; resume with the data, batch and accumulation the run began with.", nameof(position));
+            throw new ArgumentException($"The position belongs to seed {position.Seed}, this run has seed {_options.Seed}; resume "
+                + "with the seed the run began with.", nameof(position));
+        bool isInside = position is { Epoch: >= 0, Row: >= 0 } && position.Row <= _examples.Count;
+        if (!isInside || (position.Row < _examples.Count && position.Row % StepRows != 0))
+            throw new ArgumentException($"Row {position.Row} of epoch {position.Epoch} starts no step of {StepRows} rows among "
+                + $"{_examples.Count}; resume with the data, batch and accumulation the run began with.", nameof(position));
         StartEpoch(position.Epoch);
         _stepStart = _stepEnd = _next = position.Row;
     }
@@ -73,7 +78,9 @@ public sealed class Batcher
     /// <exception cref="InvalidOperationException">Micro-batches of the step before were not taken.</exception>
     public StepPlan BeginStep()
     {
-        if (_next != _stepEnd) throw new InvalidOperationException($"The step has {_stepEnd - _next} rows that were not taken; call Fill for every micro-batch.");
+        if (_next != _stepEnd)
+            throw new InvalidOperationException($"The step has {_stepEnd - _next} rows that were not taken; "
+                + "call Fill for every micro-batch.");
         if (_stepEnd == _examples.Count) StartEpoch(_epoch + 1);
         _stepStart = _next = _stepEnd;
         _stepEnd = (int)Math.Min((long)_stepStart + StepRows, _examples.Count);
@@ -95,7 +102,8 @@ public sealed class Batcher
             float weight = _examples.Weight(row);
             destination.Add(_examples.PredictSource(row), _examples.Label(row), TaskKind.Label, weight, sequence, _examples.StartId);
             if (_examples.RationaleCount(row) > 0)
-                destination.Add(_examples.ExplainSource(row), _examples.Rationale(row, DrawRationale(row)), TaskKind.Rationale, weight, sequence + 1, _examples.StartId);
+                destination.Add(_examples.ExplainSource(row), _examples.Rationale(row, DrawRationale(row)), TaskKind.Rationale, weight,
+                    sequence + 1, _examples.StartId);
         }
         if (_next == _stepEnd) _stepStart = _stepEnd;
     }

@@ -1,7 +1,8 @@
 namespace DistillEngine.Data.Batching;
 
 /// <summary>Random numbers that are a function of (seed, stream, counter): no state to save, the same on every machine.</summary>
-/// <remarks>The finalizer of SplitMix64 (Steele, Lea, Flood 2014) over the counter times the golden ratio, keyed by a mix of seed and stream.</remarks>
+/// <remarks>The finalizer of SplitMix64 (Steele, Lea, Flood 2014) over the counter times the golden ratio, keyed by a mix of seed and
+/// stream.</remarks>
 public static class CounterRandom
 {
     const ulong GoldenRatio = 0x9E3779B97F4A7C15;

@@ -7,11 +7,10 @@ public sealed class ExampleSet
     readonly int[] _starts;
     readonly int[] _firstTexts;
     readonly float[] _weights;
-    readonly bool _hasExplain;
 
-    ExampleSet(int[] ids, int[] starts, int[] firstTexts, float[] weights, bool hasExplain, int startId)
+    ExampleSet(int[] ids, int[] starts, int[] firstTexts, float[] weights, int startId)
     {
-        (_ids, _starts, _firstTexts, _weights, _hasExplain, StartId) = (ids, starts, firstTexts, weights, hasExplain, startId);
+        (_ids, _starts, _firstTexts, _weights, StartId) = (ids, starts, firstTexts, weights, startId);
         for (int row = 0; row < Count; row++)
         {
             if (RationaleCount(row) > 0) RowsWithRationale++;
@@ -43,7 +42,8 @@ public sealed class ExampleSet
         {
             var example = examples[row];
             if (!float.IsFinite(example.Weight) || example.Weight <= 0)
-                throw new ArgumentException($"row {example.Id}: the weight is {example.Weight} (expected a finite number above 0).", nameof(examples));
+                throw new ArgumentException($"row {example.Id}: the weight is {example.Weight} "
+                    + "(expected a finite number above 0).", nameof(examples));
             firstTexts[row] = starts.Count - 1;
             weights[row] = example.Weight;
             encoder.EncodeInput(example.Segments, Core.TaskKind.Label, ids);
@@ -60,7 +60,7 @@ public sealed class ExampleSet
             }
         }
         firstTexts[^1] = starts.Count - 1;
-        return new([.. ids], [.. starts], firstTexts, weights, hasExplain, encoder.StartId);
+        return new([.. ids], [.. starts], firstTexts, weights, encoder.StartId);
     }
 
     public float Weight(int row) => _weights[row];
@@ -72,7 +72,7 @@ public sealed class ExampleSet
     public ReadOnlySpan<int> Label(int row) => Text(_firstTexts[row] + 1);
 
     /// <summary>How many rationales the row has to draw from; 0 where it trains none.</summary>
-    public int RationaleCount(int row) => _hasExplain ? Math.Max(0, _firstTexts[row + 1] - _firstTexts[row] - 3) : 0;
+    public int RationaleCount(int row) => Math.Max(0, _firstTexts[row + 1] - _firstTexts[row] - 3);
 
     /// <summary>Source ids of the explain task; only for rows with a rationale.</summary>
     public ReadOnlySpan<int> ExplainSource(int row) => Text(_firstTexts[row] + 2);

@@ -3,7 +3,8 @@ using System.Numerics;
 namespace DistillEngine.Data.Batching;
 
 /// <summary>NumPy's default generator: PCG64 (XSL-RR 128/64), seeded through SeedSequence.</summary>
-/// <remarks>O'Neill 2014; the seeding and the 32-bit halves follow numpy/random (<c>_pcg64</c>, <c>bit_generator</c>) of NumPy 1.17 and later.</remarks>
+/// <remarks>O'Neill 2014; the seeding and the 32-bit halves follow numpy/random (<c>_pcg64</c>, <c>bit_generator</c>) of NumPy 1.17 and
+/// later.</remarks>
 public sealed class Pcg64
 {
     static readonly UInt128 Multiplier = new(0x2360ED051FC65DA4, 0x4385DF649FCCF645);
@@ -13,7 +14,7 @@ public sealed class Pcg64
     bool _hasStoredHalf;
 
     /// <param name="seed">As in <c>numpy.random.default_rng(seed)</c>.</param>
-    public Pcg64(ulong seed)
+    public Pcg64(uint seed)
     {
         Span<ulong> words = stackalloc ulong[4];
         SeedWords(seed, words);
@@ -70,12 +71,12 @@ public sealed class Pcg64
     void Step() => _state = _state * Multiplier + _increment;
 
     /// <summary>SeedSequence(seed).generate_state(4, uint64): a pool of four words, mixed all with all.</summary>
-    static void SeedWords(ulong seed, Span<ulong> words)
+    static void SeedWords(uint seed, Span<ulong> words)
     {
         const int PoolSize = 4;
         Span<uint> pool = stackalloc uint[PoolSize];
         uint hash = 0x43B0D7E5;
-        for (int i = 0; i < PoolSize; i++) pool[i] = HashMix(i < 2 ? (uint)(seed >> (32 * i)) : 0, ref hash, 0x931E8875);
+        for (int i = 0; i < PoolSize; i++) pool[i] = HashMix(i == 0 ? seed : 0, ref hash, 0x931E8875);
         for (int source = 0; source < PoolSize; source++)
         {
             for (int destination = 0; destination < PoolSize; destination++)

@@ -4,7 +4,8 @@ namespace DistillEngine.Data.Batching;
 /// The order in which the published code draws the train rows: torch's RandomSampler over a generator of its own, seeded from the global
 /// generator. Each epoch takes two permutations from that generator, of which the second serves a remainder that is always empty.
 /// </summary>
-/// <remarks>The first epoch is held to recorded orders; that later epochs skip one permutation follows torch's RandomSampler (1.11 and later).</remarks>
+/// <remarks>The first epoch is held to recorded orders; that later epochs skip one permutation follows torch's RandomSampler (1.11 and
+/// later).</remarks>
 public sealed class PublishedSampler
 {
     readonly uint _seed;
@@ -28,12 +29,14 @@ public sealed class PublishedSampler
     /// <summary>Seed of the sampler's generator, as the published run shows it.</summary>
     public ulong GeneratorSeed { get; }
 
-    /// <summary>Writes the order of an epoch, counted from 0. Going on from the epoch before is fastest; any other is replayed from the start.</summary>
+    /// <summary>Writes the order of an epoch, counted from 0. Going on from the epoch before is fastest; any other is replayed from the
+    /// start.</summary>
     /// <param name="order">int32 [count]; overwritten by the positions 0 … count − 1.</param>
     public void Fill(int epoch, Span<int> order)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(epoch);
-        if (order.Length != _count) throw new ArgumentException($"The order has room for {order.Length} rows (expected {_count}).", nameof(order));
+        if (order.Length != _count)
+            throw new ArgumentException($"The order has room for {order.Length} rows (expected {_count}).", nameof(order));
         if (epoch < _nextEpoch)
         {
             _generator.Reseed(_seed);

@@ -28,7 +28,8 @@ public sealed record RowPreview(
             encoder.EncodeRationale(rationale, rationaleIds);
         }
         bool isCut = encoder.CutInputs + encoder.CutLabels + encoder.CutRationales > 0;
-        return new(row.Id, encoder.InputTexts(segments, TaskKind.Label), [.. predict], encoder.InputTexts(segments, TaskKind.Rationale), [.. explain],
+        return new(row.Id,
+            encoder.InputTexts(segments, TaskKind.Label), [.. predict], encoder.InputTexts(segments, TaskKind.Rationale), [.. explain],
             label, [.. labelIds], rationale, [.. rationaleIds], isCut);
     }
 }

@@ -4,15 +4,16 @@ using DistillEngine.Data.Tokenization;
 
 namespace DistillEngine.Data.Batching;
 
-/// <summary>Turns a task's texts into ids: prefix and input as one text, segments joined by the <c>&lt;/s&gt;</c> id, caps with <c>&lt;/s&gt;</c>
-/// kept. Not for concurrent use: it counts.</summary>
+/// <summary>Turns a task's texts into ids: prefix and input as one text, segments joined by the <c>&lt;/s&gt;</c> id, caps with
+/// <c>&lt;/s&gt;</c> kept. Not for concurrent use: it counts.</summary>
 public sealed class TaskEncoder
 {
     readonly ITokenizer _tokenizer;
     readonly StudentOptions _student;
 
     /// <param name="method">Standard training feeds the plain input; step-by-step puts the task's prefix before it.</param>
-    public TaskEncoder(StudentOptions student, ITokenizer tokenizer, TrainingMethod method) => (_student, _tokenizer, Method) = (student, tokenizer, method);
+    public TaskEncoder(StudentOptions student, ITokenizer tokenizer, TrainingMethod method) =>
+        (_student, _tokenizer, Method) = (student, tokenizer, method);
 
     public TrainingMethod Method { get; }
 

@@ -9,8 +9,10 @@ public static class TrainingSelection
 {
     /// <summary>Rows as training examples, in file order. Rows without a usable rationale still train their label; only rows of status
     /// <c>ok</c> train a rationale or lend the teacher's label.</summary>
-    /// <exception cref="InvalidDataException">A row lacks a field that the task's segments need, or nothing is left to train on.</exception>
-    public static List<TrainingExample> Select(IReadOnlyList<RationaleRow> rows, TaskDefinition task, LabelSource source, MismatchRule onMismatch, out SelectionReport report)
+    /// <exception cref="InvalidDataException">A row lacks a field that the task's segments need, or nothing is left to train
+    /// on.</exception>
+    public static List<TrainingExample> Select(IReadOnlyList<RationaleRow> rows, TaskDefinition task, LabelSource source,
+        MismatchRule onMismatch, out SelectionReport report)
     {
         var metric = Metric.Named(task.Metric);
         var examples = new List<TrainingExample>(rows.Count);
@@ -39,7 +41,8 @@ public static class TrainingSelection
         report = new(rows.Count, examples.Count, withRationale, mismatched, dropped, withoutLabel);
         return examples.Count > 0
             ? examples
-            : throw new InvalidDataException($"No row is left to train on. {report} Choose another --label-source or --on-mismatch, or see 'distill data stats'.");
+            : throw new InvalidDataException($"No row is left to train on. {report} Choose another --label-source or --on-mismatch, "
+                + "or see 'distill data stats'.");
     }
 
     /// <summary>Whether the teacher gave a label that is wrong by the task's metric.</summary>
@@ -64,7 +67,8 @@ public static class TrainingSelection
         }
         catch (ArgumentException e)
         {
-            throw new InvalidDataException($"row {row.Id}: fields: {e.Message} Task '{task.Name}' joins its segments from the row's fields.");
+            throw new InvalidDataException($"row {row.Id}: fields: {e.Message} Task '{task.Name}' joins its segments "
+                + "from the row's fields.");
         }
     }
 

@@ -9,7 +9,8 @@ public static class ValidationSplit
     public static (List<T> Train, List<T> Valid) Of<T>(IReadOnlyList<T> rows, int count, ulong seed)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
-        if (count > 0 && count >= rows.Count) throw new ArgumentOutOfRangeException(nameof(count), count, $"Of {rows.Count} rows at most {rows.Count - 1} can be held out.");
+        if (count > 0 && count >= rows.Count)
+            throw new ArgumentOutOfRangeException(nameof(count), count, $"Of {rows.Count} rows at most {rows.Count - 1} can be held out.");
         int[] order = new int[rows.Count];
         for (int i = 0; i < order.Length; i++) order[i] = i;
         CounterRandom.Shuffle(order, seed, Stream);
@@ -24,7 +25,8 @@ public static class ValidationSplit
     /// <param name="fraction">0 to below 1.</param>
     public static (List<T> Train, List<T> Valid) Of<T>(IReadOnlyList<T> rows, double fraction, ulong seed)
     {
-        if (!(fraction is >= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(fraction), fraction, "The share held out lies from 0 to below 1.");
+        if (!(fraction is >= 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(fraction), fraction, "The share held out lies from 0 to below 1.");
         return Of(rows, (int)Math.Ceiling(fraction * rows.Count), seed);
     }
 }

@@ -31,7 +31,8 @@ public static class DssImporter
     {
         var parser = PublishedParser.For(task.Name);
         if (!task.Data.Files.TryGetValue(split, out string? name))
-            throw new ArgumentException($"the task '{task.Name}' has no split '{split}' ({DataError.Suggest(split, task.Data.Files.Keys)}).", nameof(split));
+            throw new ArgumentException($"the task '{task.Name}' has no split '{split}' "
+                + $"({DataError.Suggest(split, task.Data.Files.Keys)}).", nameof(split));
         string rowsPath = FindRows(folder, task.Name, name);
         var outputs = ReadOutputs(Path.GetDirectoryName(rowsPath)!, split, out string outputsPattern);
         var source = new List<SourceRow>();
@@ -41,24 +42,40 @@ public static class DssImporter
         }
         if (source.Count == 0) throw new InvalidDataException($"{rowsPath}: has no rows (expected one JSON object a line).");
         if (source.Count != outputs.Count)
-            throw new InvalidDataException($"{rowsPath}: has {source.Count} rows, but {outputsPattern} hold {outputs.Count} outputs (expected equal counts: they belong together by position; get both from the same release).");
-        var provenance = new Provenance { Run = "dss", Task = task.Name, TaskSha = task.Sha256, Tool = "distill data import dss", Created = created };
+            throw new InvalidDataException($"{rowsPath}: has {source.Count} rows, but {outputsPattern} hold {outputs.Count} outputs "
+                + "(expected equal counts: they belong together by position; get both from the same release).");
+        var provenance = new Provenance
+        {
+            Run = "dss",
+            Task = task.Name,
+            TaskSha = task.Sha256,
+            Tool = "distill data import dss",
+            Created = created,
+        };
         var metric = Metric.Named(task.Metric);
         var rows = new List<RationaleRow>(source.Count);
-        int parsed = 0, correct = 0;
+        int parsed = 0, correct = 0, correctByLogic = 0;
         for (int i = 0; i < source.Count; i++)
         {
             var row = Combine(task, split, i, source[i], parser, outputs[i], metric, provenance, out bool isCorrect);
             rows.Add(row);
             if (row.Status == RationaleStatus.Ok) parsed++;
             if (isCorrect) correct++;
+            else if (IsCorrectByLogic(task, row)) correctByLogic++;
         }
         CheckIds(rowsPath, rows);
-        report = new(rows.Count, parsed, correct, Examples(rows), Warnings(rows.Count, parsed, correct));
+        report = new(rows.Count, parsed, correct + correctByLogic, Examples(rows), Warnings(rows.Count, parsed, correct, correctByLogic));
         return rows;
     }
 
-    static RationaleRow Combine(TaskDefinition task, string split, int index, SourceRow source, PublishedParser parser, string output, Metric metric, Provenance provenance, out bool isCorrect)
+    /// <summary>The published accuracy runs Python, which gives "(34 + 40) and (62 - 17)" the value of its last part; the metric gives it
+    /// none.</summary>
+    static bool IsCorrectByLogic(TaskDefinition task, RationaleRow row) =>
+        task.Category == TaskCategory.Equation && row is { TeacherLabel: not null, Label: not null }
+        && EquationEvaluator.EvaluateWithLogic(row.TeacherLabel) == EquationEvaluator.EvaluateWithLogic(row.Label);
+
+    static RationaleRow Combine(TaskDefinition task, string split, int index, SourceRow source, PublishedParser parser, string output,
+        Metric metric, Provenance provenance, out bool isCorrect)
     {
         var parsed = parser.Parse(output);
         string? teacherLabel = parsed.Label == parser.Unparsed ? null : parsed.Label;
@@ -91,7 +108,8 @@ public static class DssImporter
         string nested = Path.Combine(folder, task, name);
         return File.Exists(nested)
             ? nested
-            : throw new FileNotFoundException($"{direct}: no such file, nor {nested} (expected the published layout: {name} and a folder llm beside it).", direct);
+            : throw new FileNotFoundException($"{direct}: no such file, nor {nested} (expected the published layout: {name} and a "
+                + "folder llm beside it).", direct);
     }
 
     static List<string> ReadOutputs(string folder, string split, out string pattern)
@@ -100,14 +118,17 @@ public static class DssImporter
         string outputs = Path.Combine(folder, "llm");
         if (!Directory.Exists(outputs)) outputs = Path.Combine(folder, "palm");
         pattern = Path.Combine(outputs, $"{split}_CoT_*.json");
-        if (!Directory.Exists(outputs)) throw new FileNotFoundException($"{pattern}: no such files (expected the teacher's outputs there).", pattern);
+        if (!Directory.Exists(outputs))
+            throw new FileNotFoundException($"{pattern}: no such files (expected the teacher's outputs there).", pattern);
         int fileCount = Directory.GetFiles(outputs, $"{split}_CoT_*.json").Length;
         if (fileCount == 0) throw new FileNotFoundException($"{pattern}: no such files (expected {split}_CoT_0.json and so on).", pattern);
         var texts = new List<string>();
         for (int k = 0; k < fileCount; k++)
         {
             string path = Path.Combine(outputs, $"{split}_CoT_{k}.json");
-            if (!File.Exists(path)) throw new FileNotFoundException($"{path}: is missing, but the folder has {fileCount} such files (expected numbers from 0 without a gap).", path);
+            if (!File.Exists(path))
+                throw new FileNotFoundException($"{path}: is missing, but the folder has {fileCount} such files (expected numbers "
+                    + "from 0 without a gap).", path);
             ReadOutputFile(path, texts);
         }
         return texts;
@@ -116,10 +137,12 @@ public static class DssImporter
     static void ReadOutputFile(string path, List<string> texts)
     {
         var root = LocatedJson.ParseFileOfAnySize(path);
-        if (root.Kind != JsonTokenType.StartArray) DataError.Throw(path, root.Line, "", $"is {root.KindName} (expected an array of strings, one for each row).");
+        if (root.Kind != JsonTokenType.StartArray)
+            DataError.Throw(path, root.Line, "", $"is {root.KindName} (expected an array of strings, one for each row).");
         foreach (var item in root.Items)
         {
-            if (item.Kind != JsonTokenType.String) DataError.Throw(path, item.Line, "", $"output {texts.Count} is {item.KindName} (expected a string).");
+            if (item.Kind != JsonTokenType.String)
+                DataError.Throw(path, item.Line, "", $"output {texts.Count} is {item.KindName} (expected a string).");
             texts.Add(item.Text);
         }
     }
@@ -130,22 +153,30 @@ public static class DssImporter
         for (int i = 0; i < rows.Count; i++)
         {
             if (!lineOfId.TryAdd(rows[i].Id, i + 1))
-                DataError.Throw(path, i + 1, "", $"the id {rows[i].Id} stands on line {lineOfId[rows[i].Id]} too (expected each once; set \"id\": null in the task to number the rows).");
+                DataError.Throw(path, i + 1, "", $"the id {rows[i].Id} stands on line {lineOfId[rows[i].Id]} too (expected each once; "
+                    + $"set \"id\": null in the task to number the rows).");
         }
     }
 
     static List<RationaleRow> Examples(List<RationaleRow> rows)
     {
         var examples = new List<RationaleRow>();
-        for (int i = 0; i < Math.Min(ExampleCount, rows.Count); i++) examples.Add(rows[(int)((long)i * (rows.Count - 1) / Math.Max(1, ExampleCount - 1))]);
+        for (int i = 0; i < Math.Min(ExampleCount, rows.Count); i++) examples.Add(rows[(int)((long)i * (rows.Count - 1) / Math.Max(1,
+            ExampleCount - 1))]);
         return examples;
     }
 
-    static List<string> Warnings(int rows, int parsed, int correct)
+    static List<string> Warnings(int rows, int parsed, int correct, int correctByLogic)
     {
         var warnings = new List<string>();
-        if (correct == rows) warnings.Add("The teacher's label equals the gold label in every row: it was probably copied from it, and says nothing about the rationales.");
-        if (correct == 0) warnings.Add("The teacher's label is right in no row: rows and outputs probably do not belong together.");
+        if (correctByLogic > 0)
+            warnings.Add($"{correctByLogic} teacher labels with 'and' or 'or' count as correct, as published; the metric "
+                + "equation_value gives them no value, so they are flagged label_mismatch.");
+        if (correct == rows)
+            warnings.Add("The teacher's label equals the gold label in every row: it was probably copied from it, "
+                + "and says nothing about the rationales.");
+        if (correct + correctByLogic == 0)
+            warnings.Add("The teacher's label is right in no row: rows and outputs probably do not belong together.");
         if (parsed * 2 < rows) warnings.Add($"Only {parsed} of {rows} outputs parsed: they were probably written for another task.");
         return warnings;
     }

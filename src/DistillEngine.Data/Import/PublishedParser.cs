@@ -26,14 +26,16 @@ public sealed class PublishedParser
         "cqa" => new(task, " ", ParseCqa),
         "esnli" => new(task, " ", ParseEsnli),
         "svamp" => new(task, " ", ParseSvamp),
-        _ => throw new ArgumentException($"the published layout has no parsing rules for the task '{task}' ({DataError.Suggest(task, Tasks)}).", nameof(task)),
+        _ => throw new ArgumentException($"the published layout has no parsing rules for the task '{task}' "
+            + $"({DataError.Suggest(task, Tasks)}).", nameof(task)),
     };
 
     public ParsedOutput Parse(string output) => _parse(output);
 
     static ParsedOutput ParseSvamp(string output)
     {
-        if (!TrySplitOnce(PythonText.TrimEnd(Before(output, "Q:")), "The answer is", out string rationale, out string rest)) return new(" ", " ");
+        if (!TrySplitOnce(PythonText.TrimEnd(Before(output, "Q:")), "The answer is", out string rationale, out string rest))
+            return new(" ", " ");
         return new(PythonText.TrimEnd(rationale), FindEquation(rest) ?? " ");
     }
 
@@ -51,7 +53,8 @@ public sealed class PublishedParser
 
     static ParsedOutput ParseCqa(string output)
     {
-        if (!TrySplitOnce(PythonText.TrimEnd(Before(output, "Q:")), "So the answer is", out string rationale, out string rest)) return new(" ", " ", EndsThePublishedRun: true);
+        if (!TrySplitOnce(PythonText.TrimEnd(Before(output, "Q:")), "So the answer is", out string rationale, out string rest))
+            return new(" ", " ", EndsThePublishedRun: true);
         string? label = AfterFirstChoice(rest);
         if (string.IsNullOrEmpty(label)) label = " ";
         else if (label[^1] == '.') label = label[..^1];
@@ -83,7 +86,8 @@ public sealed class PublishedParser
 
     static ParsedOutput ParseAnli(string output)
     {
-        if (!TrySplitOnce(PythonText.TrimEnd(Before(output, "Premise:")), "So the answer is", out string rationale, out string rest)) return new("", "");
+        if (!TrySplitOnce(PythonText.TrimEnd(Before(output, "Premise:")), "So the answer is", out string rationale, out string rest))
+            return new("", "");
         string label = PythonText.TrimStart(rest);
         // The last character is dropped, whatever it is.
         int keep = label.Length == 0 ? 0 : label.Length - (char.IsLowSurrogate(label[^1]) ? 2 : 1);

@@ -1,6 +1,7 @@
 namespace DistillEngine.Data.Import;
 
-/// <summary>Trimming as Python's <c>str.strip</c> does it: also the four separator control characters, which .NET does not count as blanks.</summary>
+/// <summary>Trimming as Python's <c>str.strip</c> does it: also the four separator control characters, which .NET does not count as
+/// blanks.</summary>
 static class PythonText
 {
     public static string Trim(string text) => TrimStart(TrimEnd(text));

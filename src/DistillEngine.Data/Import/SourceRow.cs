@@ -5,7 +5,8 @@ namespace DistillEngine.Data.Import;
 
 /// <summary>One original row, rendered by the task's templates.</summary>
 /// <param name="Key">Value of the id column, or null where the task has none.</param>
-sealed record SourceRow(string? Key, string Input, string Label, IReadOnlyList<string>? Choices, IReadOnlyList<KeyValuePair<string, string>> Fields)
+sealed record SourceRow(string? Key, string Input, string Label, IReadOnlyList<string>? Choices, IReadOnlyList<KeyValuePair<string,
+    string>> Fields)
 {
     /// <exception cref="InvalidDataException">The line is no JSON object, or lacks a column the task names.</exception>
     public static SourceRow Parse(string path, long line, ReadOnlyMemory<byte> json, TaskDefinition task)
@@ -13,12 +14,14 @@ sealed record SourceRow(string? Key, string Input, string Label, IReadOnlyList<s
         try
         {
             using var document = JsonDocument.Parse(json);
-            if (document.RootElement.ValueKind != JsonValueKind.Object) throw DataError.At(path, line, "", "is no JSON object (expected one a line).");
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+                throw DataError.At(path, line, "", "is no JSON object (expected one a line).");
             return FromObject(path, line, document.RootElement, task);
         }
         catch (JsonException e)
         {
-            throw DataError.At(path, line, "", $"not valid JSON: {LocatedJson.FirstSentence(e.Message)} (expected one JSON object a line).");
+            throw DataError.At(path, line, "", $"not valid JSON: {LocatedJson.FirstSentence(e.Message)} "
+                + "(expected one JSON object a line).");
         }
         catch (InvalidOperationException)
         {
@@ -33,7 +36,8 @@ sealed record SourceRow(string? Key, string Input, string Label, IReadOnlyList<s
         foreach (var (variable, column) in task.Data.Fields)
         {
             if (!row.TryGetProperty(column, out var element))
-                throw DataError.At(path, line, column, $"is missing (expected the column that task '{task.Name}' names in data.fields.{variable}).");
+                throw DataError.At(path, line, column, $"is missing (expected the column that task '{task.Name}' names in "
+                    + $"data.fields.{variable}).");
             var value = Read(path, line, column, element, task.Labels.Set);
             values[variable] = value;
             fields.Add(new(variable, value.Text));
@@ -41,8 +45,11 @@ sealed record SourceRow(string? Key, string Input, string Label, IReadOnlyList<s
         string? key = null;
         if (task.Data.Id is { } id)
         {
-            if (!row.TryGetProperty(id, out var element)) throw DataError.At(path, line, id, $"is missing (expected the column that task '{task.Name}' names in data.id).");
-            key = element.ValueKind is JsonValueKind.String or JsonValueKind.Number ? element.ToString() : throw DataError.At(path, line, id, "is neither a string nor a number (expected an id).");
+            if (!row.TryGetProperty(id, out var element))
+                throw DataError.At(path, line, id, $"is missing (expected the column that task '{task.Name}' names in data.id).");
+            key = element.ValueKind is JsonValueKind.String or JsonValueKind.Number
+                ? element.ToString()
+                : throw DataError.At(path, line, id, "is neither a string nor a number (expected an id).");
         }
         try
         {
@@ -75,7 +82,8 @@ sealed record SourceRow(string? Key, string Input, string Label, IReadOnlyList<s
                 var items = new List<string>();
                 foreach (var item in element.EnumerateArray())
                 {
-                    if (item.ValueKind != JsonValueKind.String) throw DataError.At(path, line, column, "holds something else than strings (expected an array of strings).");
+                    if (item.ValueKind != JsonValueKind.String)
+                        throw DataError.At(path, line, column, "holds something else than strings (expected an array of strings).");
                     items.Add(item.GetString()!);
                 }
                 return FieldValue.FromItems(items);

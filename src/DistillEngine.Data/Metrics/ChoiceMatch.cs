@@ -3,9 +3,9 @@ using System.Text;
 namespace DistillEngine.Data.Metrics;
 
 /// <summary>
-/// A prediction is right when it names the same choice as the label: by letter (<c>(b)</c>, or <c>b</c> alone), by exact text, by text without case,
-/// articles, punctuation at the end and doubled blanks, or because it contains, as whole words, exactly one choice. Without choices the
-/// simplified texts are compared.
+/// A prediction is right when it names the same choice as the label: by letter (<c>(b)</c>, or <c>b</c> alone), by exact text, by text
+/// without case, articles, punctuation at the end and doubled blanks, or because it contains, as whole words, exactly one choice. Without
+/// choices the simplified texts are compared.
 /// </summary>
 public sealed class ChoiceMatch : Metric
 {

@@ -7,34 +7,42 @@ namespace DistillEngine.Data.Metrics;
 /// and parentheses, within which line breaks are blanks. Everything else, and what Python refuses to compute (division by zero, overflow of
 /// a power, a fractional power of a negative number), is NaN.
 /// </summary>
-/// <remarks>Stands in for the published metric, which hands the model's text to Python's <c>eval</c>. Grammar: Python reference, section 6.</remarks>
+/// <remarks>Stands in for the published metric, which hands the model's text to Python's <c>eval</c>. Grammar: Python reference, section
+/// 6.</remarks>
 public static class EquationEvaluator
 {
     /// <summary>Deepest nesting that is followed; CPython's tokenizer refuses more parentheses than these.</summary>
     const int MaxDepth = 200;
 
     /// <summary>The value, or NaN. Never throws, whatever the text.</summary>
-    public static double Evaluate(ReadOnlySpan<char> text)
+    public static double Evaluate(ReadOnlySpan<char> text) => Evaluate(text, hasLogic: false);
+
+    /// <summary>The same with Python's <c>and</c> and <c>or</c>, which the published teacher accuracy also gives a value: of two numbers,
+    /// <c>and</c> takes the first if it is zero, else the second; <c>or</c> the other way round.</summary>
+    public static double EvaluateWithLogic(ReadOnlySpan<char> text) => Evaluate(text, hasLogic: true);
+
+    static double Evaluate(ReadOnlySpan<char> text, bool hasLogic)
     {
         // Python strips blanks before an expression, and lines after it.
-        var parser = new Parser(text.TrimStart(" \t\f\n\r").TrimEnd(" \t\f\n\r"), text);
-        double value = parser.Sum(0);
+        var parser = new Parser(text.TrimStart(" \t\f\n\r").TrimEnd(" \t\f\n\r"), text, hasLogic);
+        double value = parser.Expression(0);
         return parser.HasFailed || !parser.IsAtEnd ? double.NaN : value;
     }
 
     ref struct Parser
     {
         readonly ReadOnlySpan<char> _text;
+        readonly bool _hasLogic;
         int _position;
         int _open;
 
-        public Parser(ReadOnlySpan<char> text, ReadOnlySpan<char> untrimmed)
+        public Parser(ReadOnlySpan<char> text, ReadOnlySpan<char> untrimmed, bool hasLogic)
         {
             _text = text;
-            // A blank at the start of a later line is an indentation error.
+            _hasLogic = hasLogic;
+            // A blank at the start of a later line is an indentation error, also where nothing follows it.
             int first = untrimmed.IndexOf(text);
-            int lineBreak = untrimmed[..Math.Max(first, 0)].LastIndexOfAny('\n', '\r');
-            HasFailed = lineBreak >= 0 && lineBreak + 1 < first;
+            HasFailed = IsIndented(untrimmed[..first], "\n\r\f") || IsIndented(untrimmed[(first + text.Length)..], "\n\r");
         }
 
         public bool HasFailed { get; private set; }
@@ -48,8 +56,31 @@ public static class EquationEvaluator
             }
         }
 
+        /// <summary>A whole text, or what stands in parentheses: <c>or</c> binds least.</summary>
+        public double Expression(int depth)
+        {
+            double value = Conjunction(depth);
+            while (_hasLogic && !HasFailed && TakeWord("or"))
+            {
+                double other = Conjunction(depth);
+                if (value == 0) value = other;
+            }
+            return value;
+        }
+
+        double Conjunction(int depth)
+        {
+            double value = Sum(depth);
+            while (_hasLogic && !HasFailed && TakeWord("and"))
+            {
+                double other = Sum(depth);
+                if (value != 0) value = other;
+            }
+            return value;
+        }
+
         /// <summary>Terms joined by <c>+</c> and <c>-</c>.</summary>
-        public double Sum(int depth)
+        double Sum(int depth)
         {
             double value = Product(depth);
             while (!HasFailed)
@@ -105,7 +136,7 @@ public static class EquationEvaluator
             if (_position == _text.Length) return Fail();
             if (!Take('(')) return Number();
             if (++_open > MaxDepth) return Fail();
-            double value = Sum(depth + 1);
+            double value = Expression(depth + 1);
             // The blanks before the closing parenthesis are still within it.
             if (HasFailed || !Take(')')) return Fail();
             _open--;
@@ -133,7 +164,8 @@ public static class EquationEvaluator
                 if (Digits() == 0) return Fail();
             }
             var literal = _text[start.._position];
-            if (HasFailed || (_position < _text.Length && (char.IsLetterOrDigit(_text[_position]) || _text[_position] is '_' or '.'))) return Fail();
+            if (HasFailed || (_position < _text.Length && (char.IsLetterOrDigit(_text[_position]) || _text[_position] is '_' or '.')))
+                return Fail();
             // Python refuses integers with leading zeros, other than zero itself.
             if (isInteger && literal[0] == '0' && literal.ContainsAnyExcept('0', '_')) return Fail();
             double value = Parse(literal);
@@ -151,7 +183,8 @@ public static class EquationEvaluator
             while (_position < _text.Length)
             {
                 if (char.IsAsciiDigit(_text[_position])) count++;
-                else if (count == 0 || _text[_position] != '_' || _position + 1 >= _text.Length || !char.IsAsciiDigit(_text[_position + 1])) break;
+                else if (count == 0 || _text[_position] != '_' || _position + 1 >= _text.Length
+                    || !char.IsAsciiDigit(_text[_position + 1])) break;
                 _position++;
             }
             return count;
@@ -183,6 +216,9 @@ public static class EquationEvaluator
             return quotient - floor > 0.5 ? floor + 1 : floor;
         }
 
+        static bool IsIndented(ReadOnlySpan<char> blanks, ReadOnlySpan<char> lineStarts) =>
+            blanks.ContainsAny(lineStarts) && !lineStarts.Contains(blanks[^1]);
+
         double Fail()
         {
             HasFailed = true;
@@ -202,6 +238,16 @@ public static class EquationEvaluator
             return true;
         }
 
+        /// <summary>A word that no letter or digit follows.</summary>
+        bool TakeWord(string word)
+        {
+            if (!Peek(word)) return false;
+            int end = _position + word.Length;
+            if (end < _text.Length && (char.IsLetterOrDigit(_text[end]) || _text[end] == '_')) return false;
+            _position = end;
+            return true;
+        }
+
         bool Take(char symbol)
         {
             SkipBlanks();
@@ -212,7 +258,8 @@ public static class EquationEvaluator
 
         void SkipBlanks()
         {
-            while (_position < _text.Length && (_text[_position] is ' ' or '\t' or '\f' || (_open > 0 && _text[_position] is '\n' or '\r'))) _position++;
+            while (_position < _text.Length && (_text[_position] is ' ' or '\t' or '\f' || (_open > 0
+                && _text[_position] is '\n' or '\r'))) _position++;
         }
     }
 }

@@ -11,7 +11,8 @@ public sealed class MacroF1 : Metric
     public override double Score(string prediction, string label, IReadOnlyList<string>? choices = null) =>
         string.Equals(prediction, label, StringComparison.Ordinal) ? 1 : 0;
 
-    public override double Evaluate(IReadOnlyList<string> predictions, IReadOnlyList<string> labels, IReadOnlyList<IReadOnlyList<string>?>? choices = null)
+    public override double Evaluate(IReadOnlyList<string> predictions, IReadOnlyList<string> labels,
+        IReadOnlyList<IReadOnlyList<string>?>? choices = null)
     {
         CheckCounts(predictions, labels);
         var counts = new Dictionary<string, (int Right, int Predicted, int Labelled)>(StringComparer.Ordinal);

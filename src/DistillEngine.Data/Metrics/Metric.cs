@@ -25,7 +25,8 @@ public abstract class Metric
     /// <summary>Value over all rows, 0 to 1: the mean of the scores, unless the metric says otherwise.</summary>
     /// <param name="choices">Null, or the possible labels of every row.</param>
     /// <exception cref="ArgumentException">The lists differ in length or are empty.</exception>
-    public virtual double Evaluate(IReadOnlyList<string> predictions, IReadOnlyList<string> labels, IReadOnlyList<IReadOnlyList<string>?>? choices = null)
+    public virtual double Evaluate(IReadOnlyList<string> predictions, IReadOnlyList<string> labels,
+        IReadOnlyList<IReadOnlyList<string>?>? choices = null)
     {
         CheckCounts(predictions, labels);
         double sum = 0;
@@ -36,6 +37,7 @@ public abstract class Metric
     private protected static void CheckCounts(IReadOnlyList<string> predictions, IReadOnlyList<string> labels)
     {
         if (predictions.Count != labels.Count || labels.Count == 0)
-            throw new ArgumentException($"{predictions.Count} predictions for {labels.Count} labels (expected one each, and at least one).");
+            throw new ArgumentException($"{predictions.Count} predictions for {labels.Count} labels "
+                + "(expected one each, and at least one).");
     }
 }

@@ -9,7 +9,8 @@ public readonly record struct Proportion(double Value, double Low, double High)
     /// <summary>97.5 % point of the normal distribution.</summary>
     const double Z = 1.959963984540054;
 
-    /// <summary>The 95 % interval of Wilson (1927), which stays within 0 … 1 and is honest for few rows and for shares near 0 or 1.</summary>
+    /// <summary>The 95 % interval of Wilson (1927), which stays within 0 … 1 and is honest for few rows and for shares near 0 or
+    /// 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">No rows, or more successes than rows.</exception>
     public static Proportion Wilson(long successes, long rows)
     {

@@ -9,13 +9,15 @@ namespace DistillEngine.Data.Rationales;
 /// <param name="Statuses">Rows by status, the most frequent first.</param>
 /// <param name="Flags">Rows by flag.</param>
 /// <param name="Labels">Rows by gold label.</param>
-/// <param name="TeacherRows">Rows that have a gold label, over which the teacher is judged: those with status ok, or whose answer failed to parse.</param>
+/// <param name="TeacherRows">Rows over which the teacher is judged: those with a gold label that it gave a label for, or whose answer
+/// failed to parse.</param>
 /// <param name="TeacherCorrect">Rows of these whose teacher's label is right by the task's metric.</param>
 /// <param name="Words">Lengths in words, by text: input, label, rationale.</param>
 /// <param name="Tokens">Lengths in tokens without prefix and <c>&lt;/s&gt;</c>; empty without a tokenizer.</param>
 public sealed record FileStatistics(
     int Rows, int WithRationale,
-    IReadOnlyList<KeyValuePair<string, int>> Statuses, IReadOnlyList<KeyValuePair<string, int>> Flags, IReadOnlyList<KeyValuePair<string, int>> Labels,
+    IReadOnlyList<KeyValuePair<string, int>> Statuses, IReadOnlyList<KeyValuePair<string, int>> Flags, IReadOnlyList<KeyValuePair<string,
+        int>> Labels,
     int TeacherRows, int TeacherCorrect,
     IReadOnlyList<KeyValuePair<string, LengthSummary>> Words, IReadOnlyList<KeyValuePair<string, LengthSummary>> Tokens)
 {
@@ -39,10 +41,11 @@ public sealed record FileStatistics(
             if (row.Label is not null) Add(labels, row.Label);
             string? rationale = row.TrainableRationales().FirstOrDefault();
             if (rationale is not null) withRationale++;
-            if (row.Label is not null && row.Status is RationaleStatus.Ok or RationaleStatus.ParseFailed)
+            if (row.Label is not null && (row.TeacherLabel is not null || row.Status == RationaleStatus.ParseFailed))
             {
                 judged++;
-                if (row.TeacherLabel is not null && metric.Score(row.TeacherLabel, row.Label!, TrainingSelection.Choices(row, task)) == 1) correct++;
+                if (row.TeacherLabel is not null && metric.Score(row.TeacherLabel, row.Label!,
+                    TrainingSelection.Choices(row, task)) == 1) correct++;
             }
             ReadOnlySpan<string?> texts = [row.Input, row.Label, rationale];
             for (int i = 0; i < texts.Length; i++)
@@ -55,7 +58,8 @@ public sealed record FileStatistics(
                 tokens[i].Add(ids.Count);
             }
         }
-        return new(count, withRationale, Sorted(statuses), Sorted(flags), Sorted(labels), judged, correct, Summaries(words), tokenizer is null ? [] : Summaries(tokens));
+        return new(count, withRationale, Sorted(statuses), Sorted(flags), Sorted(labels), judged, correct, Summaries(words),
+            tokenizer is null ? [] : Summaries(tokens));
     }
 
     static void Add(Dictionary<string, int> counts, string key) => counts[key] = counts.GetValueOrDefault(key) + 1;

@@ -70,7 +70,8 @@ sealed class LineReader : IDisposable
     void Refill()
     {
         int held = _end - _start;
-        if (held > MaxLineBytes) DataError.Throw(_path, Line + 1, "", $"the line is longer than {MaxLineBytes >> 20} MiB (expected one JSON object a line).");
+        if (held > MaxLineBytes)
+            DataError.Throw(_path, Line + 1, "", $"the line is longer than {MaxLineBytes >> 20} MiB (expected one JSON object a line).");
         byte[] target = held > _buffer.Length / 2 ? new byte[_buffer.Length * 2] : _buffer;
         _buffer.AsSpan(_start, held).CopyTo(target);
         (_buffer, _start, _end) = (target, 0, held);

@@ -45,7 +45,8 @@ public sealed record RationaleRow
 
     public TeacherUsage? Usage { get; init; }
 
-    /// <summary>All rationales that can be trained, the first one first; none unless the status is <see cref="RationaleStatus.Ok"/>.</summary>
+    /// <summary>All rationales that can be trained, the first one first; none unless the status is <see
+    /// cref="RationaleStatus.Ok"/>.</summary>
     public IEnumerable<string> TrainableRationales()
     {
         if (Status != RationaleStatus.Ok) yield break;

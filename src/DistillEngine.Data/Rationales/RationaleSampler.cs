@@ -14,9 +14,11 @@ public static class RationaleSampler
     public static void Sample(string path, int rows, ulong seed, string output)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rows);
-        if (output.EndsWith(".gz", StringComparison.OrdinalIgnoreCase)) throw new ArgumentException($"{output}: samples are written as plain text (expected a name without .gz).", nameof(output));
+        if (output.EndsWith(".gz", StringComparison.OrdinalIgnoreCase))
+            throw new ArgumentException($"{output}: samples are written as plain text (expected a name without .gz).", nameof(output));
         int count = RationaleReader.Read(path).Count();
-        if (rows > count) throw new InvalidDataException($"{path}: has {count} rows (expected at least the {rows} asked for; lower --rows).");
+        if (rows > count)
+            throw new InvalidDataException($"{path}: has {count} rows (expected at least the {rows} asked for; lower --rows).");
         int[] order = new int[count];
         for (int i = 0; i < count; i++) order[i] = i;
         CounterRandom.Shuffle(order, seed, Stream);

@@ -1,6 +1,7 @@
 namespace DistillEngine.Data.Rationales;
 
-/// <summary>What became of the teacher's answer. Only <see cref="Ok"/> rows train their rationale and may lend the teacher's label.</summary>
+/// <summary>What became of the teacher's answer. Only <see cref="Ok"/> rows train their rationale and may lend the teacher's
+/// label.</summary>
 public enum RationaleStatus
 {
     /// <summary>Answered and parsed, or a row that needs no teacher.</summary>

@@ -10,8 +10,8 @@ using DistillEngine.Core;
 namespace DistillEngine.Data.Rationales;
 
 /// <summary>
-/// Writes <c>distill.rationale/1</c> files: one object a line, fields in a fixed order, absent values left out, LF; gzip where the name ends in
-/// <c>.gz</c>. Equal rows give equal bytes.
+/// Writes <c>distill.rationale/1</c> files: one object a line, fields in a fixed order, absent values left out, LF; gzip where the name
+/// ends in <c>.gz</c>. Equal rows give equal bytes.
 /// </summary>
 public static class RationaleWriter
 {

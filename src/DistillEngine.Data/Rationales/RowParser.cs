@@ -2,11 +2,13 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using DistillEngine.Data.Tasks;
 
 namespace DistillEngine.Data.Rationales;
 
 /// <summary>Reads one line of a rationale file. Faults are collected, so that a validation can show all of them.</summary>
-sealed class RowParser
+/// <param name="task">The task the rows must suit, or null.</param>
+sealed class RowParser(TaskDefinition? task)
 {
     readonly List<RowError> _errors = [];
     readonly Dictionary<string, long> _lineOfId = new(StringComparer.Ordinal);
@@ -36,7 +38,8 @@ sealed class RowParser
         }
         catch (JsonException e)
         {
-            Fault("", $"not valid JSON at byte {e.BytePositionInLine ?? 0}: {Tasks.LocatedJson.FirstSentence(e.Message)} (expected one JSON object a line).");
+            Fault("", $"not valid JSON at byte {e.BytePositionInLine ?? 0}: {LocatedJson.FirstSentence(e.Message)} (expected "
+                + "one JSON object a line).");
         }
         catch (InvalidOperationException)
         {
@@ -54,7 +57,8 @@ sealed class RowParser
             Fault("", $"the line is {Name(reader.TokenType)} (expected one JSON object a line).");
             return null;
         }
-        string? schema = null, id = null, input = null, inputSha = null, label = null, teacherLabel = null, rationale = null, status = null, split = null;
+        string? schema = null, id = null, input = null, inputSha = null, label = null, teacherLabel = null, rationale = null, status = null,
+            split = null;
         List<string>? rationales = null, flags = null;
         List<TeacherSample>? samples = null;
         List<KeyValuePair<string, string>>? fields = null;
@@ -98,12 +102,16 @@ sealed class RowParser
         Require(status, "status", seen);
         if (!seen.Contains("prov")) Fault("prov", "is missing (expected an object that says where the row comes from).");
         if (input is not null && inputSha is not null) CheckHash(input, inputSha);
-        if (!double.IsFinite(weight) || weight <= 0) Fault("weight", $"is {weight.ToString(CultureInfo.InvariantCulture)} (expected a finite number above 0; leave the row out instead).");
-        if (split is not (null or "train" or "valid" or "test")) Fault("split", $"is {DataError.Quote(split)} (expected train, valid or test).");
+        if (!double.IsFinite(weight) || weight <= 0)
+            Fault("weight", $"is {weight.ToString(CultureInfo.InvariantCulture)} "
+                + "(expected a finite number above 0; leave the row out instead).");
+        if (split is not (null or "train" or "valid" or "test"))
+            Fault("split", $"is {DataError.Quote(split)} (expected train, valid or test).");
         CheckRationales(rationales);
         var parsedStatus = CheckStatus(status, label, teacherLabel, rationale);
         CheckId(id);
-        return _errors.Count > 0 ? null : new RationaleRow
+        if (_errors.Count > 0) return null;
+        var row = new RationaleRow
         {
             Id = id!,
             Input = input!,
@@ -121,6 +129,9 @@ sealed class RowParser
             Provenance = provenance!,
             Usage = usage,
         };
+        if (task is null) return row;
+        foreach (var (field, problem) in TaskRowCheck.Faults(row, task)) Fault(field, problem);
+        return _errors.Count > 0 ? null : row;
     }
 
     void CheckSchema(string? schema, HashSet<string> seen)
@@ -133,14 +144,16 @@ sealed class RowParser
         }
         string version = schema.StartsWith(Family, StringComparison.Ordinal) ? schema[Family.Length..] : "";
         int dot = version.IndexOf('.');
-        if ((dot < 0 ? version : version[..dot]) != "1") Fault("schema", $"is {DataError.Quote(schema)} (expected '{RationaleRow.SchemaName}').");
+        if ((dot < 0 ? version : version[..dot]) != "1")
+            Fault("schema", $"is {DataError.Quote(schema)} (expected '{RationaleRow.SchemaName}').");
     }
 
     void CheckHash(string input, string given)
     {
         string actual = RationaleWriter.Hash(input);
         if (!string.Equals(actual, given, StringComparison.OrdinalIgnoreCase))
-            Fault("input_sha256", $"is {DataError.Quote(given)}, but the input's is {actual} (expected equal: the input was changed after the rationale was made; make the row again).");
+            Fault("input_sha256", $"is {DataError.Quote(given)}, but the input's is {actual} (expected equal: the input was changed "
+                + "after the rationale was made; make the row again).");
     }
 
     void CheckRationales(List<string>? rationales)
@@ -158,7 +171,8 @@ sealed class RowParser
         int index = RationaleWriter.StatusNames.IndexOf(status);
         if (index < 0)
         {
-            Fault("status", $"is {DataError.Quote(status)} (expected one of {string.Join(", ", RationaleWriter.StatusNames)}; {DataError.Suggest(status, RationaleWriter.StatusNames)}).");
+            Fault("status", $"is {DataError.Quote(status)} (expected one of {string.Join(", ", RationaleWriter.StatusNames)}; "
+                + $"{DataError.Suggest(status, RationaleWriter.StatusNames)}).");
             return default;
         }
         var parsed = (RationaleStatus)index;
@@ -173,7 +187,8 @@ sealed class RowParser
     {
         if (id is null) return;
         if (id.Length == 0) Fault("id", "is empty (expected task/split/key).");
-        else if (!_lineOfId.TryAdd(id, _line)) Fault("id", $"{DataError.Quote(id)} stands on line {_lineOfId[id]} too (expected each id once; remove one of the rows).");
+        else if (!_lineOfId.TryAdd(id, _line)) Fault("id", $"{DataError.Quote(id)} stands on line {_lineOfId[id]} too (expected each "
+            + "id once; remove one of the rows).");
     }
 
     void Require(string? value, string field, HashSet<string> seen)
@@ -215,7 +230,8 @@ sealed class RowParser
     long? Count(ref Utf8JsonReader reader, string field)
     {
         if (reader.TokenType == JsonTokenType.Null) return null;
-        if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out long count) && count is >= 0 and <= int.MaxValue) return count;
+        if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out long count) && count is >= 0 and <= int.MaxValue)
+            return count;
         WrongType(ref reader, field, "a whole number from 0 to 2147483647");
         return null;
     }

@@ -7,4 +7,5 @@ namespace DistillEngine.Data.Rationales;
 /// <param name="InputTokens">Tokens of the prompt (<c>in</c>).</param>
 /// <param name="OutputTokens">Tokens of the answer (<c>out</c>).</param>
 /// <param name="Key">Key of the answer in the run's journal.</param>
-public sealed record TeacherSample(int Index, string? Label, string? Parse, string? Finish, long? InputTokens, long? OutputTokens, string? Key);
+public sealed record TeacherSample(int Index, string? Label, string? Parse, string? Finish, long? InputTokens, long? OutputTokens,
+    string? Key);

@@ -53,7 +53,11 @@ sealed class LocatedJson
     {
         if (utf8.StartsWith("\uFEFF"u8)) utf8 = utf8[3..];
         if (!Utf8.IsValid(utf8)) DataError.Throw(path, 1, "", "the text is not UTF-8 (expected UTF-8; save the file in that encoding).");
-        var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        var reader = new Utf8JsonReader(utf8, new JsonReaderOptions
+        {
+            CommentHandling = JsonCommentHandling.Skip,
+            AllowTrailingCommas = true,
+        });
         var lines = new LineCounter(utf8);
         try
         {
@@ -64,7 +68,8 @@ sealed class LocatedJson
         }
         catch (JsonException e)
         {
-            throw DataError.At(path, (e.LineNumber ?? 0) + 1, "", $"not valid JSON: {FirstSentence(e.Message)} (expected a JSON object; // comments are allowed).");
+            throw DataError.At(path, (e.LineNumber ?? 0) + 1, "", $"not valid JSON: {FirstSentence(e.Message)} (expected a JSON "
+                + "object; // comments are allowed).");
         }
     }
 

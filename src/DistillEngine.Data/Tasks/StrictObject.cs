@@ -82,7 +82,8 @@ sealed class StrictObject
         if (text is null) return null;
         return words.TryGetValue(text, out var word)
             ? word
-            : throw Error(key, $"is {DataError.Quote(text)} (expected one of {string.Join(", ", words.Keys)}; {DataError.Suggest(text, words.Keys)}).");
+            : throw Error(key, $"is {DataError.Quote(text)} (expected one of {string.Join(", ", words.Keys)}; "
+                + $"{DataError.Suggest(text, words.Keys)}).");
     }
 
     /// <summary>An array of strings; null where the member is absent or null.</summary>
@@ -135,7 +136,8 @@ sealed class StrictObject
         }
     }
 
-    InvalidDataException WrongKind(string key, LocatedJson value, string expected) => Error(key, $"is {value.KindName} (expected {expected}).");
+    InvalidDataException WrongKind(string key, LocatedJson value, string expected) => Error(key, $"is {value.KindName} "
+        + $"(expected {expected}).");
 
     LocatedJson? Find(string key)
     {

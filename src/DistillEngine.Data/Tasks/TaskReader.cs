@@ -38,13 +38,15 @@ public static class TaskReader
         ArgumentException.ThrowIfNullOrEmpty(nameOrPath);
         if (BuiltIn.Contains(nameOrPath))
         {
-            using var stream = typeof(TaskReader).Assembly.GetManifestResourceStream($"DistillEngine.Data.Tasks.BuiltIn.{nameOrPath}.json")!;
+            using var stream = typeof(TaskReader).Assembly.GetManifestResourceStream(
+                $"DistillEngine.Data.Tasks.BuiltIn.{nameOrPath}.json")!;
             byte[] utf8 = new byte[stream.Length];
             stream.ReadExactly(utf8);
             return Read($"built-in:{nameOrPath}", LocatedJson.Parse($"built-in:{nameOrPath}", utf8));
         }
         if (!File.Exists(nameOrPath))
-            throw new FileNotFoundException($"{nameOrPath}: no such task file, nor a built-in task ({DataError.Suggest(nameOrPath, BuiltIn)}).", nameOrPath);
+            throw new FileNotFoundException($"{nameOrPath}: no such task file, nor a built-in task "
+                + $"({DataError.Suggest(nameOrPath, BuiltIn)}).", nameOrPath);
         return Read(nameOrPath, LocatedJson.ReadFile(nameOrPath));
     }
 
@@ -58,7 +60,8 @@ public static class TaskReader
         string name = top.RequiredText("name");
         if (!name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '_'))
             throw top.Error("name", $"is {DataError.Quote(name)} (expected lower-case letters, digits, '-' and '_').");
-        var category = top.Word("kind", Categories) ?? throw top.Error("kind", $"is missing (expected one of {string.Join(", ", Categories.Keys)}).");
+        var category = top.Word("kind", Categories)
+            ?? throw top.Error("kind", $"is missing (expected one of {string.Join(", ", Categories.Keys)}).");
         string metric = top.RequiredText("metric");
         if (!Metric.Names.Contains(metric))
             throw top.Error("metric", $"is {DataError.Quote(metric)} (expected one of {string.Join(", ", Metric.Names)}).");
@@ -80,11 +83,23 @@ public static class TaskReader
             Sha256 = Hash(root),
         };
         top.RefuseUnknown();
-        if (category == TaskCategory.Classification && definition.Labels.Set is null)
-            throw top.Error("labels.set", "is missing (expected the list of labels: kind is classification).");
-        if (category == TaskCategory.MultipleChoice && definition.Labels.From is null)
-            throw top.Error("labels.from", "is missing (expected the list variable that holds the choices: kind is multiple_choice).");
+        CheckLabels(top, definition);
         return definition;
+    }
+
+    static void CheckLabels(StrictObject top, TaskDefinition definition)
+    {
+        string? missing = definition.Category switch
+        {
+            TaskCategory.Classification when definition.Labels.Set is null => "is missing "
+                + "(expected the list of labels: kind is classification).",
+            TaskCategory.MultipleChoice when definition.Labels.From is null => "is missing (expected the list variable that holds the "
+                + "choices: kind is multiple_choice).",
+            _ => null,
+        };
+        if (missing is null) return;
+        string key = definition.Category == TaskCategory.Classification ? "set" : "from";
+        throw top.Object("labels") is { } labels ? labels.Error(key, missing) : top.Error("labels." + key, missing);
     }
 
     static DataOptions ReadData(StrictObject node)
@@ -92,12 +107,14 @@ public static class TaskReader
         string format = node.Text("format") ?? "jsonl";
         if (format != "jsonl") throw node.Error("format", $"is {DataError.Quote(format)} (expected 'jsonl').");
         var fields = node.Map("fields");
-        if (fields.Count == 0) throw node.Error("fields", "is missing or empty (expected variable → column, such as {\"gold\": \"answer\"}).");
+        if (fields.Count == 0)
+            throw node.Error("fields", "is missing or empty (expected variable → column, such as {\"gold\": \"answer\"}).");
         var valid = node.Object("valid_from_train");
         var files = node.Map("files");
         foreach (string split in files.Keys)
         {
-            if (split is not ("train" or "valid" or "test")) throw node.Error("files", $"names the split '{split}' (expected train, valid or test).");
+            if (split is not ("train" or "valid" or "test"))
+                throw node.Error("files", $"names the split '{split}' (expected train, valid or test).");
         }
         var data = new DataOptions
         {
@@ -118,7 +135,8 @@ public static class TaskReader
         List<Template>? segments = null;
         if (node.Texts("segments") is { } texts)
         {
-            if (texts.Count < 2) throw node.Error("segments", $"has {texts.Count} entries (expected at least 2, or null for an input of one text).");
+            if (texts.Count < 2)
+                throw node.Error("segments", $"has {texts.Count} entries (expected at least 2, or null for an input of one text).");
             segments = [];
             foreach (string text in texts) segments.Add(Checked(node, "segments", text, fields, []));
         }
@@ -144,7 +162,8 @@ public static class TaskReader
         if (node is null) return new();
         string? from = node.Text("from");
         if (from is not null && !fields.ContainsKey(from))
-            throw node.Error("from", $"names the variable '{from}', which data.fields does not have ({DataError.Suggest(from, fields.Keys)}).");
+            throw node.Error("from", $"names the variable '{from}', which data.fields does not have "
+                + $"({DataError.Suggest(from, fields.Keys)}).");
         var set = node.Texts("set");
         if (set is not null && (set.Count < 2 || set.Distinct().Count() != set.Count))
             throw node.Error("set", "has fewer than 2 entries or one of them twice (expected different labels).");
@@ -159,7 +178,8 @@ public static class TaskReader
         {
             steps.Add(Normalizations.TryGetValue(step, out var known)
                 ? known
-                : throw node.Error("normalize", $"holds {DataError.Quote(step)} (expected {string.Join(", ", Normalizations.Keys)}; {DataError.Suggest(step, Normalizations.Keys)})."));
+                : throw node.Error("normalize", $"holds {DataError.Quote(step)} (expected {string.Join(", ", Normalizations.Keys)}; "
+                    + $"{DataError.Suggest(step, Normalizations.Keys)})."));
         }
         node.RefuseUnknown();
         return new() { From = from, Set = set, Synonyms = synonyms, Normalize = steps };
@@ -230,7 +250,8 @@ public static class TaskReader
         foreach (string variable in template.Variables.Concat(template.Lists))
         {
             if (!fields.ContainsKey(variable) && !extra.Contains(variable))
-                throw node.Error(key, $"uses the variable '{variable}', which data.fields does not have ({DataError.Suggest(variable, fields.Keys.Concat(extra))}).");
+                throw node.Error(key, $"uses the variable '{variable}', which data.fields does not have "
+                    + $"({DataError.Suggest(variable, fields.Keys.Concat(extra))}).");
         }
         return template;
     }

@@ -50,7 +50,8 @@ public sealed class Template
         return output.ToString();
     }
 
-    static void Append(StringBuilder output, List<Part> parts, IReadOnlyDictionary<string, FieldValue> values, IReadOnlyList<string> items, int item)
+    static void Append(StringBuilder output, List<Part> parts, IReadOnlyDictionary<string, FieldValue> values, IReadOnlyList<string> items,
+        int item)
     {
         foreach (var part in parts)
         {
@@ -61,7 +62,9 @@ public sealed class Template
                     break;
                 case PartKind.Variable:
                     var value = Find(values, part.Text);
-                    if (value.Items is not null) throw new ArgumentException($"'{part.Text}' is a list (expected a text; write {{{{#{part.Text}}}}}…{{{{/{part.Text}}}}}).");
+                    if (value.Items is not null)
+                        throw new ArgumentException($"'{part.Text}' is a list (expected a text; write "
+                            + $"{{{{#{part.Text}}}}}…{{{{/{part.Text}}}}}).");
                     output.Append(value.Text);
                     break;
                 case PartKind.Section:
@@ -72,7 +75,8 @@ public sealed class Template
                     output.Append(items[item]);
                     break;
                 case PartKind.Letter:
-                    if (item >= 26) throw new ArgumentException($"a list has {items.Count} items (expected at most 26 where letters are shown).");
+                    if (item >= 26)
+                        throw new ArgumentException($"a list has {items.Count} items (expected at most 26 where letters are shown).");
                     output.Append((char)('a' + item));
                     break;
                 case PartKind.UnlessLast:
@@ -102,7 +106,9 @@ public sealed class Template
             position = close + 2;
             if (tag.StartsWith('/'))
             {
-                if (tag[1..] != section) throw new FormatException($"'{{{{{tag}}}}}' closes a section that is not open (expected {(section is null ? "no closing tag" : $"'{{{{/{section}}}}}'")}).");
+                if (tag[1..] != section)
+                    throw new FormatException($"'{{{{{tag}}}}}' closes a section that is not open "
+                        + $"(expected {(section is null ? "no closing tag" : $"'{{{{/{section}}}}}'")}).");
                 return parts;
             }
             parts.Add(ParseTag(tag, ref position, inItem));
@@ -121,7 +127,9 @@ public sealed class Template
         }
         bool isSection = tag.StartsWith('#');
         string name = isSection ? tag[1..] : tag;
-        if (!IsName(name)) throw new FormatException($"'{{{{{tag}}}}}' is not a variable (expected letters, digits and '_'; {{{{.}}}} and {{{{^last}}}} only within a list).");
+        if (!IsName(name))
+            throw new FormatException($"'{{{{{tag}}}}}' is not a variable (expected letters, digits and '_'; {{{{.}}}} and "
+                + $"{{{{^last}}}} only within a list).");
         if (!isSection)
         {
             _variables.Add(name);

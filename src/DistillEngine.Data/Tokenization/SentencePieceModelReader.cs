@@ -10,8 +10,8 @@ static class SentencePieceModelReader
     {
         var pieces = new List<SentencePiece>();
         var offsets = new List<int>();
-        var trainer = new Trainer();
-        var normalizer = new NormalizerSettings();
+        Trainer? trainer = null;
+        NormalizerSettings? normalizer = null;
         NormalizerSettings? denormalizer = null;
         var reader = new ProtobufReader(file, path, "model");
         while (reader.Next())
@@ -22,13 +22,16 @@ static class SentencePieceModelReader
                     offsets.Add(reader.Offset);
                     pieces.Add(ReadPiece(reader.Message($"piece {pieces.Count}")));
                     break;
-                case 2: trainer = ReadTrainer(reader.Message("trainer_spec"), trainer); break;
-                case 3: normalizer = ReadNormalizer(reader.Message("normalizer_spec"), normalizer); break;
+                case 2: trainer = ReadTrainer(reader.Message("trainer_spec"), trainer ?? new()); break;
+                case 3: normalizer = ReadNormalizer(reader.Message("normalizer_spec"), normalizer ?? new()); break;
                 case 5: denormalizer = ReadNormalizer(reader.Message("denormalizer_spec"), denormalizer ?? new()); break;
                 default: reader.Skip(); break;
             }
         }
 
+        if (trainer is null || normalizer is null) // they follow the pieces, so a file that was cut between two pieces lacks them
+            throw new InvalidDataException($"{path}: byte {file.Length}, the file ends after {pieces.Count} pieces without {(trainer is null ? "trainer_spec" : "normalizer_spec")}. " +
+                "It is cut short or not a SentencePiece model; copy it again from its source.");
         if (trainer.ModelType != UnigramModel)
             throw new InvalidDataException($"{path}: trainer_spec.model_type is {trainer.ModelType} ({NameOf(trainer.ModelType)}), expected 1 (Unigram). " +
                 "T5 and mT5 use Unigram vocabularies; give the spiece.model that belongs to the checkpoint.");

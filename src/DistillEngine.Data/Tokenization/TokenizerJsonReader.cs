@@ -38,8 +38,16 @@ sealed class TokenizerJsonReader
         var type = model.TryGetProperty("type", out var named) && named.ValueKind == JsonValueKind.String ? named.GetString() : null;
         if (type != "Unigram")
             throw Fault("model.type", $"is '{type}', expected 'Unigram'; T5 and mT5 use Unigram vocabularies, so this file belongs to another model");
-        var byteFallback = model.TryGetProperty("byte_fallback", out var fallback) && fallback.ValueKind == JsonValueKind.True;
-        var pieces = ReadVocabulary(model, byteFallback);
+        var pieces = ReadVocabulary(model);
+        var byteFallback = model.TryGetProperty("byte_fallback", out var fallback)
+            ? fallback.ValueKind == JsonValueKind.True
+            : pieces.Count(static piece => SentencePieceModel.ByteOf(piece.Text) >= 0) == 256; // older files of mT5 do not say it
+        for (var id = 0; byteFallback && id < pieces.Count; id++)
+        {
+            if (pieces[id].Type == PieceType.Normal && SentencePieceModel.ByteOf(pieces[id].Text) >= 0)
+                pieces[id] = pieces[id] with { Type = PieceType.Byte };
+        }
+
         if (root.TryGetProperty("added_tokens", out var added) && added.ValueKind != JsonValueKind.Null)
             AddTokens(added, pieces);
         if (root.TryGetProperty("normalizer", out var normalizer))
@@ -52,10 +60,10 @@ sealed class TokenizerJsonReader
         return result;
     }
 
-    List<SentencePiece> ReadVocabulary(JsonElement model, bool byteFallback)
+    List<SentencePiece> ReadVocabulary(JsonElement model)
     {
-        var vocabulary = Get(model, "vocab", JsonValueKind.Array);
-        var unknown = Get(model, "unk_id", JsonValueKind.Number);
+        var vocabulary = Get(model, "vocab", JsonValueKind.Array, "model");
+        var unknown = Get(model, "unk_id", JsonValueKind.Number, "model");
         var count = vocabulary.GetArrayLength();
         if (!unknown.TryGetInt32(out var unknownId) || unknownId < 0 || unknownId >= count)
             throw Fault("model.unk_id", $"is {unknown.GetRawText()}, expected an id below the {count} entries of model.vocab");
@@ -65,11 +73,8 @@ sealed class TokenizerJsonReader
             if (entry.ValueKind != JsonValueKind.Array || entry.GetArrayLength() != 2
                 || entry[0].ValueKind != JsonValueKind.String || entry[1].ValueKind != JsonValueKind.Number)
                 throw Fault($"model.vocab[{pieces.Count}]", "is not a pair of a piece and its score");
-            var text = entry[0].GetString()!;
-            var type = pieces.Count == unknownId ? PieceType.Unknown
-                : byteFallback && SentencePieceModel.ByteOf(text) >= 0 ? PieceType.Byte
-                : PieceType.Normal;
-            pieces.Add(new(text, (float)entry[1].GetDouble(), type));
+            var type = pieces.Count == unknownId ? PieceType.Unknown : PieceType.Normal;
+            pieces.Add(new(entry[0].GetString()!, (float)entry[1].GetDouble(), type));
         }
 
         return pieces;

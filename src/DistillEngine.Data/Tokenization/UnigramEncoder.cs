@@ -4,15 +4,16 @@ using static DistillEngine.Data.Tokenization.EncodeScratch;
 namespace DistillEngine.Data.Tokenization;
 
 /// <summary>Splits a normalized text into the pieces with the highest sum of scores.</summary>
-/// <remarks>Source: google/sentencepiece, <c>unigram_model.cc</c>, <c>EncodeOptimized</c>: paths hold float32 sums, a candidate is compared before it is
-/// rounded, and the first of equal paths stays.</remarks>
+/// <remarks>Source: google/sentencepiece 0.2.3, <c>unigram_model.cc</c>, <c>EncodeOptimized</c>. Sums and comparisons are float32 and the first of equal
+/// paths stays, so that the same one of several equally good segmentations wins: in the data of the paper some rows have such ties. (Older
+/// versions, 0.1.97 among them, compare in float64 and choose otherwise there.)</remarks>
 sealed class UnigramEncoder
 {
     /// <summary>An unknown character costs this much more than the rarest piece.</summary>
     const float UnknownPenalty = 10f;
 
     /// <summary>Each user-defined piece costs this much, so that fewer of them win.</summary>
-    const double UserDefinedPenalty = 0.1;
+    const float UserDefinedPenalty = 0.1f;
 
     /// <summary>FLT_MIN of C, from which SentencePiece starts its search for the highest score; scores are logarithms below it.</summary>
     const float SmallestPositive = 1.17549435e-38f;
@@ -20,26 +21,31 @@ sealed class UnigramEncoder
     readonly PieceTrie _trie;
     readonly int _unknownId;
     readonly float _unknownScore;
-    readonly float _maxScore;
 
     public UnigramEncoder(IReadOnlyList<SentencePiece> pieces)
     {
-        var entries = new List<(byte[] Key, int Id, float Score)>(pieces.Count);
         var (min, max) = (float.MaxValue, SmallestPositive);
-        for (var id = 0; id < pieces.Count; id++)
+        foreach (var (_, score, type) in pieces)
         {
-            var (text, score, type) = pieces[id];
-            if (type == PieceType.Unknown)
-                _unknownId = id;
-            if (type is PieceType.Normal or PieceType.UserDefined) // NaN marks user-defined pieces, whose score follows from their length
-                entries.Add((Encoding.UTF8.GetBytes(text), id, type == PieceType.Normal ? score : float.NaN));
             if (type == PieceType.Normal)
                 (min, max) = (Math.Min(min, score), Math.Max(max, score));
         }
 
-        _trie = PieceTrie.Build(entries);
         _unknownScore = min - UnknownPenalty;
-        _maxScore = max;
+        var entries = new List<(byte[] Key, int Id, float Score)>(pieces.Count);
+        for (var id = 0; id < pieces.Count; id++)
+        {
+            var (text, score, type) = pieces[id];
+            var key = Encoding.UTF8.GetBytes(text);
+            if (type == PieceType.Unknown)
+                _unknownId = id;
+            else if (type == PieceType.Normal)
+                entries.Add((key, id, score));
+            else if (type == PieceType.UserDefined)
+                entries.Add((key, id, key.Length * max - UserDefinedPenalty));
+        }
+
+        _trie = PieceTrie.Build(entries);
     }
 
     /// <summary>Fills the scratch's path for its normalized text, and its list of ends.</summary>
@@ -82,8 +88,7 @@ sealed class UnigramEncoder
                 i++;
                 if (unit.Id < 0)
                     continue;
-                var score = float.IsNaN(unit.Score) ? (i - start) * _maxScore - UserDefinedPenalty : unit.Score;
-                Offer(ref path[i], score + till, start, unit.Id);
+                Offer(ref path[i], unit.Score + till, start, unit.Id);
                 hasSingle |= i - start == character;
             }
 
@@ -93,10 +98,10 @@ sealed class UnigramEncoder
         }
     }
 
-    static void Offer(ref PathNode target, double score, int start, int id)
+    static void Offer(ref PathNode target, float score, int start, int id)
     {
         if (target.Start < 0 || score > target.Score)
-            target = new PathNode { Score = (float)score, Start = start, Id = id };
+            target = new PathNode { Score = score, Start = start, Id = id };
     }
 
     /// <summary>Bytes of the character that begins with <paramref name="first"/>.</summary>

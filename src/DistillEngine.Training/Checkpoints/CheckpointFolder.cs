@@ -39,12 +39,12 @@ public sealed class CheckpointFolder
 
     /// <summary>Writes a checkpoint, then deletes the oldest ones beyond <paramref name="keep"/>.</summary>
     /// <param name="keep">Checkpoints that stay, at least 1; 0 keeps all.</param>
-    public void Save(RunState state, T5Model model, IOptimizer optimizer, HuggingFaceConfig? template, string? tokenizerFolder, int keep)
+    public void Save(RunState state, T5Model model, IOptimizer optimizer, HuggingFaceConfig? template, TokenizerFiles? tokenizer, int keep)
     {
         Leftovers.Delete(_path);
         using (var folder = new AtomicFolder(PathOf(state.Step)))
         {
-            ModelFolder.Save(folder.WorkingPath, model.Config, model.Parameters, model.Backend, template, tokenizerFolder);
+            ModelFolder.Save(folder.WorkingPath, model.Config, model.Parameters, model.Backend, template, tokenizer);
             TensorToSave[] tensors = [.. optimizer.State.Select(t => ModelFolder.ToSave(t.Name, t.Tensor.Shape.D1 == 1, t.Tensor, model.Backend))];
             SafetensorsWriter.Write(Path.Combine(folder.WorkingPath, OptimizerFile), tensors);
             AtomicFile.WriteAllText(Path.Combine(folder.WorkingPath, StateFile), JsonSerializer.Serialize(state, RunStateJson.Default.RunState));

@@ -38,7 +38,7 @@ public sealed class BatchGenerator : IDisposable
     /// <param name="progress">Told how many are done, after each batch.</param>
     /// <returns>Ids of each answer, without start token, <c>&lt;/s&gt;</c> and padding.</returns>
     /// <exception cref="OperationCanceledException">Between two batches.</exception>
-    public int[][] Generate(IReadOnlyList<int[]> sources, CancellationToken cancel = default, Action<int>? progress = null)
+    public int[][] Generate(IReadOnlyList<int[]> sources, Action<int>? progress = null, CancellationToken cancel = default)
     {
         int[][] answers = new int[sources.Count][];
         int[] order = [.. Enumerable.Range(0, sources.Count).OrderByDescending(i => sources[i].Length).ThenBy(i => i)];

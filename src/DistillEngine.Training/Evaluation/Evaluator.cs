@@ -36,9 +36,9 @@ public sealed class Evaluator
     /// <summary>Encoded inputs in the examples' order.</summary>
     public IReadOnlyList<int[]> Sources { get; }
 
-    public EvaluationResult Run(BatchGenerator generator, CancellationToken cancel = default, Action<int>? progress = null)
+    public EvaluationResult Run(BatchGenerator generator, Action<int>? progress = null, CancellationToken cancel = default)
     {
-        int[][] answers = generator.Generate(Sources, cancel, progress);
+        int[][] answers = generator.Generate(Sources, progress, cancel);
         string[] predictions = [.. answers.Select(ids => _tokenizer.DecodeForMetric(ids))];
         var rows = new EvaluatedRow[predictions.Length];
         for (int i = 0; i < rows.Length; i++)

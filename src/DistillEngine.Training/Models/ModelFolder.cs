@@ -8,9 +8,6 @@ namespace DistillEngine.Training;
 /// <summary>A model in a folder of Hugging Face's layout: configuration, weights, and beside them the tokenizer's files.</summary>
 public sealed class ModelFolder : IDisposable
 {
-    /// <summary>Files of a tokenizer that go along with a model.</summary>
-    public static readonly IReadOnlyList<string> TokenizerFiles = ["spiece.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"];
-
     const string Shared = "shared.weight";
     const string Head = "lm_head.weight";
 
@@ -70,9 +67,9 @@ public sealed class ModelFolder : IDisposable
     /// <summary>Writes a whole model folder: <c>config.json</c>, <c>generation_config.json</c>, weights and the tokenizer's files.</summary>
     /// <param name="folder">Created if missing; write into an <see cref="AtomicFolder"/> where a half-written folder must never be seen.</param>
     /// <param name="template">A configuration whose unknown keys are kept, or null.</param>
-    /// <param name="tokenizerFolder">Where the tokenizer's files are copied from, or null.</param>
-    public static unsafe void Save(string folder, T5Config config, ParameterStore parameters, IBackend backend, HuggingFaceConfig? template,
-        string? tokenizerFolder)
+    /// <param name="tokenizer">Files copied along, or null.</param>
+    public static void Save(string folder, T5Config config, ParameterStore parameters, IBackend backend, HuggingFaceConfig? template,
+        TokenizerFiles? tokenizer)
     {
         Directory.CreateDirectory(folder);
         string path = System.IO.Path.Combine(folder, HuggingFaceConfig.ModelFileName);
@@ -83,7 +80,7 @@ public sealed class ModelFolder : IDisposable
         T5ConfigFile.WriteGeneration(config, generation);
         generation.Save(generation.Path);
         ModelWeights.Save(folder, ToSave(parameters.Specs, parameters.Value, backend));
-        if (tokenizerFolder is not null) CopyTokenizer(tokenizerFolder, folder);
+        tokenizer?.CopyTo(folder);
     }
 
     /// <summary>Float32 tensors of a device as a writer takes them.</summary>
@@ -104,15 +101,6 @@ public sealed class ModelFolder : IDisposable
     }
 
     public void Dispose() => _weights.Dispose();
-
-    static void CopyTokenizer(string from, string to)
-    {
-        foreach (string name in TokenizerFiles)
-        {
-            string source = System.IO.Path.Combine(from, name);
-            if (System.IO.File.Exists(source)) AtomicFile.WriteAllBytes(System.IO.Path.Combine(to, name), System.IO.File.ReadAllBytes(source));
-        }
-    }
 
     void Load(ParameterStore parameters, IBackend backend)
     {

@@ -1,0 +1,72 @@
+using DistillEngine.Core;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>The processor as a device: memory is host memory, every op a portable SIMD kernel of one width.</summary>
+public sealed unsafe class CpuBackend : IBackend
+{
+    readonly ComputePool _pool;
+
+    /// <param name="isa">Width of the kernels.</param>
+    /// <param name="threads">Compute threads, the caller included; 1 … 1,024.</param>
+    public CpuBackend(CpuIsa isa, int threads)
+    {
+        _pool = new ComputePool(threads);
+        Name = $"cpu/{CpuIsas.Name(isa)}";
+        Kernels = isa switch
+        {
+            CpuIsa.Vector512 => Create<F32x16>(_pool),
+            CpuIsa.Vector256 => Create<F32x8>(_pool),
+            CpuIsa.Vector128 => Create<F32x4>(_pool),
+            _ => Create<F32x1>(_pool),
+        };
+    }
+
+    /// <summary>The width that suits this processor, or that <see cref="CpuIsas.Variable"/> names.</summary>
+    /// <param name="threads">0 takes every processor the process may use.</param>
+    public static CpuBackend Open(int threads = 0) => new(CpuIsas.Choose(), threads == 0 ? Environment.ProcessorCount : threads);
+
+    public string Name { get; }
+
+    public KernelSet Kernels { get; }
+
+    public int ThreadCount => _pool.ThreadCount;
+
+    public DeviceBuffer Allocate(long byteLength, string purpose) => new HostBuffer(byteLength, purpose);
+
+    public void Upload<T>(ReadOnlySpan<T> host, Tensor destination) where T : unmanaged => host.CopyTo(destination.HostSpan<T>());
+
+    public void Download<T>(Tensor source, Span<T> host) where T : unmanaged => source.HostSpan<T>().CopyTo(host);
+
+    public void Fill(Tensor destination, float value)
+    {
+        const int Chunk = 1 << 30;
+        float* start = destination.HostPointer<float>();
+        for (long done = 0; done < destination.Count; done += Chunk)
+            new Span<float>(start + done, (int)Math.Min(Chunk, destination.Count - done)).Fill(value);
+    }
+
+    public void Synchronize()
+    {
+        // Every op has returned when its work is done.
+    }
+
+    public void Dispose() => _pool.Dispose();
+
+    static KernelSet Create<TVector>(ComputePool pool) where TVector : struct, IVectorF32<TVector> => new()
+    {
+        MatMul = new MatMulCpu<TVector>(pool),
+        RmsNorm = new RmsNormCpu<TVector>(pool),
+        Attention = new AttentionCpu<TVector>(pool),
+        Relu = new ReluCpu<TVector>(pool),
+        GatedGelu = new GatedGeluCpu<TVector>(pool),
+        Embedding = new EmbeddingCpu<TVector>(pool),
+        Dropout = new DropoutCpu<TVector>(pool),
+        ResidualAdd = new ResidualAddCpu<TVector>(pool),
+        LinearCrossEntropy = new LinearCrossEntropyCpu<TVector>(pool),
+        RowScatter = new RowScatterCpu<TVector>(pool),
+        GradientNorm = new GradientNormCpu<TVector>(pool),
+        AdamW = new AdamWCpu<TVector>(pool),
+        Adafactor = new AdafactorCpu<TVector>(pool),
+    };
+}

@@ -1,0 +1,175 @@
+using System.Runtime.CompilerServices;
+using DistillEngine.Core;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>
+/// Head and loss on the CPU, chunk by chunk of the vocabulary: a product, then a pass over the chunk's logits.
+/// Split: products as in <see cref="Gemm{TVector}"/>, passes by rows. Memory: the weights are read once a product; a chunk's logits stay in
+/// the caches and pass through them three times. Bound: compute (the products). Sums: float32 within a chunk, double over the chunks;
+/// the running maximum is subtracted from the scaled logit as rounded, so the greatest word contributes exactly 1.
+/// </summary>
+public sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool) : LinearCrossEntropy where TVector : struct, IVectorF32<TVector>
+{
+    // A row of a chunk takes about half a microsecond, so fewer rows are not worth a thread.
+    const int LeastPartRows = 4;
+
+    protected override void ForwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor nats, Tensor scratch)
+    {
+        Job job = Start(x, w, scale, labels, logSumExp, scratch);
+        CheckLabels(job, w.Outputs, labels, "linear_cross_entropy.forward");
+        job.States = States(job.Rows);
+        job.Nats = nats.HostPointer<float>();
+        for (int row = 0; row < job.Rows; row++) job.States[row] = new() { Max = float.NegativeInfinity };
+        for (; job.First < w.Outputs; job.First += job.Words)
+        {
+            Logits(ref job, x, w);
+            pool.Run(job.Parts, &SumPart, &job);
+        }
+        for (int row = 0; row < job.Rows; row++) Finish(job, row);
+    }
+
+    /// <summary>Adds a chunk to its rows' running maxima and sums, and picks the label's logit where it lies in the chunk.</summary>
+    static void SumPart(void* context, int part, int thread)
+    {
+        ref readonly Job job = ref Unsafe.AsRef<Job>(context);
+        var (first, end) = Split.Range(job.Rows, part, job.Parts);
+        for (long row = first; row < end; row++)
+        {
+            if (job.Labels[row] == IgnoredLabel) continue;
+            float* logits = job.Logits + row * job.Stride;
+            ref RowState state = ref job.States[row];
+            long label = (long)job.Labels[row] - job.First;
+            if (label >= 0 && label < job.Words) state.LabelLogit = job.Scale * logits[label];
+            float max = MathF.Max(state.Max, Max(logits, job.Words, job.Scale));
+            state.Sum = state.Sum * Math.Exp((double)state.Max - max) + SumOfExp(logits, job.Words, job.Scale, max);
+            state.Max = max;
+        }
+    }
+
+    static float Max(float* logits, int count, float scale)
+    {
+        TVector factor = TVector.Broadcast(scale), max = TVector.Broadcast(float.NegativeInfinity);
+        int i = 0;
+        for (; i + TVector.Count <= count; i += TVector.Count) max = TVector.Max(max, factor * TVector.Load(logits + i));
+        float result = TVector.MaxAcross(max);
+        for (; i < count; i++) result = MathF.Max(result, scale * logits[i]);
+        return result;
+    }
+
+    static double SumOfExp(float* logits, int count, float scale, float max)
+    {
+        TVector factor = TVector.Broadcast(scale), shift = TVector.Broadcast(max), sum0 = TVector.Zero, sum1 = TVector.Zero;
+        int i = 0;
+        for (; i + 2 * TVector.Count <= count; i += 2 * TVector.Count)
+        {
+            sum0 += TVector.Exp(factor * TVector.Load(logits + i) - shift);
+            sum1 += TVector.Exp(factor * TVector.Load(logits + i + TVector.Count) - shift);
+        }
+        double sum = TVector.Sum(sum0 + sum1);
+        for (; i < count; i++) sum += MathF.Exp(scale * logits[i] - max);
+        return sum;
+    }
+
+    static void Finish(in Job job, int row)
+    {
+        bool counted = job.Labels[row] != IgnoredLabel;
+        ref readonly RowState state = ref job.States[row];
+        double log = Math.Log(state.Sum);
+        job.LogSumExp[row] = counted ? (float)(state.Max + log) : 0;
+        // The difference of the large terms comes first: it is exact or nearly so, where logSumExp has already been rounded.
+        job.Nats[row] = counted ? (float)((double)state.Max - state.LabelLogit + log) : 0;
+    }
+
+    protected override void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp,
+        Tensor dx, Tensor dWeight, Tensor scratch)
+    {
+        Job job = Start(x, w, scale, labels, logSumExp, scratch);
+        CheckLabels(job, w.Outputs, labels, "linear_cross_entropy.backward");
+        job.RowWeights = rowWeights.HostPointer<float>();
+        float* values = w.Value.HostPointer<float>(), dValues = dWeight.HostPointer<float>();
+        for (; job.First < w.Outputs; job.First += job.Words)
+        {
+            Logits(ref job, x, w);
+            pool.Run(job.Parts, &GradientPart, &job);
+            long offset = (long)job.First * w.Inputs;
+            MatMulCpu<TVector>.BackwardInput(pool, job.Logits, job.Stride, values + offset, job.Rows, job.Words, w.Inputs,
+                job.First == 0 ? Into.Overwrite : Into.Add, dx.HostPointer<float>());
+            MatMulCpu<TVector>.BackwardWeight(pool, job.Logits, job.Stride, x.HostPointer<float>(), job.Rows, job.Words, w.Inputs, dValues + offset);
+        }
+    }
+
+    /// <summary>Turns a chunk's logits into the gradients of x Wᵀ, in place.</summary>
+    static void GradientPart(void* context, int part, int thread)
+    {
+        ref readonly Job job = ref Unsafe.AsRef<Job>(context);
+        var (first, end) = Split.Range(job.Rows, part, job.Parts);
+        for (long row = first; row < end; row++)
+        {
+            float* logits = job.Logits + row * job.Stride;
+            if (job.Labels[row] == IgnoredLabel)
+            {
+                new Span<float>(logits, job.Words).Clear();
+                continue;
+            }
+            float weight = job.Scale * job.RowWeights[row];
+            Softmax(logits, job.Words, job.Scale, job.LogSumExp[row], weight);
+            long label = (long)job.Labels[row] - job.First;
+            if (label >= 0 && label < job.Words) logits[label] -= weight;
+        }
+    }
+
+    static void Softmax(float* logits, int count, float scale, float logSumExp, float weight)
+    {
+        TVector factor = TVector.Broadcast(scale), shift = TVector.Broadcast(logSumExp), weights = TVector.Broadcast(weight);
+        int i = 0;
+        for (; i + TVector.Count <= count; i += TVector.Count)
+            TVector.Store(weights * TVector.Exp(factor * TVector.Load(logits + i) - shift), logits + i);
+        for (; i < count; i++) logits[i] = weight * MathF.Exp(scale * logits[i] - logSumExp);
+    }
+
+    Job Start(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor scratch) => new()
+    {
+        Rows = x.Shape.D0, Stride = scratch.Shape.D1, Words = scratch.Shape.D1, Scale = scale, Parts = Split.Parts(x.Shape.D0, LeastPartRows, pool.ThreadCount),
+        Labels = labels.HostPointer<int>(), LogSumExp = logSumExp.HostPointer<float>(), Logits = scratch.HostPointer<float>(),
+    };
+
+    /// <summary>x Wᵀ, unscaled, for the chunk that starts at <see cref="Job.First"/>.</summary>
+    void Logits(ref Job job, Tensor x, Weight w)
+    {
+        job.Words = Math.Min(job.Stride, w.Outputs - job.First);
+        MatMulCpu<TVector>.Forward(pool, x.HostPointer<float>(), w.Value.HostPointer<float>() + (long)job.First * w.Inputs,
+            job.Rows, job.Words, w.Inputs, Into.Overwrite, job.Logits, job.Stride);
+    }
+
+    /// <summary>State of the rows between chunks, in the part of the caller's scratch that products leave alone.</summary>
+    RowState* States(int rows) =>
+        (RowState*)((byte*)pool.ThreadScratch(0, Gemm<TVector>.ScratchBytes + sizeof(RowState) * (long)rows) + Gemm<TVector>.ScratchBytes);
+
+    static void CheckLabels(in Job job, int vocabulary, Tensor labels, string operation)
+    {
+        for (int row = 0; row < job.Rows; row++)
+        {
+            int label = job.Labels[row];
+            if ((uint)label >= (uint)vocabulary && label != IgnoredLabel) ThrowLabel(labels, row, label, vocabulary, operation);
+        }
+    }
+
+    static void ThrowLabel(Tensor labels, int row, int label, int vocabulary, string operation) =>
+        throw new ArgumentException($"{operation}: '{labels.Name}' has label {label} in row {row}, expected 0 to {vocabulary - 1} or {IgnoredLabel}.");
+
+    struct RowState
+    {
+        public float Max, LabelLogit;
+        public double Sum;
+    }
+
+    struct Job
+    {
+        public int* Labels;
+        public float* Logits, LogSumExp, Nats, RowWeights;
+        public RowState* States;
+        public float Scale;
+        public int Rows, Stride, First, Words, Parts;
+    }
+}

@@ -1,0 +1,88 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>
+/// Copies a block of a factor into panels [depth, width], so that the tile reads both factors in one forward sweep.
+/// Every element is read and written once. Bound: bandwidth of the caches; a packed element serves at least one tile row or column.
+/// </summary>
+static unsafe class GemmPack<TVector> where TVector : struct, IVectorF32<TVector>
+{
+    // Four cache lines of each contiguous line at a time: the panel's part being filled stays in the first cache, and the reads still run
+    // ahead; all within 5 % from 16 to 256 steps.
+    const int Steps = 64;
+
+    /// <summary>Packs lines first … first + count − 1, steps start … start + depth − 1, into one panel; missing lines become zeros.</summary>
+    /// <param name="count">1 … width.</param>
+    public static void Panel(in GemmOperand source, long first, int count, int width, long start, int depth, float* panel)
+    {
+        if (count < width) new Span<float>(panel, depth * width).Clear();
+        float* origin = source.At(first, start);
+        if (source.LinesAreContiguous) Transpose(origin, source.Stride, count, width, depth, panel);
+        else Copy(origin, source.Stride, count, width, depth, panel);
+    }
+
+    static void Copy(float* source, long stride, int count, int width, int depth, float* panel)
+    {
+        for (int k = 0; k < depth; k++, source += stride, panel += width)
+        {
+            int i = 0;
+            for (; i + TVector.Count <= count; i += TVector.Count) TVector.Store(TVector.Load(source + i), panel + i);
+            for (; i + 4 <= count; i += 4) Vector128.Store(Vector128.Load(source + i), panel + i);
+            for (; i < count; i++) panel[i] = source[i];
+        }
+    }
+
+    static void Transpose(float* source, long stride, int count, int width, int depth, float* panel)
+    {
+        for (int k = 0; k < depth; k += Steps)
+        {
+            int steps = Math.Min(Steps, depth - k), line = 0;
+            for (; line + 4 <= count; line += 4)
+            {
+                float* from = source + line * stride + k;
+                float* to = panel + (long)k * width + line;
+                int step = 0;
+                for (; step + 4 <= steps; step += 4, from += 4, to += 4 * width) Transpose4(from, stride, to, width);
+                for (; step < steps; step++, from++, to += width)
+                    for (int i = 0; i < 4; i++) to[i] = from[i * stride];
+            }
+            for (; line < count; line++)
+                for (int step = 0; step < steps; step++)
+                    panel[(long)(k + step) * width + line] = source[line * stride + k + step];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Transpose4(float* source, long stride, float* panel, int width)
+    {
+        Vector128<float> a = Vector128.Load(source), b = Vector128.Load(source + stride);
+        Vector128<float> c = Vector128.Load(source + 2 * stride), d = Vector128.Load(source + 3 * stride);
+        Vector128<float> acLow = InterleaveLow(a, c), acHigh = InterleaveHigh(a, c);
+        Vector128<float> bdLow = InterleaveLow(b, d), bdHigh = InterleaveHigh(b, d);
+        InterleaveLow(acLow, bdLow).Store(panel);
+        InterleaveHigh(acLow, bdLow).Store(panel + width);
+        InterleaveLow(acHigh, bdHigh).Store(panel + 2 * width);
+        InterleaveHigh(acHigh, bdHigh).Store(panel + 3 * width);
+    }
+
+    // No portable vector method interleaves two vectors; scalar packing takes a fifth of the time of a product with 64 rows.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<float> InterleaveLow(Vector128<float> a, Vector128<float> b)
+    {
+        if (Sse.IsSupported) return Sse.UnpackLow(a, b);
+        if (AdvSimd.Arm64.IsSupported) return AdvSimd.Arm64.ZipLow(a, b);
+        return Vector128.Create(a[0], b[0], a[1], b[1]);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<float> InterleaveHigh(Vector128<float> a, Vector128<float> b)
+    {
+        if (Sse.IsSupported) return Sse.UnpackHigh(a, b);
+        if (AdvSimd.Arm64.IsSupported) return AdvSimd.Arm64.ZipHigh(a, b);
+        return Vector128.Create(a[2], b[2], a[3], b[3]);
+    }
+}

@@ -1,0 +1,51 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+
+namespace DistillEngine.Cli.Verbs;
+
+/// <summary><c>distill doctor</c>.</summary>
+static class DoctorVerb
+{
+    public static Command Build(Io io)
+    {
+        var command = new Command("doctor", "Show what this machine offers: processor, instruction sets, memory, threads, devices");
+        command.SetAction(_ =>
+        {
+            void Row(string name, string value) => io.Output.WriteLine($"{name,-18} {value}");
+            Row("distill", $"{typeof(DoctorVerb).Assembly.GetName().Version?.ToString(3)}{(System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeCompiled ? "" : ", compiled ahead of time")}");
+            Row("system", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}, {RuntimeInformation.FrameworkDescription}");
+            Row("processor", ProcessorName());
+            Row("instruction sets", string.Join(' ', InstructionSets()));
+            Row("vector widths", string.Join(", ", CpuIsas.All.Select(i => $"{CpuIsas.Name(i)}{(CpuIsas.IsAccelerated(i) ? "" : " (emulated)")}")));
+            Row("chosen width", $"{CpuIsas.Name(CpuIsas.Choose())} ({(Environment.GetEnvironmentVariable(CpuIsas.Variable) is { Length: > 0 } ? $"forced by {CpuIsas.Variable}" : $"set {CpuIsas.Variable} to force another")})");
+            Row("processors", $"{Environment.ProcessorCount}");
+            Row("memory", $"{SystemMemory.TotalBytes >> 20:N0} MiB, {SystemMemory.AvailableBytes >> 20:N0} MiB free");
+            Row("devices", $"cpu ({Environment.ProcessorCount} threads)");
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    static string ProcessorName()
+    {
+        const string Path = "/proc/cpuinfo", Key = "model name";
+        if (File.Exists(Path))
+            foreach (string line in File.ReadLines(Path))
+                if (line.StartsWith(Key, StringComparison.Ordinal)) return line[(line.IndexOf(':') + 1)..].Trim();
+        return Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER") ?? "unknown";
+    }
+
+    static IEnumerable<string> InstructionSets()
+    {
+        (string Name, bool IsSupported)[] sets =
+        [
+            ("sse4.2", Sse42.IsSupported), ("avx", Avx.IsSupported), ("avx2", Avx2.IsSupported), ("fma", Fma.IsSupported), ("avx512f", Avx512F.IsSupported),
+            ("avx512bw", Avx512BW.IsSupported), ("avx512vbmi", Avx512Vbmi.IsSupported), ("neon", AdvSimd.IsSupported), ("dotprod", Dp.IsSupported),
+        ];
+        return sets.Where(s => s.IsSupported).Select(s => s.Name).DefaultIfEmpty("none that this program knows");
+    }
+}

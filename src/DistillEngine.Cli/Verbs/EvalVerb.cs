@@ -1,0 +1,61 @@
+using System.CommandLine;
+using System.Globalization;
+using DistillEngine.Cli.Terminal;
+using DistillEngine.Data.Metrics;
+using DistillEngine.Data.Rationales;
+using DistillEngine.Kernels;
+using DistillEngine.Model;
+using DistillEngine.Training;
+
+namespace DistillEngine.Cli.Verbs;
+
+/// <summary><c>distill eval</c>.</summary>
+static class EvalVerb
+{
+    public static Command Build(Io io)
+    {
+        var model = new Option<string>("--model") { Description = "Folder of a trained model", Required = true, HelpName = "DIR" };
+        var data = new Option<string>("--data") { Description = "Rationale file with gold labels", Required = true, HelpName = "FILE" };
+        var task = new Option<string?>("--task") { Description = "Default: the task the model was trained on", HelpName = "NAME|FILE" };
+        GenerationOptionSet generation = new();
+        Option<int> threads = CommonOptions.Threads();
+        Option<string> device = CommonOptions.Device();
+        Option<bool> json = CommonOptions.Json("rows, metric, accuracy (0 to 1), low and high (95 % interval)");
+        var command = new Command("eval", "Measure a trained model on labelled rows with its task's metric") { model, data, task, threads, device, json };
+        generation.AddTo(command);
+        command.SetAction(p =>
+        {
+            using IBackend backend = CommonOptions.Open(p.GetValue(device)!, p.GetValue(threads));
+            using StudentModel student = StudentModel.Open(p.GetValue(model)!, p.GetValue(task), backend);
+            EvaluationResult result = Evaluate(io, student, p.GetValue(data)!, generation.Rows(p), generation.Options(p));
+            if (p.GetValue(json))
+                io.WriteJson(w =>
+                {
+                    w.WriteNumber("rows", result.Rows.Count);
+                    w.WriteString("metric", result.Metric);
+                    w.WriteNumber("accuracy", result.Accuracy);
+                    w.WriteNumber("low", result.Interval.Low);
+                    w.WriteNumber("high", result.Interval.High);
+                });
+            else
+                io.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"{result.Metric} accuracy {100 * result.Accuracy:F2} % on {result.Rows.Count:N0} rows (95 %: {100 * result.Interval.Low:F1} to {100 * result.Interval.High:F1})"));
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    internal static EvaluationResult Evaluate(Io io, StudentModel student, string data, int rows, GenerationOptions options)
+    {
+        List<RationaleRow> all = RationaleReader.ReadAll(data);
+        List<EvaluationExample> examples = [.. all.Select(r => EvaluationExample.Of(r, student.Task)).OfType<EvaluationExample>()];
+        if (examples.Count == 0) throw new InvalidDataException($"{data}: none of the {all.Count} rows has a gold label, so nothing can be measured.");
+        if (examples.Count < all.Count) io.Error.WriteLine($"{all.Count - examples.Count:N0} of {all.Count:N0} rows have no gold label and are left out.");
+        var evaluator = new Evaluator(examples, student.NewEncoder(), student.Tokenizer, Metric.Named(student.Task.Metric));
+        using BatchGenerator generator = student.Generator(evaluator.Sources, rows, options);
+        var progress = new ProgressLine(io);
+        EvaluationResult result = evaluator.Run(generator, done => progress.Update($"{done:N0}/{examples.Count:N0} rows"), io.Cancel);
+        progress.Clear();
+        return result;
+    }
+}

@@ -1,0 +1,33 @@
+using System.CommandLine;
+using DistillEngine.Model;
+
+namespace DistillEngine.Cli.Verbs;
+
+/// <summary>The decoding options of eval and predict.</summary>
+sealed class GenerationOptionSet
+{
+    static readonly GenerationOptions Standard = new();
+
+    readonly Option<int> _rows = CommonOptions.AtLeast(new Option<int>("--batch") { Description = "Inputs decoded at a time", DefaultValueFactory = _ => 32, HelpName = "N" }, 1);
+    readonly Option<int> _maxNewTokens = CommonOptions.AtLeast(new Option<int>("--max-new-tokens") { Description = "Longest answer in tokens", DefaultValueFactory = _ => 128, HelpName = "N" }, 1);
+    readonly Option<int> _minNewTokens = CommonOptions.AtLeast(new Option<int>("--min-new-tokens") { Description = "Shortest answer in tokens", DefaultValueFactory = _ => Standard.MinNewTokens, HelpName = "N" }, 0);
+    readonly Option<float> _repetitionPenalty = new("--repetition-penalty") { Description = "Above 1 discourages words already there", DefaultValueFactory = _ => Standard.RepetitionPenalty, HelpName = "X" };
+    readonly Option<int> _noRepeatNgram = CommonOptions.AtLeast(new Option<int>("--no-repeat-ngram") { Description = "No n-gram of this length occurs twice; 0 = off", DefaultValueFactory = _ => Standard.NoRepeatNgramSize, HelpName = "N" }, 0);
+
+    public void AddTo(Command command)
+    {
+        command.Options.Add(_rows);
+        command.Options.Add(_maxNewTokens);
+        command.Options.Add(_minNewTokens);
+        command.Options.Add(_repetitionPenalty);
+        command.Options.Add(_noRepeatNgram);
+    }
+
+    public int Rows(ParseResult p) => p.GetValue(_rows);
+
+    public GenerationOptions Options(ParseResult p) => new()
+    {
+        MaxNewTokens = p.GetValue(_maxNewTokens), MinNewTokens = p.GetValue(_minNewTokens), RepetitionPenalty = p.GetValue(_repetitionPenalty),
+        NoRepeatNgramSize = p.GetValue(_noRepeatNgram),
+    };
+}

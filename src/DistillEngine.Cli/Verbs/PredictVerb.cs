@@ -1,0 +1,70 @@
+using System.CommandLine;
+using DistillEngine.Cli.Terminal;
+using DistillEngine.Core;
+using DistillEngine.Data.Batching;
+using DistillEngine.Kernels;
+using DistillEngine.Training;
+
+namespace DistillEngine.Cli.Verbs;
+
+/// <summary><c>distill predict</c>.</summary>
+static class PredictVerb
+{
+    public static Command Build(Io io)
+    {
+        var text = new Argument<string?>("TEXT") { Description = "One input", Arity = ArgumentArity.ZeroOrOne };
+        var model = new Option<string>("--model") { Description = "Folder of a trained model", Required = true, HelpName = "DIR" };
+        var input = new Option<string?>("--input") { Description = "File of inputs: a text a line, or JSON lines (.jsonl) with id, input, fields", HelpName = "FILE" };
+        var task = new Option<string?>("--task") { Description = "Default: the task the model was trained on", HelpName = "NAME|FILE" };
+        var explain = new Option<bool>("--explain") { Description = "Write the explanation too" };
+        var jsonl = new Option<bool>("--jsonl") { Description = "Write one object an input: id, input, label, rationale" };
+        GenerationOptionSet generation = new();
+        Option<int> threads = CommonOptions.Threads();
+        Option<string> device = CommonOptions.Device();
+        var command = new Command("predict", "Answer inputs, and explain the answers") { text, model, input, task, explain, jsonl, threads, device };
+        generation.AddTo(command);
+        command.SetAction(p =>
+        {
+            using IBackend backend = CommonOptions.Open(p.GetValue(device)!, p.GetValue(threads));
+            using StudentModel student = StudentModel.Open(p.GetValue(model)!, p.GetValue(task), backend);
+            bool isExplaining = p.GetValue(explain);
+            if (isExplaining && student.Method == TrainingMethod.Standard)
+                throw new UsageException($"--explain: {p.GetValue(model)} was trained with --method standard and cannot explain. Train with --method step-by-step.");
+            List<PredictInput> inputs = (p.GetValue(text), p.GetValue(input)) switch
+            {
+                ({ } one, null) => [PredictInput.OfText(one, student.Task)],
+                (null, { } file) => PredictInput.ReadFile(file, student.Task),
+                _ => throw new UsageException("Give either one TEXT or --input FILE."),
+            };
+            IReadOnlyList<string>[] segments = [.. inputs.Select(i => i.Segments)];
+            int[][] sources = student.Encode(segments, TaskKind.Label);
+            int[][] explainSources = isExplaining ? student.Encode(segments, TaskKind.Rationale) : [];
+            using BatchGenerator generator = student.Generator([.. sources, .. explainSources], generation.Rows(p), generation.Options(p));
+            var progress = new ProgressLine(io);
+            int[][] labels = generator.Generate(sources, done => progress.Update($"{done:N0}/{sources.Length:N0} answers"), io.Cancel);
+            int[][] rationales = generator.Generate(explainSources, done => progress.Update($"{done:N0}/{sources.Length:N0} explanations"), io.Cancel);
+            progress.Clear();
+            for (int i = 0; i < inputs.Count; i++)
+                Write(io, inputs[i], student.Tokenizer.Decode(labels[i]), isExplaining ? student.Tokenizer.Decode(rationales[i]) : null, p.GetValue(jsonl));
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    static void Write(Io io, PredictInput input, string label, string? rationale, bool jsonl)
+    {
+        if (jsonl)
+        {
+            io.WriteJson(w =>
+            {
+                w.WriteString("id", input.Id);
+                w.WriteString("input", input.Text);
+                w.WriteString("label", label);
+                if (rationale is not null) w.WriteString("rationale", rationale);
+            });
+            return;
+        }
+        io.Output.WriteLine(label);
+        if (rationale is not null) io.Output.WriteLine($"  because: {rationale}");
+    }
+}

@@ -1,0 +1,81 @@
+using System.CommandLine;
+using DistillEngine.Data.Batching;
+using DistillEngine.Kernels;
+using DistillEngine.Model;
+using DistillEngine.Training;
+
+namespace DistillEngine.Cli.Verbs;
+
+/// <summary><c>distill train</c>.</summary>
+static class TrainVerb
+{
+    public static Command Build(Io io)
+    {
+        var data = new Option<string>("--data") { Description = "Rationale file (distill.rationale/1, JSON lines, may be .gz)", Required = true, HelpName = "FILE" };
+        var task = new Option<string>("--task") { Description = "svamp, cqa, anli1, esnli, or a task file", Required = true, HelpName = "NAME|FILE" };
+        var model = new Option<string>("--model") { Description = $"{string.Join(", ", T5Presets.Names)} (trained from scratch), or a model folder", Required = true, HelpName = "NAME|FOLDER" };
+        var tokenizer = new Option<string?>("--tokenizer") { Description = "spiece.model, tokenizer.json, or a folder with one; default: the model folder's", HelpName = "FILE" };
+        var output = new Option<string>("--output") { Description = "Folder of the run; at the end it is the trained model's folder", Required = true, HelpName = "DIR" };
+        var method = CommonOptions.Choice("--method", "Training method", TrainingMethod.StepByStep, ("step-by-step", TrainingMethod.StepByStep), ("standard", TrainingMethod.Standard));
+        var labelSource = CommonOptions.Choice("--label-source", "Labels to train on", LabelSource.GoldElseTeacher,
+            ("gold", LabelSource.Gold), ("teacher", LabelSource.Teacher), ("gold-else-teacher", LabelSource.GoldElseTeacher));
+        var onMismatch = CommonOptions.Choice("--on-mismatch", "Rows whose teacher label differs from gold", MismatchRule.Keep, ("keep", MismatchRule.Keep), ("drop", MismatchRule.Drop));
+        var accumulateMean = CommonOptions.Choice("--accumulate-mean", "What a step's losses are means of", AccumulateMean.Tokens,
+            ("tokens", AccumulateMean.Tokens), ("micro-batches", AccumulateMean.MicroBatches));
+        var order = CommonOptions.Choice("--order", "Order of the rows", RowOrder.Shuffled, ("shuffled", RowOrder.Shuffled), ("published", RowOrder.Published), ("file", RowOrder.File));
+        var standard = new TrainingOptions { Data = "", Task = "", Model = "", Output = "" };
+        Option<double> alpha = Number("--alpha", "Loss = alpha x label loss + (1 - alpha) x rationale loss", standard.Alpha);
+        Option<long> steps = Number("--steps", "Optimizer steps", standard.Steps);
+        Option<int> batch = Number("--batch", "Rows of a micro-batch", standard.Batch);
+        Option<int> accumulate = Number("--accumulate", "Micro-batches of a step", standard.Accumulate);
+        Option<int> bucketSteps = Number("--bucket-steps", "Steps within whose rows batches of like lengths are formed; 0 = off", standard.BucketSteps);
+        var optimizer = new Option<string>("--optimizer") { Description = string.Join(", ", Optimizers.Names), DefaultValueFactory = _ => "adamw", HelpName = "NAME" };
+        var rate = new Option<double?>("--lr") { Description = "Peak learning rate; default: the optimizer's", HelpName = "X" };
+        Option<double> weightDecay = Number("--weight-decay", "Decoupled weight decay", 0.0);
+        var schedule = new Option<string>("--schedule") { Description = string.Join(", ", LearningRateSchedule.Names), DefaultValueFactory = _ => standard.Schedule, HelpName = "NAME" };
+        Option<long> warmup = Number("--warmup", "Steps of warm-up", standard.Warmup);
+        Option<float> clip = Number("--clip", "Greatest global gradient norm; 0 = no clipping", standard.Clip);
+        var dropout = new Option<float?>("--dropout") { Description = "Dropout probability; default: the model's", HelpName = "X" };
+        Option<ulong> seed = Number("--seed", "Seed of weights, order and dropout", standard.Seed);
+        Option<long> saveEvery = Number("--save-every", "Steps between checkpoints; 0 = only at the end", standard.SaveEvery);
+        Option<long> evalEvery = Number("--eval-every", "Steps between validations by generation; 0 = never", standard.EvalEvery);
+        var validation = new Option<string?>("--validation") { Description = "Rationale file to validate on; default: a share of --data", HelpName = "FILE" };
+        Option<double> validationFraction = Number("--validation-fraction", "Share of --data held out when validating without a file", standard.ValidationFraction);
+        Option<int> patience = Number("--patience", "Stop after so many validations without a better one; 0 = never", standard.Patience);
+        Option<int> maxNewTokens = Number("--max-new-tokens", "Longest answer in validation", standard.MaxNewTokens);
+        Option<int> keep = Number("--keep", "Checkpoints that stay; 0 = all", standard.Keep);
+        var resume = new Option<bool>("--resume") { Description = "Go on from the newest checkpoint of --output, or start where there is none" };
+        Option<int> threads = CommonOptions.Threads();
+        Option<string> device = CommonOptions.Device();
+        Option<bool> json = CommonOptions.Json("one object a step: step, loss, labelLoss, rationaleLoss, gradientNorm, learningRate, tokensPerSecond");
+        var command = new Command("train", "Train a T5 on a rationale file: predict the label and explain it")
+        {
+            data, task, model, tokenizer, output, method, alpha, steps, batch, accumulate, accumulateMean, optimizer, rate, weightDecay, schedule, warmup, clip, dropout, seed,
+            threads, device, saveEvery, evalEvery, validation, validationFraction, patience, maxNewTokens, keep, labelSource, onMismatch, order, bucketSteps, resume, json,
+        };
+        command.SetAction(p =>
+        {
+            string name = p.GetValue(optimizer)!;
+            var options = new TrainingOptions
+            {
+                Data = p.GetValue(data)!, Task = p.GetValue(task)!, Model = p.GetValue(model)!, Tokenizer = p.GetValue(tokenizer), Output = p.GetValue(output)!,
+                Method = p.GetValue(method), LabelSource = p.GetValue(labelSource), OnMismatch = p.GetValue(onMismatch), Alpha = p.GetValue(alpha),
+                AccumulateMean = p.GetValue(accumulateMean), Steps = p.GetValue(steps), Batch = p.GetValue(batch), Accumulate = p.GetValue(accumulate),
+                Order = p.GetValue(order), BucketSteps = p.GetValue(bucketSteps), 
+                Optimizer = new() { Name = name, LearningRate = p.GetValue(rate) ?? Optimizers.DefaultLearningRate(name), WeightDecay = p.GetValue(weightDecay) }, Schedule = p.GetValue(schedule)!, Warmup = p.GetValue(warmup),
+                Clip = p.GetValue(clip), Dropout = p.GetValue(dropout), Seed = p.GetValue(seed), SaveEvery = p.GetValue(saveEvery), EvalEvery = p.GetValue(evalEvery),
+                ValidationData = p.GetValue(validation), ValidationFraction = p.GetValue(validationFraction), Patience = p.GetValue(patience),
+                MaxNewTokens = p.GetValue(maxNewTokens), Keep = p.GetValue(keep), Resume = p.GetValue(resume),
+            };
+            using IBackend backend = CommonOptions.Open(p.GetValue(device)!, p.GetValue(threads));
+            var observer = new TrainingConsole(io, options.Steps, p.GetValue(json));
+            new TrainingRun(options, backend, observer).Execute(io.Cancel);
+            observer.Finish($"Trained {options.Output}. Next: distill eval --model {options.Output} --data FILE, or distill predict --model {options.Output} \"a question\" --explain");
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    static Option<T> Number<T>(string name, string description, T standard) =>
+        new(name) { Description = description, DefaultValueFactory = _ => standard, HelpName = standard is double or float ? "X" : "N" };
+}

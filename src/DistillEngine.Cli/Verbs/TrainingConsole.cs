@@ -1,0 +1,48 @@
+using System.Globalization;
+using DistillEngine.Cli.Terminal;
+using DistillEngine.Training;
+
+namespace DistillEngine.Cli.Verbs;
+
+/// <summary>Shows how a run goes: the plan, a progress line, validations and checkpoints; with JSON, every step on stdout.</summary>
+sealed class TrainingConsole(Io io, long steps, bool json) : ITrainingObserver
+{
+    readonly ProgressLine _progress = new(io);
+
+    public void Planned(TrainingPlan plan)
+    {
+        foreach (string line in plan.Describe()) io.Error.WriteLine(line);
+    }
+
+    public void Resumed(long step) => io.Error.WriteLine($"resumed     at step {step:N0}");
+
+    public void Stepped(in StepReport report, double tokensPerSecond)
+    {
+        if (json)
+        {
+            StepReport copy = report;
+            io.WriteJson(w => StepLog.WriteFields(w, copy, tokensPerSecond));
+        }
+        if (report.IsSkipped)
+            _progress.Message($"step {report.Step:N0}: loss {report.Loss} or gradient norm {report.GradientNorm} is no finite number; the step was skipped.");
+        if (_progress.IsDue) _progress.Update(Describe(report, tokensPerSecond));
+    }
+
+    public void Evaluated(long step, EvaluationResult result, bool isBest) => _progress.Message(string.Create(CultureInfo.InvariantCulture,
+        $"step {step:N0}: {result.Metric} accuracy {100 * result.Accuracy:F1} % on {result.Rows.Count:N0} rows (95 %: {100 * result.Interval.Low:F1} to {100 * result.Interval.High:F1}){(isBest ? ", the best so far" : "")}"));
+
+    public void Saved(long step, string path) => _progress.Message($"step {step:N0}: saved {path}");
+
+    public void Finish(string message)
+    {
+        _progress.Clear();
+        io.Error.WriteLine(message);
+    }
+
+    string Describe(in StepReport report, double tokensPerSecond)
+    {
+        string rationale = double.IsNaN(report.RationaleLoss) ? "" : string.Create(CultureInfo.InvariantCulture, $" (label {report.LabelLoss:F4}, rationale {report.RationaleLoss:F4})");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"step {report.Step:N0}/{steps:N0}  loss {report.Loss:F4}{rationale}  norm {report.GradientNorm:G4}  {tokensPerSecond:N0} tokens/s");
+    }
+}

@@ -1,0 +1,94 @@
+using DistillEngine.Core;
+using DistillEngine.Data.Batching;
+using DistillEngine.Data.Tasks;
+using DistillEngine.Data.Tokenization;
+using DistillEngine.Kernels;
+using DistillEngine.Model;
+
+namespace DistillEngine.Training;
+
+/// <summary>A trained model as its users see it: folder, task and tokenizer, ready to answer and to explain.</summary>
+public sealed class StudentModel : IDisposable
+{
+    readonly ModelFolder _folder;
+    readonly IBackend _backend;
+    readonly TaskEncoder _encoder;
+    T5Model? _model;
+
+    StudentModel(ModelFolder folder, SentencePieceTokenizer tokenizer, TaskDefinition task, StudentFile? file, IBackend backend)
+    {
+        (_folder, Tokenizer, Task, File, _backend) = (folder, tokenizer, task, file, backend);
+        _encoder = NewEncoder();
+    }
+
+    public SentencePieceTokenizer Tokenizer { get; }
+
+    public TaskDefinition Task { get; }
+
+    /// <summary>How it was trained; null for a model from elsewhere.</summary>
+    public StudentFile? File { get; }
+
+    public TrainingMethod Method => File?.Method ?? TrainingMethod.StepByStep;
+
+    /// <param name="path">A model folder.</param>
+    /// <param name="task">Built-in name or path of a task file; null: the one the folder was trained on.</param>
+    /// <exception cref="InvalidDataException">The folder, its tokenizer or the task cannot be used.</exception>
+    public static StudentModel Open(string path, string? task, IBackend backend)
+    {
+        ModelFolder folder = ModelFolder.Open(path);
+        try
+        {
+            StudentFile? file = StudentFile.TryRead(path);
+            TaskDefinition definition = task is not null ? TaskReader.Load(task) : file?.LoadTask(path)
+                ?? throw new InvalidDataException($"{path}: holds no {StudentFile.FileName}, so its task is unknown; give --task.");
+            SentencePieceTokenizer tokenizer = SentencePieceTokenizer.Load(path);
+            if (tokenizer.VocabularySize > folder.Config.VocabularySize)
+                throw new InvalidDataException($"{path}: the tokenizer has {tokenizer.VocabularySize:N0} ids, the model only {folder.Config.VocabularySize:N0}. Use the tokenizer that belongs to the model.");
+            return new StudentModel(folder, tokenizer, definition, file, backend);
+        }
+        catch
+        {
+            folder.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>An encoder as this model was trained with.</summary>
+    public TaskEncoder NewEncoder() => new(Task.Student, Tokenizer, Method);
+
+    /// <summary>Ids of the sources of one of the two tasks.</summary>
+    public int[][] Encode(IReadOnlyList<IReadOnlyList<string>> inputs, TaskKind kind)
+    {
+        var ids = new List<int>();
+        int[][] sources = new int[inputs.Count][];
+        for (int i = 0; i < sources.Length; i++)
+        {
+            ids.Clear();
+            _encoder.EncodeInput(inputs[i], kind, ids);
+            sources[i] = [.. ids];
+        }
+        return sources;
+    }
+
+    /// <summary>A generator for these sources, and any others that are neither longer nor more at a time; valid until the next call.</summary>
+    /// <param name="rows">Sources decoded at a time.</param>
+    /// <exception cref="InsufficientMemoryException">The machine has less memory than that takes.</exception>
+    public BatchGenerator Generator(IReadOnlyList<int[]> sources, int rows, GenerationOptions options)
+    {
+        BatchLimits limits = BatchGenerator.LimitsFor(sources, rows);
+        long needed = T5Model.Measure(_folder.Config, limits, training: false).Total
+            + GreedyGenerator.ByteLength(_folder.Config, limits.MaxSequences, options.MaxNewTokens, limits.MaxSourceTokens);
+        if (needed > SystemMemory.AvailableBytes)
+            throw new InsufficientMemoryException($"Decoding needs {needed >> 20:N0} MiB, {SystemMemory.AvailableBytes >> 20:N0} MiB are free. Lower --batch or --max-new-tokens.");
+        _model?.Dispose();
+        _model = new T5Model(_folder.Config, limits, _backend, training: false);
+        _folder.LoadInto(_model);
+        return new BatchGenerator(_model, options with { VocabularySize = Tokenizer.VocabularySize }, rows);
+    }
+
+    public void Dispose()
+    {
+        _model?.Dispose();
+        _folder.Dispose();
+    }
+}

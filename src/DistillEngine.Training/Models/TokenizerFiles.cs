@@ -1,0 +1,39 @@
+using DistillEngine.Core;
+
+namespace DistillEngine.Training;
+
+/// <summary>The files of a tokenizer, copied along with every model that is written.</summary>
+public sealed class TokenizerFiles
+{
+    const string SentencePiece = "spiece.model";
+    const string Fast = "tokenizer.json";
+
+    static readonly string[] Companions = ["tokenizer_config.json", "special_tokens_map.json"];
+
+    readonly List<(string Source, string Name)> _files = [];
+
+    /// <param name="path">A tokenizer file under any name, or a folder that holds one.</param>
+    public TokenizerFiles(string path)
+    {
+        bool isFolder = Directory.Exists(path);
+        string folder = isFolder ? path : Path.GetDirectoryName(Path.GetFullPath(path))!;
+        if (!isFolder) _files.Add((path, path.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? Fast : SentencePiece));
+        foreach (string name in isFolder ? [SentencePiece, Fast, .. Companions] : Companions)
+        {
+            string source = Path.Combine(folder, name);
+            if (File.Exists(source)) _files.Add((source, name));
+        }
+    }
+
+    /// <summary>Whether a vocabulary is among them.</summary>
+    public bool HasVocabulary => _files.Any(f => f.Name is SentencePiece or Fast);
+
+    public void CopyTo(string folder)
+    {
+        foreach (var (source, name) in _files)
+        {
+            string destination = Path.Combine(folder, name);
+            if (Path.GetFullPath(source) != Path.GetFullPath(destination)) AtomicFile.WriteAllBytes(destination, File.ReadAllBytes(source));
+        }
+    }
+}

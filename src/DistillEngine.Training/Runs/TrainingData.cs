@@ -1,0 +1,59 @@
+using System.Security.Cryptography;
+using DistillEngine.Data.Batching;
+using DistillEngine.Data.Metrics;
+using DistillEngine.Data.Rationales;
+using DistillEngine.Data.Tasks;
+using DistillEngine.Data.Tokenization;
+
+namespace DistillEngine.Training;
+
+/// <summary>A run's rows: selected, split, encoded.</summary>
+public sealed class TrainingData
+{
+    TrainingData(TaskDefinition task, SelectionReport selection, ExampleSet examples, TaskEncoder encoder, Evaluator? validation, string sha256)
+    {
+        (Task, Selection, Examples, Encoder, Validation, Sha256) = (task, selection, examples, encoder, validation, sha256);
+    }
+
+    public TaskDefinition Task { get; }
+
+    /// <summary>What became of the rows that train.</summary>
+    public SelectionReport Selection { get; }
+
+    public ExampleSet Examples { get; }
+
+    /// <summary>Its counts tell what was cut.</summary>
+    public TaskEncoder Encoder { get; }
+
+    /// <summary>Null where the run does not evaluate.</summary>
+    public Evaluator? Validation { get; }
+
+    /// <summary>SHA-256 of the rationale file's bytes, lower-case hexadecimal.</summary>
+    public string Sha256 { get; }
+
+    /// <exception cref="InvalidDataException">Task, rows or selection cannot be trained on; the message says where and why.</exception>
+    public static TrainingData Load(TrainingOptions options, SentencePieceTokenizer tokenizer)
+    {
+        TaskDefinition task = TaskReader.Load(options.Task);
+        List<RationaleRow> rows = RationaleReader.ReadAll(options.Data), held = [];
+        if (options.EvalEvery > 0)
+        {
+            if (options.ValidationData is { } path) held = RationaleReader.ReadAll(path);
+            else (rows, held) = ValidationSplit.Of(rows, options.ValidationFraction, options.Seed);
+        }
+        List<TrainingExample> examples = TrainingSelection.Select(rows, task, options.LabelSource, options.OnMismatch, out SelectionReport selection);
+        var encoder = new TaskEncoder(task.Student, tokenizer, options.Method);
+        var set = ExampleSet.Encode(examples, encoder);
+        Evaluator? validation = held.Count == 0 ? null : Validate(held, options, task, tokenizer);
+        using FileStream stream = File.OpenRead(options.Data);
+        return new TrainingData(task, selection, set, encoder, validation, Convert.ToHexStringLower(SHA256.HashData(stream)));
+    }
+
+    static Evaluator Validate(List<RationaleRow> rows, TrainingOptions options, TaskDefinition task, SentencePieceTokenizer tokenizer)
+    {
+        List<EvaluationExample> examples = [.. rows.Select(row => EvaluationExample.Of(row, task)).OfType<EvaluationExample>()];
+        if (examples.Count == 0)
+            throw new InvalidDataException($"{options.ValidationData ?? options.Data}: none of the {rows.Count} rows held out for validation has a gold label. Give --validation FILE with labelled rows, or --eval-every 0.");
+        return new Evaluator(examples, new TaskEncoder(task.Student, tokenizer, options.Method), tokenizer, Metric.Named(task.Metric));
+    }
+}

@@ -1,0 +1,144 @@
+using System.Globalization;
+using DistillEngine.Data.Batching;
+
+namespace DistillEngine.Training;
+
+/// <summary>All that a training run is told. Immutable; progress lives in <see cref="RunState"/>.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>A <c>distill.rationale/1</c> file.</summary>
+    public required string Data { get; init; }
+
+    /// <summary>Labelled rows for validation from another file; null takes <see cref="ValidationFraction"/> of <see cref="Data"/>.</summary>
+    public string? ValidationData { get; init; }
+
+    /// <summary>Share of the rows held out for validation, 0 … below 1; only where <see cref="EvalEvery"/> is above 0.</summary>
+    public double ValidationFraction { get; init; } = 0.1;
+
+    /// <summary>Built-in name or path of a task file.</summary>
+    public required string Task { get; init; }
+
+    /// <summary>Name of a preset, trained from scratch, or a model folder.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>File or folder of the tokenizer; null: the model folder's.</summary>
+    public string? Tokenizer { get; init; }
+
+    /// <summary>The run's folder.</summary>
+    public required string Output { get; init; }
+
+    public TrainingMethod Method { get; init; } = TrainingMethod.StepByStep;
+    public LabelSource LabelSource { get; init; } = LabelSource.GoldElseTeacher;
+    public MismatchRule OnMismatch { get; init; } = MismatchRule.Keep;
+    public double Alpha { get; init; } = 0.5;
+    public AccumulateMean AccumulateMean { get; init; } = AccumulateMean.Tokens;
+
+    /// <summary>Optimizer steps, at least 1.</summary>
+    public long Steps { get; init; } = 10_000;
+
+    /// <summary>Rows of a micro-batch.</summary>
+    public int Batch { get; init; } = 32;
+
+    /// <summary>Micro-batches of a step.</summary>
+    public int Accumulate { get; init; } = 1;
+
+    public RowOrder Order { get; init; } = RowOrder.Shuffled;
+
+    /// <summary>Steps within whose rows batches of like lengths are formed; 0 keeps the order drawn.</summary>
+    public int BucketSteps { get; init; } = 8;
+
+    /// <summary>Its learning rate is the schedule's peak.</summary>
+    public OptimizerOptions Optimizer { get; init; } = new() { LearningRate = Optimizers.DefaultLearningRate("adamw") };
+
+    /// <summary>Name of a schedule.</summary>
+    public string Schedule { get; init; } = "linear";
+
+    /// <summary>Steps of warm-up.</summary>
+    public long Warmup { get; init; }
+
+    /// <summary>Greatest global gradient norm; 0 = none.</summary>
+    public float Clip { get; init; } = 1;
+
+    /// <summary>Null: the model's own.</summary>
+    public float? Dropout { get; init; }
+
+    public ulong Seed { get; init; }
+
+    /// <summary>A checkpoint every so many steps, 0 = only at the end.</summary>
+    public long SaveEvery { get; init; } = 500;
+
+    /// <summary>Validation every so many steps, 0 = never.</summary>
+    public long EvalEvery { get; init; }
+
+    /// <summary>Checkpoints that stay; 0 = all.</summary>
+    public int Keep { get; init; } = 2;
+
+    /// <summary>Ends after so many evaluations without a better one; 0 = never.</summary>
+    public int Patience { get; init; }
+
+    /// <summary>Most tokens of a generated answer in validation.</summary>
+    public int MaxNewTokens { get; init; } = 64;
+
+    /// <summary>Goes on from the newest checkpoint.</summary>
+    public bool Resume { get; init; }
+
+    /// <summary>Refuses numbers that make no run.</summary>
+    /// <exception cref="ArgumentException">Names the option as it is written on the command line.</exception>
+    public void Validate()
+    {
+        Require(Alpha is >= 0 and <= 1, "--alpha", Alpha, "0 to 1");
+        Require(Steps >= 1, "--steps", Steps, "at least 1");
+        Require(Batch >= 1, "--batch", Batch, "at least 1");
+        Require(Accumulate >= 1, "--accumulate", Accumulate, "at least 1");
+        Require(BucketSteps >= 0, "--bucket-steps", BucketSteps, "at least 0");
+        Require(Warmup >= 0, "--warmup", Warmup, "at least 0");
+        Require(float.IsFinite(Clip) && Clip >= 0, "--clip", Clip, "at least 0 (0 = no clipping)");
+        Require(Dropout is null or (>= 0 and < 1), "--dropout", Dropout ?? 0, "0 to below 1");
+        Require(ValidationFraction is >= 0 and < 1, "--validation-fraction", ValidationFraction, "0 to below 1");
+        Require(SaveEvery >= 0, "--save-every", SaveEvery, "at least 0");
+        Require(EvalEvery >= 0, "--eval-every", EvalEvery, "at least 0");
+        Require(Keep >= 0, "--keep", Keep, "at least 0 (0 = all)");
+        Require(Patience >= 0, "--patience", Patience, "at least 0");
+        Require(MaxNewTokens >= 1, "--max-new-tokens", MaxNewTokens, "at least 1");
+        Optimizers.Validate(Optimizer);
+        if (Patience > 0 && EvalEvery == 0) throw new ArgumentException("--patience counts evaluations; give --eval-every too.");
+        if (EvalEvery > 0 && ValidationData is null && ValidationFraction == 0)
+            throw new ArgumentException("--eval-every needs rows to evaluate on: give --validation FILE or a --validation-fraction above 0.");
+    }
+
+    /// <summary>What decides the bits of the weights, by option: a resumed run must agree in all of it.</summary>
+    /// <param name="dataSha256">Hash of the data file's bytes.</param>
+    public SortedDictionary<string, string> Settings(string dataSha256) => new(StringComparer.Ordinal)
+    {
+        ["data"] = dataSha256,
+        ["task"] = Task,
+        ["model"] = Model,
+        ["method"] = Method.ToString(),
+        ["label-source"] = LabelSource.ToString(),
+        ["on-mismatch"] = OnMismatch.ToString(),
+        ["alpha"] = Text(Alpha),
+        ["accumulate-mean"] = AccumulateMean.ToString(),
+        ["steps"] = Text(Steps),
+        ["batch"] = Text(Batch),
+        ["accumulate"] = Text(Accumulate),
+        ["order"] = Order.ToString(),
+        ["bucket-steps"] = Text(BucketSteps),
+        ["optimizer"] = Optimizer.ToString(),
+        ["schedule"] = Schedule,
+        ["warmup"] = Text(Warmup),
+        ["clip"] = Text(Clip),
+        ["dropout"] = Dropout is { } dropout ? Text(dropout) : "the model's",
+        ["seed"] = Text(Seed),
+        ["eval-every"] = Text(EvalEvery),
+        ["validation"] = ValidationData ?? Text(ValidationFraction),
+        ["patience"] = Text(Patience),
+        ["max-new-tokens"] = Text(MaxNewTokens),
+    };
+
+    static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
+
+    static void Require(bool condition, string option, IFormattable value, string expected)
+    {
+        if (!condition) throw new ArgumentException($"{option} is {Text(value)}, expected {expected}.");
+    }
+}

@@ -1,0 +1,95 @@
+using System.Globalization;
+using DistillEngine.Core;
+using DistillEngine.Data.Batching;
+using DistillEngine.Data.Tokenization;
+using DistillEngine.Model;
+
+namespace DistillEngine.Training;
+
+/// <summary>What a run will do and need, settled before it takes memory for the model.</summary>
+public sealed record TrainingPlan
+{
+    public required TrainingOptions Options { get; init; }
+    public required T5Config Config { get; init; }
+    public required TrainingData Data { get; init; }
+    public required BatchLimits Limits { get; init; }
+    public required MemoryNeeds Model { get; init; }
+
+    /// <summary>Bytes of the optimizer's state.</summary>
+    public required long OptimizerBytes { get; init; }
+
+    /// <summary>Bytes that validation by generation adds.</summary>
+    public required long GenerationBytes { get; init; }
+
+    /// <summary>Ids of the tokenizer; a model's embedding may have more rows.</summary>
+    public required int TokenizerSize { get; init; }
+
+    public long TotalBytes => Model.Total + OptimizerBytes + GenerationBytes;
+
+    public long ParameterCount => T5Model.Declare(Config).Sum(s => s.Shape.Count);
+
+    /// <summary>Rows decoded at a time in validation.</summary>
+    public const int EvaluationRows = 32;
+
+    /// <exception cref="InvalidDataException">The tokenizer's ids exceed the model's vocabulary.</exception>
+    public static TrainingPlan Of(TrainingOptions options, T5Config config, SentencePieceTokenizer tokenizer, TrainingData data)
+    {
+        if (tokenizer.VocabularySize > config.VocabularySize)
+            throw new InvalidDataException($"{options.Tokenizer ?? options.Model}: the tokenizer has {tokenizer.VocabularySize:N0} ids, the model '{options.Model}' only {config.VocabularySize:N0}. Use the tokenizer that belongs to the model.");
+        if (tokenizer.EosId != config.EosId || tokenizer.PadId != config.PadId)
+            throw new InvalidDataException($"{options.Tokenizer ?? options.Model}: the tokenizer has pad {tokenizer.PadId} and </s> {tokenizer.EosId}, the model pad {config.PadId} and </s> {config.EosId}. Use the tokenizer that belongs to the model.");
+        BatchLimits limits = BatchPlanner.LimitsFor(data.Examples, options.Batch);
+        long generation = 0;
+        if (data.Validation is { } validation)
+        {
+            BatchLimits evaluation = BatchGenerator.LimitsFor(validation.Sources, EvaluationRows);
+            limits = Union(limits, evaluation);
+            generation = GreedyGenerator.ByteLength(config, Math.Min(limits.MaxSequences, limits.MaxTargetTokens), options.MaxNewTokens, limits.MaxSourceTokens);
+        }
+        return new TrainingPlan
+        {
+            Options = options, Config = config, Data = data, Limits = limits, GenerationBytes = generation, TokenizerSize = tokenizer.VocabularySize,
+            Model = T5Model.Measure(config, limits, training: true),
+            OptimizerBytes = Optimizers.StateBytes(options.Optimizer, T5Model.Declare(config)),
+        };
+    }
+
+    /// <exception cref="InsufficientMemoryException">The machine has less than the run needs.</exception>
+    public void RequireMemory(long availableBytes)
+    {
+        if (TotalBytes <= availableBytes) return;
+        throw new InsufficientMemoryException(
+            $"The run needs {MiB(TotalBytes)} MiB, of which {MiB(Model.Activations)} for activations; {MiB(availableBytes)} MiB are free. "
+            + "Lower --batch (and raise --accumulate), choose a smaller --model, or an Adafactor optimizer.");
+    }
+
+    /// <summary>Lines to show before the first step.</summary>
+    public IEnumerable<string> Describe()
+    {
+        TrainingOptions o = Options;
+        ExampleSet examples = Data.Examples;
+        long stepRows = (long)o.Batch * o.Accumulate;
+        yield return $"rows        {Data.Selection}";
+        yield return $"tokens      {examples.TokenCount:N0} in {examples.Count:N0} rows; longest source {Limits.MaxSourceLength}, longest target {Limits.MaxTargetLength}"
+            + (Cut() is { Length: > 0 } cut ? $"; {cut}" : "");
+        yield return $"model       {o.Model}: {ParameterCount:N0} parameters, vocabulary {Config.VocabularySize:N0}";
+        yield return $"method      {(o.Method == TrainingMethod.StepByStep ? string.Create(CultureInfo.InvariantCulture, $"step-by-step, alpha {o.Alpha}") : "standard")}, {o.Optimizer.Name}, {o.Schedule} schedule, peak rate {o.Optimizer.LearningRate?.ToString(CultureInfo.InvariantCulture) ?? "relative"}, warm-up {o.Warmup}";
+        yield return $"steps       {o.Steps:N0} of {stepRows:N0} rows: {o.Steps * (double)stepRows / examples.Count:F1} epochs"
+            + (Data.Validation is { } v ? $"; validation on {v.Sources.Count:N0} rows every {o.EvalEvery:N0}" : "");
+        yield return $"memory      {MiB(TotalBytes)} MiB: parameters {MiB(Model.Parameters)}, gradients {MiB(Model.Gradients)}, optimizer {MiB(OptimizerBytes)}, activations {MiB(Model.Activations)}"
+            + (GenerationBytes > 0 ? $", generation {MiB(GenerationBytes)}" : "");
+    }
+
+    string Cut()
+    {
+        TaskEncoder e = Data.Encoder;
+        if (e.CutInputs + e.CutLabels + e.CutRationales == 0) return "";
+        return $"cut to the task's caps: {e.CutInputs:N0} inputs, {e.CutLabels:N0} labels, {e.CutRationales:N0} rationales";
+    }
+
+    static string MiB(long bytes) => (bytes / 1048576.0).ToString("N0", CultureInfo.InvariantCulture);
+
+    static BatchLimits Union(BatchLimits a, BatchLimits b) => new(
+        Math.Max(a.MaxSequences, b.MaxSequences), Math.Max(a.MaxSourceTokens, b.MaxSourceTokens), Math.Max(a.MaxTargetTokens, b.MaxTargetTokens),
+        Math.Max(a.MaxSourceLength, b.MaxSourceLength), Math.Max(a.MaxTargetLength, b.MaxTargetLength));
+}

@@ -1,0 +1,177 @@
+using System.Diagnostics;
+using DistillEngine.Core;
+using DistillEngine.Data.Batching;
+using DistillEngine.Data.Tokenization;
+using DistillEngine.Formats;
+using DistillEngine.Kernels;
+using DistillEngine.Model;
+
+namespace DistillEngine.Training;
+
+/// <summary>
+/// A whole run: rationale file → ids → batches → steps → checkpoints → model folder. The output folder holds <c>log.jsonl</c>,
+/// <c>checkpoints/</c>, <c>best/</c> where the run evaluates, and at the end the model itself.
+/// </summary>
+public sealed class TrainingRun
+{
+    const string BestFolder = "best";
+
+    readonly TrainingOptions _options;
+    readonly IBackend _backend;
+    readonly ITrainingObserver _observer;
+    readonly CheckpointFolder _checkpoints;
+
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public TrainingRun(TrainingOptions options, IBackend backend, ITrainingObserver observer)
+    {
+        options.Validate();
+        (_options, _backend, _observer) = (options, backend, observer);
+        _checkpoints = new CheckpointFolder(options.Output);
+    }
+
+    /// <summary>Runs to the end, or until cancelled; a cancelled run leaves a checkpoint of its last step.</summary>
+    /// <returns>The last step done.</returns>
+    /// <exception cref="OperationCanceledException">After the checkpoint was written.</exception>
+    /// <exception cref="InvalidDataException">Data, model or tokenizer cannot be used; or the folder holds another run.</exception>
+    public long Execute(CancellationToken cancel = default)
+    {
+        CheckOutput();
+        using ModelFolder? start = OpenStart();
+        string tokenizerPath = _options.Tokenizer ?? start?.Path
+            ?? throw new ArgumentException($"--tokenizer is needed: '{_options.Model}' is trained from scratch and has no tokenizer of its own.");
+        SentencePieceTokenizer tokenizer = SentencePieceTokenizer.Load(tokenizerPath);
+        T5Config config = start?.Config ?? T5Presets.Find(_options.Model)!.WithVocabulary(tokenizer.VocabularySize);
+        TrainingData data = TrainingData.Load(_options, tokenizer);
+        TrainingPlan plan = TrainingPlan.Of(_options, config, tokenizer, data);
+        _observer.Planned(plan);
+        plan.RequireMemory(SystemMemory.AvailableBytes);
+        Directory.CreateDirectory(_options.Output);
+
+        using var model = new T5Model(config, plan.Limits, _backend, training: true);
+        using IOptimizer optimizer = Optimizers.Create(_options.Optimizer, model.Parameters, _backend.Kernels, _backend);
+        using var trainer = new Trainer(model, optimizer, LearningRateSchedule.Create(_options.Schedule, _options.Optimizer.LearningRate ?? 0, _options.Warmup, _options.Steps), Settings(config));
+        var batches = new Batcher(data.Examples, new BatcherOptions(_options.Batch, _options.Accumulate, _options.Seed, _options.Order, _options.BucketSteps));
+        var progress = new RunProgress(_options.Settings(data.Sha256), _backend.Name);
+        using var context = new Context(plan, model, optimizer, trainer, batches, progress, start?.File, new TokenizerFiles(tokenizerPath));
+        if (!TryResume(context))
+        {
+            if (start is null) model.Initialize(_options.Seed);
+            else start.LoadInto(model);
+        }
+        Loop(context, cancel);
+        SaveModel(context);
+        return trainer.StepCount;
+    }
+
+    void Loop(Context c, CancellationToken cancel)
+    {
+        using var log = new StepLog(_options.Output, c.Trainer.StepCount);
+        long saved = c.Trainer.StepCount;
+        while (c.Trainer.StepCount < _options.Steps && !c.Progress.IsExhausted(_options.Patience))
+        {
+            long started = Stopwatch.GetTimestamp();
+            StepReport report = c.Trainer.Step(c.Batches);
+            double rate = report.Tokens / Stopwatch.GetElapsedTime(started).TotalSeconds;
+            log.Write(report, rate);
+            _observer.Stepped(report, rate);
+            if (IsDue(_options.EvalEvery, report.Step)) Evaluate(c, report.Step);
+            if (IsDue(_options.SaveEvery, report.Step) || cancel.IsCancellationRequested) Save(c, saved = report.Step);
+            if (cancel.IsCancellationRequested && report.Step < _options.Steps) throw new OperationCanceledException(cancel);
+        }
+        if (saved < c.Trainer.StepCount) Save(c, c.Trainer.StepCount);
+    }
+
+    static bool IsDue(long every, long step) => every > 0 && step % every == 0;
+
+    void Evaluate(Context c, long step)
+    {
+        EvaluationResult result = c.Plan.Data.Validation!.Run(c.Generator!);
+        bool isBest = c.Progress.Record(step, result.Accuracy);
+        if (isBest) SaveModelTo(c, Path.Combine(_options.Output, BestFolder), step, result.Accuracy);
+        _observer.Evaluated(step, result, isBest);
+    }
+
+    void Save(Context c, long step)
+    {
+        RunState state = c.Progress.StateAt(step, c.Batches.Position, c.Optimizer.StepCount);
+        _checkpoints.Save(state, c.Model, c.Optimizer, c.Template, c.TokenizerFiles, _options.Keep);
+        _observer.Saved(step, _checkpoints.PathOf(step));
+    }
+
+    /// <summary>The model a user takes: the best one where the run evaluated, else the last.</summary>
+    void SaveModel(Context c)
+    {
+        string best = Path.Combine(_options.Output, BestFolder);
+        if (c.Progress.BestAccuracy is { } accuracy && Directory.Exists(best))
+        {
+            using ModelFolder folder = ModelFolder.Open(best);
+            folder.LoadInto(c.Model);
+            WriteModel(c, _options.Output, c.Progress.BestStep, accuracy);
+        }
+        else
+        {
+            WriteModel(c, _options.Output, c.Trainer.StepCount, null);
+        }
+        _observer.Saved(c.Trainer.StepCount, _options.Output);
+    }
+
+    void SaveModelTo(Context c, string path, long step, double accuracy)
+    {
+        using var folder = new AtomicFolder(path);
+        WriteModel(c, folder.WorkingPath, step, accuracy);
+        folder.Commit(replace: true);
+    }
+
+    void WriteModel(Context c, string folder, long step, double? accuracy)
+    {
+        ModelFolder.Save(folder, c.Model.Config, c.Model.Parameters, _backend, c.Template, c.TokenizerFiles);
+        new StudentFile
+        {
+            Task = _options.Task, Method = _options.Method, Step = step, ValidationAccuracy = accuracy, DataSha256 = c.Plan.Data.Sha256,
+            Settings = c.Progress.Settings,
+        }.Write(folder, _options.Task);
+    }
+
+    bool TryResume(Context c)
+    {
+        if (!_options.Resume || _checkpoints.Steps is not [.., var step]) return false;
+        RunState state = _checkpoints.ReadState(step);
+        c.Progress.Restore(state, _checkpoints.PathOf(step));
+        _checkpoints.Restore(step, state.OptimizerStep, c.Model, c.Optimizer);
+        c.Batches.Seek(new DataPosition(state.Epoch, state.Row, _options.Seed));
+        c.Trainer.Resume(step);
+        _observer.Resumed(step);
+        return true;
+    }
+
+    TrainerSettings Settings(T5Config config) => new()
+    {
+        Alpha = _options.Alpha, AccumulateMean = _options.AccumulateMean, Clip = _options.Clip, Dropout = _options.Dropout ?? config.DropoutRate, Seed = _options.Seed,
+    };
+
+    ModelFolder? OpenStart()
+    {
+        if (Directory.Exists(_options.Model)) return ModelFolder.Open(_options.Model);
+        if (T5Presets.Find(_options.Model) is not null) return null;
+        throw new InvalidDataException($"{_options.Model}: is neither a folder nor one of {string.Join(", ", T5Presets.Names)}.");
+    }
+
+    void CheckOutput()
+    {
+        if (_options.Resume) return;
+        if (_checkpoints.Steps.Count > 0 || File.Exists(Path.Combine(_options.Output, StepLog.FileName)) || File.Exists(Path.Combine(_options.Output, ModelFiles.Safetensors)))
+            throw new InvalidDataException($"{_options.Output}: holds a run. Add --resume to go on with it, or give another --output.");
+    }
+
+    /// <summary>What the loop works on.</summary>
+    sealed record Context(TrainingPlan Plan, T5Model Model, IOptimizer Optimizer, Trainer Trainer, Batcher Batches, RunProgress Progress,
+        HuggingFaceConfig? Template, TokenizerFiles TokenizerFiles) : IDisposable
+    {
+        /// <summary>Null where the run does not evaluate.</summary>
+        public BatchGenerator? Generator { get; } = Plan.Data.Validation is null
+            ? null
+            : new(Model, new GenerationOptions { MaxNewTokens = Plan.Options.MaxNewTokens, VocabularySize = Plan.TokenizerSize }, TrainingPlan.EvaluationRows);
+
+        public void Dispose() => Generator?.Dispose();
+    }
+}

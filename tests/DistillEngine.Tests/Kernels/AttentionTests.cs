@@ -1,0 +1,232 @@
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+using Xunit;
+
+namespace DistillEngine.Tests.Kernels;
+
+public class AttentionTests
+{
+    public static TheoryData<CpuIsa> Isas => CpuVariants.Isas;
+
+    static AttentionSpan[] CrossSpans =>
+    [
+        new(0, 3, 0, 20, 0, 4), new(4, 1, 21, 45, 0, 5), new(5, 18, 70, 1, 0, 6), new(25, 35, 72, 67, 0, 7),
+    ];
+
+    /// <summary>Decoding from caches of 40 and 64 rows: one or a few new queries at the end of what is there.</summary>
+    static AttentionSpan[] CacheSpans =>
+    [
+        new(0, 1, 0, 1, 0, 1), new(1, 1, 40, 33, 32, 2), new(3, 2, 104, 17, 15, 3), new(5, 5, 144, 40, 35, 4), new(10, 1, 200, 64, 63, 5),
+    ];
+
+    [Fact]
+    public void ForwardAndBackward_OfAnEncoderAtEveryEdgeLength_AreWithinRounding()
+    {
+        AttentionSpan[] spans = AttentionProblem.SelfSpans(CpuVariants.EdgeLengths);
+        AgreesWithTheOracle(threads: 2, new(1, spans, 2, 12, Masking.None, bidirectional: true, 0));
+    }
+
+    [Fact]
+    public void ForwardAndBackward_OfADecoderAtEveryEdgeLengthWithDropout_AreWithinRounding()
+    {
+        AttentionSpan[] spans = AttentionProblem.SelfSpans(CpuVariants.EdgeLengths);
+        AgreesWithTheOracle(threads: 3, new(2, spans, 2, 8, Masking.Causal, bidirectional: false, 0.2f));
+    }
+
+    [Fact]
+    public void ForwardAndBackward_AtEveryHeadWidth_AreWithinRounding()
+    {
+        foreach (int headWidth in new[] { 1, 3, 4, 17, 64, 100 })
+        {
+            AgreesWithTheOracle(threads: 1, new(3, CrossSpans, 3, headWidth, Masking.None, bidirectional: null, 0.1f));
+            AgreesWithTheOracle(threads: 1, new(4, CacheSpans, 2, headWidth, Masking.Causal, bidirectional: false, 0.1f));
+        }
+    }
+
+    [Fact]
+    public void ForwardAndBackward_WithGreatScoresOrZeros_StayWithinRounding()
+    {
+        AttentionSpan[] spans = AttentionProblem.SelfSpans(5, 40);
+        AgreesWithTheOracle(threads: 1, new(5, spans, 2, 16, Masking.None, bidirectional: true, 0, deviation: 12));
+        AgreesWithTheOracle(threads: 1, new(6, spans, 2, 16, Masking.Causal, bidirectional: null, 0, deviation: 0));
+    }
+
+    [Theory]
+    [MemberData(nameof(Isas))]
+    public void Forward_OfZeroQueries_AveragesTheValues(CpuIsa isa)
+    {
+        using var pool = new ComputePool(1);
+        using var problem = new AttentionProblem(7, AttentionProblem.SelfSpans(6), 1, 4, Masking.None, bidirectional: null, 0, deviation: 0);
+        AttentionProblem.Results results = problem.Forward(Create(isa, pool));
+        for (int d = 0; d < 4; d++)
+        {
+            double mean = Enumerable.Range(0, 6).Average(j => (double)problem.V.HostSpan<float>()[j * 4 + d]);
+            Assert.Equal(mean, results.Y.HostSpan<float>()[d], 1e-6);
+        }
+        Assert.Equal(Math.Log(6), results.LogSumExp.HostSpan<float>()[0], 1e-6);
+    }
+
+    [Theory]
+    [MemberData(nameof(Isas))]
+    public void ForwardAndBackward_OnAnyThreads_GiveTheSameBits(CpuIsa isa)
+    {
+        using var problem = new AttentionProblem(8, AttentionProblem.SelfSpans(65, 1, 130, 40, 7), 3, 20, Masking.Causal, bidirectional: true, 0.1f);
+        using var single = new ComputePool(1);
+        AttentionProblem.Results expected = problem.ForwardAndBackward(Create(isa, single));
+        for (int threads = 2; threads <= 3; threads++)
+        {
+            using var pool = new ComputePool(threads);
+            SameBits(expected, problem.ForwardAndBackward(Create(isa, pool)));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Isas))]
+    public void ForwardAndBackward_InPlace_GiveTheSameBits(CpuIsa isa)
+    {
+        using var pool = new ComputePool(2);
+        Attention op = Create(isa, pool);
+        foreach (AttentionSpan[] spans in new[] { AttentionProblem.SelfSpans(33, 70, 1, 2), CacheSpans })
+        {
+            using var problem = new AttentionProblem(9, spans, 2, 20, Masking.Causal, bidirectional: false, 0.1f);
+            AttentionProblem.Results expected = problem.ForwardAndBackward(op);
+            Assert.Equal(Numbers(expected.Y), Numbers(problem.Forward(op, yIsQ: true).Y));
+            SameBits(expected, problem.ForwardAndBackward(op, dqIsDy: true));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Isas))]
+    public void Forward_OfASequenceAlone_GivesTheBitsThatItHasInAPackedCall(CpuIsa isa)
+    {
+        using var pool = new ComputePool(1);
+        Attention op = Create(isa, pool);
+        using var problem = new AttentionProblem(10, AttentionProblem.SelfSpans(31, 18, 66), 2, 8, Masking.None, bidirectional: true, 0.3f);
+        Tensor packed = problem.Forward(op).Y;
+        using var tensors = new HostTensors(0);
+        foreach (AttentionSpan span in problem.Spans)
+        {
+            Tensor One(Tensor x) => tensors.Copy(x.Rows(span.QueryStart, span.QueryCount));
+            AttentionSpan alone = span with { QueryStart = 0, KeyStart = 0 };
+            int[] fields = [0, alone.QueryCount, 0, alone.KeyCount, alone.QueryPosition, alone.Sequence];
+            Tensor y = tensors.Empty("y", new(span.QueryCount, 16)), logSumExp = tensors.Empty("logSumExp", new(span.QueryCount, 2));
+            op.Forward(One(problem.Q), One(problem.K), One(problem.V), tensors.From("spans", new(1, AttentionSpan.Fields), fields), 2,
+                problem.Masking, problem.Bias, problem.Dropout, y, logSumExp);
+            Assert.Equal(Bits(packed.Rows(span.QueryStart, span.QueryCount)), Bits(y));
+        }
+    }
+
+    [Fact]
+    public void ForwardAndBackward_WithoutSpans_DoNothing()
+    {
+        using var pool = new ComputePool(2);
+        using var tensors = new HostTensors(0);
+        Attention op = Create(CpuIsa.Vector256, pool);
+        Tensor q = tensors.Random("q", new(2, 8)), lse = tensors.Empty("logSumExp", new(2, 2)), table = tensors.Filled("table", new(12, 2), 1);
+        Tensor spans = tensors.From("spans", new(1, AttentionSpan.Fields), new int[6]).First(0), y = tensors.Filled("y", q.Shape, 3);
+        var bias = new RelativeBias(table, tensors.From("bucketOfDistance", new(41), RelativePositionBuckets.Build(true, 12, 20)));
+        op.Forward(q, q, q, spans, 2, Masking.None, bias, default, y, lse);
+        op.Backward(q, q, q, q, q, lse, spans, 2, Masking.None, bias, default, y, y, y, table, tensors.Empty("partials", new(0, 24)));
+        Assert.Equal(-1, y.HostSpan<float>().IndexOfAnyExcept(3));
+        Assert.Equal(-1, table.HostSpan<float>().IndexOfAnyExcept(1));
+        Assert.True(tensors.GuardsAreIntact());
+    }
+
+    [Theory]
+    [InlineData(0, 3, 0, 2, 0)]
+    [InlineData(-1, 1, 0, 2, 0)]
+    [InlineData(0, 0, 0, 2, 0)]
+    [InlineData(0, 1, 2, 2, 0)]
+    [InlineData(0, 1, 0, 0, 0)]
+    [InlineData(0, 1, 0, 2, -1)]
+    [InlineData(int.MaxValue, 2, 0, 2, 0)]
+    public void Forward_WithASpanOutsideItsTensors_SaysWhichOne(int queryStart, int queryCount, int keyStart, int keyCount, int position)
+    {
+        using var pool = new ComputePool(1);
+        using var tensors = new HostTensors(0);
+        Tensor q = tensors.Random("q", new(2, 8)), k = tensors.Random("k", new(3, 8)), lse = tensors.Empty("logSumExp", new(2, 2));
+        Tensor spans = tensors.From("spans", new(2, AttentionSpan.Fields),
+            new[] { 0, 1, 0, 1, 0, 0, queryStart, queryCount, keyStart, keyCount, position, 0 });
+        var e = Assert.Throws<ArgumentException>(() => Create(CpuIsa.Scalar, pool).Forward(q, k, k, spans, 2, Masking.None, default, default, q, lse));
+        Assert.Contains("attention.forward: 'spans' row 1", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ForwardAndBackward_WithWrongShapes_NameOpAndTensor()
+    {
+        using var pool = new ComputePool(1);
+        using var problem = new AttentionProblem(11, AttentionProblem.SelfSpans(4), 2, 8, Masking.None, bidirectional: true, 0);
+        Attention op = Create(CpuIsa.Scalar, pool);
+        Tensor x = problem.Q, lse = problem.Forward(op).LogSumExp;
+        void Fails(string expected, Action call) =>
+            Assert.Contains(expected, Assert.Throws<ArgumentException>(call).Message, StringComparison.Ordinal);
+
+        Fails("attention.forward: 'spans'", () => op.Forward(problem.SpanTensor, x, x, problem.SpanTensor, 2, Masking.None, default, default, x, lse));
+        Fails("attention.forward: 'v'", () => op.Forward(x, x, problem.V.First(3), problem.SpanTensor, 2, Masking.None, default, default, x, lse));
+        Fails("attention.forward: 'logSumExp'", () => op.Forward(x, x, x, problem.SpanTensor, 4, Masking.None, default, default, x, lse));
+        Fails("attention.forward: expected a width divisible by 3 heads",
+            () => op.Forward(x, x, x, problem.SpanTensor, 3, Masking.None, default, default, x, lse));
+        Fails("attention.backward: expected a table gradient", () => op.Backward(x, x, x, x, x, lse, problem.SpanTensor, 2, Masking.None, problem.Bias,
+            default, x, x, x, default, default));
+    }
+
+    /// <summary>Every width against the oracle, which is computed once.</summary>
+    static void AgreesWithTheOracle(int threads, AttentionProblem problem)
+    {
+        using var owned = problem;
+        using var pool = new ComputePool(threads);
+        double[] dy = AttentionProblem.Doubles(problem.Dy);
+        var (y, logSumExp) = AttentionReference.Forward(problem.Inputs);
+        var (dq, dk, dv, dTable) = AttentionReference.Backward(problem.Inputs, dy);
+        double[] accumulated = Array.ConvertAll(dTable, g => g + 1);
+        var bounds = new AttentionBounds(problem.Inputs, dy, y);
+        foreach (CpuIsa isa in CpuIsas.All)
+        {
+            AttentionProblem.Results got = problem.ForwardAndBackward(Create(isa, pool));
+            string what = $"{isa}, {problem.Heads} heads of {problem.HeadWidth}, {problem.Masking}";
+            InsideSpans(got.Y, y, bounds.Y, $"y, {what}", problem.Spans, ofQueries: true);
+            InsideSpans(got.LogSumExp, logSumExp, bounds.LogSumExp, $"logSumExp, {what}", problem.Spans, ofQueries: true);
+            InsideSpans(got.Dq, dq, bounds.Dq, $"dq, {what}", problem.Spans, ofQueries: true);
+            InsideSpans(got.Dk, dk, bounds.Dk, $"dk, {what}", problem.Spans, ofQueries: false);
+            InsideSpans(got.Dv, dv, bounds.Dv, $"dv, {what}", problem.Spans, ofQueries: false);
+            if (!problem.Bias.IsAbsent)
+                Tolerance.AssertWithin(got.DTable.HostSpan<float>(), accumulated, bounds.DTable, $"dTable, {what}");
+        }
+        Assert.True(problem.GuardsAreIntact());
+    }
+
+    /// <summary>Compares the rows of spans; all others must still hold the NaN of a fresh tensor.</summary>
+    static void InsideSpans(Tensor got, double[] expected, double[] bounds, string what, AttentionSpan[] spans, bool ofQueries)
+    {
+        int width = got.Shape.D1;
+        bool[] inside = new bool[got.Shape.D0];
+        foreach (AttentionSpan span in spans)
+        {
+            var (start, count) = ofQueries ? (span.QueryStart, span.QueryCount) : (span.KeyStart, span.KeyCount);
+            Tolerance.AssertWithin(got.Rows(start, count).HostSpan<float>(), expected.AsSpan(start * width, count * width),
+                bounds.AsSpan(start * width, count * width), $"{what}, {span}");
+            inside.AsSpan(start, count).Fill(true);
+        }
+        for (int row = 0; row < inside.Length; row++)
+            if (!inside[row]) Assert.Equal(-1, Bits(got.Rows(row, 1)).IndexOfAnyExcept(-1));
+    }
+
+    static void SameBits(AttentionProblem.Results expected, AttentionProblem.Results got)
+    {
+        Assert.Equal(Bits(expected.Y), Bits(got.Y));
+        Assert.Equal(Bits(expected.LogSumExp), Bits(got.LogSumExp));
+        Assert.Equal(Numbers(expected.Dq), Numbers(got.Dq));
+        Assert.Equal(Bits(expected.Dk), Bits(got.Dk));
+        Assert.Equal(Bits(expected.Dv), Bits(got.Dv));
+        Assert.Equal(Bits(expected.DTable), Bits(got.DTable));
+    }
+
+    static ReadOnlySpan<int> Bits(Tensor x) => System.Runtime.InteropServices.MemoryMarshal.Cast<float, int>(x.HostSpan<float>());
+
+    /// <summary>Rows of spans alone: the others keep the NaN of whatever the tensor held before.</summary>
+    static float[] Numbers(Tensor x) => [.. x.HostSpan<float>().ToArray().Where(float.IsFinite)];
+
+    static Attention Create(CpuIsa isa, ComputePool pool) => CpuVariants.Create<Attention>(isa,
+        () => new AttentionCpu<F32x1>(pool), () => new AttentionCpu<F32x4>(pool),
+        () => new AttentionCpu<F32x8>(pool), () => new AttentionCpu<F32x16>(pool));
+}

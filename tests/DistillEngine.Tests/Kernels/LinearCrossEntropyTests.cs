@@ -1,0 +1,220 @@
+using System.Numerics;
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+using Xunit;
+
+namespace DistillEngine.Tests.Kernels;
+
+public class LinearCrossEntropyTests
+{
+    const int Ignored = LinearCrossEntropy.IgnoredLabel;
+
+    /// <summary>Rows, width, vocabulary: one word, one chunk with and without a tail, several chunks with and without a rest; few rows, many.</summary>
+    static readonly (int Rows, int Width, int Vocabulary)[] Sizes =
+        [(1, 1, 1), (3, 5, 2), (2, 16, 33), (19, 7, 1024), (5, 3, 1025), (21, 20, 2100), (0, 4, 9)];
+
+    public static TheoryData<CpuIsa, int> Variants => [.. from isa in CpuIsas.All from threads in new[] { 1, 2, 3 } select (isa, threads)];
+
+    static LinearCrossEntropy Create(CpuIsa isa, ComputePool pool) => CpuVariants.Create<LinearCrossEntropy>(isa,
+        () => new LinearCrossEntropyCpu<F32x1>(pool), () => new LinearCrossEntropyCpu<F32x4>(pool),
+        () => new LinearCrossEntropyCpu<F32x8>(pool), () => new LinearCrossEntropyCpu<F32x16>(pool));
+
+    [Theory]
+    [MemberData(nameof(Variants))]
+    public void ForwardAndBackward_OnEverySize_EqualTheOracle(CpuIsa isa, int threads)
+    {
+        using var pool = new ComputePool(threads);
+        foreach (var (rows, width, vocabulary) in Sizes)
+            using (var run = new Run(Create(isa, pool), rows, width, vocabulary, scale: 1 / MathF.Sqrt(width), deviation: 3))
+                run.AssertEqualsOracle();
+    }
+
+    [Theory]
+    [MemberData(nameof(CpuVariants.Isas), MemberType = typeof(CpuVariants))]
+    public void ForwardAndBackward_OnLogitsInTheHundreds_EqualTheOracle(CpuIsa isa)
+    {
+        using var pool = new ComputePool(2);
+        using var run = new Run(Create(isa, pool), rows: 6, width: 12, vocabulary: 1500, scale: 1, deviation: 12);
+        run.AssertEqualsOracle();
+    }
+
+    [Theory]
+    [MemberData(nameof(CpuVariants.Isas), MemberType = typeof(CpuVariants))]
+    public void Forward_OnExactLogits_HasTheAccuracyOfTheResult(CpuIsa isa)
+    {
+        // One input of 1, so that the logits are the weights themselves: −350 … 350 in quarters, over three chunks.
+        const int vocabulary = 2801;
+        float[] logits = [.. Enumerable.Range(0, vocabulary).Select(word => (word * 1201 % vocabulary - 1400) / 4f)];
+        using var host = new HostTensors(seed: 1);
+        using var pool = new ComputePool(1);
+        int[] labels = [.. Enumerable.Range(0, 40).Select(row => row * 70)];
+        Tensor x = host.Filled("x", new(labels.Length, 1), 1), w = host.From("w", new(vocabulary, 1), logits);
+        Tensor nats = host.Empty("nats", new(labels.Length)), scratch = host.Empty("scratch", LinearCrossEntropy.ScratchShape(labels.Length, vocabulary));
+
+        Create(isa, pool).Forward(x, new Weight(w), 1, host.From("labels", new(labels.Length), labels), host.Empty("logSumExp", new(labels.Length)), nats, scratch);
+
+        double max = logits.Max(), log = Math.Log(logits.Sum(logit => Math.Exp(logit - max)));
+        double[] expected = [.. labels.Select(label => max - logits[label] + log)];
+        Tolerance.AssertWithin(nats.HostSpan<float>(), expected, [.. expected.Select(nat => 2e-7 * nat)], "nats");
+    }
+
+    [Theory]
+    [MemberData(nameof(CpuVariants.Isas), MemberType = typeof(CpuVariants))]
+    public void ForwardAndBackward_OnAnyThreadCount_GiveTheSameBits(CpuIsa isa)
+    {
+        float[][]? expected = null;
+        for (int threads = 1; threads <= 3; threads++)
+        {
+            using var pool = new ComputePool(threads);
+            using var run = new Run(Create(isa, pool), rows: 19, width: 40, vocabulary: 1100, scale: 0.3f, deviation: 2);
+            float[][] results = [.. run.Results.Select(t => t.HostSpan<float>().ToArray())];
+            expected ??= results;
+            Assert.Equal(expected, results);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(CpuVariants.Isas), MemberType = typeof(CpuVariants))]
+    public void ForwardAndBackward_OnIgnoredRows_GiveZeroNatsAndNoGradient(CpuIsa isa)
+    {
+        using var pool = new ComputePool(2);
+        using var run = new Run(Create(isa, pool), rows: 11, width: 6, vocabulary: 1030, scale: 1, deviation: 1, ignoreAll: true);
+        Assert.All(run.Nats.HostSpan<float>().ToArray(), nat => Assert.Equal(0, nat));
+        Assert.All(run.Dx.HostSpan<float>().ToArray(), d => Assert.Equal(0, d));
+        Assert.Equal(run.OldDWeight, run.DWeight.HostSpan<float>().ToArray());
+    }
+
+    [Fact]
+    public void BackwardOracle_EqualsTheComplexStepOfTheForward()
+    {
+        const int width = 3, vocabulary = 5;
+        const double scale = 0.7, step = 1e-100;
+        using var host = new HostTensors(seed: 5);
+        int[] labels = [4, Ignored, 0];
+        double[] x = Doubles(host.Random("x", new(labels.Length, width))), w = Doubles(host.Random("w", new(vocabulary, width)));
+        double[] rowWeights = [0.5, 2, -1];
+        double[] g = LinearCrossEntropyReference.LogitGradients(x, w, scale, labels, rowWeights, width, vocabulary);
+        double[] dx = MatMulReference.BackwardInput(g, w, labels.Length, width, vocabulary);
+        double[] dWeight = MatMulReference.BackwardWeight(g, x, labels.Length, width, vocabulary);
+        for (int i = 0; i < x.Length; i++) Assert.Equal(dx[i], Loss(Nudged(x, i), Nudged(w, -1)), 1e-14);
+        for (int i = 0; i < w.Length; i++) Assert.Equal(dWeight[i], Loss(Nudged(x, -1), Nudged(w, i)), 1e-14);
+
+        double Loss(Complex[] xs, Complex[] ws) => LinearCrossEntropyReference.Forward(xs, ws, scale, labels, width, vocabulary).Nats
+            .Select((nat, row) => nat.Imaginary * rowWeights[row]).Sum() / step;
+
+        static Complex[] Nudged(double[] values, int at) => [.. values.Select((v, i) => new Complex(v, i == at ? step : 0))];
+    }
+
+    [Theory]
+    [InlineData(5)]
+    [InlineData(-1)]
+    public void ForwardAndBackward_OnALabelOutsideTheVocabulary_NameRowAndLabel(int label)
+    {
+        using var host = new HostTensors(seed: 1);
+        using var pool = new ComputePool(1);
+        LinearCrossEntropy op = Create(CpuIsa.Scalar, pool);
+        Tensor x = host.Random("x", new(2, 3)), row = host.Random("row", new(2)), scratch = host.Empty("scratch", new(2, 5));
+        Tensor labels = host.From("the.labels", new(2), [4, label]);
+        var w = new Weight(host.Random("w", new(5, 3)));
+        string expected = $"'the.labels' has label {label} in row 1, expected 0 to 4 or -100.";
+        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => op.Forward(x, w, 1, labels, row, row, scratch)).Message);
+        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => op.Backward(x, w, 1, labels, row, row, x, w.Value, scratch)).Message);
+    }
+
+    [Fact]
+    public void ForwardAndBackward_OnWrongShapes_NameOpAndTensor()
+    {
+        using var host = new HostTensors(seed: 1);
+        using var pool = new ComputePool(1);
+        LinearCrossEntropy op = Create(CpuIsa.Scalar, pool);
+        Tensor x = host.Random("x", new(2, 3)), row = host.Random("row", new(2)), scratch = host.Empty("the.scratch", new(2, 4));
+        Tensor labels = host.From("labels", new(2), [4, 0]);
+        var w = new Weight(host.Random("w", new(5, 3)));
+        Assert.Contains("linear_cross_entropy.forward: 'the.scratch' has shape [2, 4], expected [2, 5]",
+            Assert.Throws<ArgumentException>(() => op.Forward(x, w, 1, labels, row, row, scratch)).Message);
+        Assert.Contains("linear_cross_entropy.backward: 'row' has element type F32, expected I32",
+            Assert.Throws<ArgumentException>(() => op.Backward(x, w, 1, row, row, row, x, w.Value, scratch)).Message);
+    }
+
+    static double[] Doubles(Tensor tensor) => Array.ConvertAll(tensor.HostSpan<float>().ToArray(), v => (double)v);
+
+    /// <summary>One forward and backward on random data; every fourth row is ignored.</summary>
+    sealed class Run : IDisposable
+    {
+        readonly HostTensors _host = new(seed: 11);
+        readonly int _rows, _width, _vocabulary;
+        readonly float _scale;
+        readonly int[] _labels;
+        readonly Tensor _x, _w, _rowWeights, _logSumExp;
+
+        public Run(LinearCrossEntropy op, int rows, int width, int vocabulary, float scale, double deviation, bool ignoreAll = false)
+        {
+            (_rows, _width, _vocabulary, _scale) = (rows, width, vocabulary, scale);
+            _labels = [.. Enumerable.Range(0, rows).Select(row => ignoreAll || row % 4 == 1 ? Ignored : (row * 7919 + vocabulary - 1) % vocabulary)];
+            _x = _host.Random("x", new(rows, width), deviation);
+            _w = _host.Random("w", new(vocabulary, width), deviation);
+            _rowWeights = _host.Random("rowWeights", new(rows));
+            _logSumExp = _host.Empty("logSumExp", new(rows));
+            (Nats, Dx, DWeight) = (_host.Empty("nats", new(rows)), _host.Empty("dx", new(rows, width)), _host.Random("dWeight", new(vocabulary, width)));
+            OldDWeight = DWeight.HostSpan<float>().ToArray();
+            Tensor labels = _host.From("labels", new(rows), _labels), scratch = _host.Empty("scratch", LinearCrossEntropy.ScratchShape(rows, vocabulary));
+            var weight = new Weight(_w);
+            op.Forward(_x, weight, scale, labels, _logSumExp, Nats, scratch);
+            op.Backward(_x, weight, scale, labels, _rowWeights, _logSumExp, Dx, DWeight, scratch);
+        }
+
+        public Tensor Nats { get; }
+
+        public Tensor Dx { get; }
+
+        public Tensor DWeight { get; }
+
+        public float[] OldDWeight { get; }
+
+        public Tensor[] Results => [_logSumExp, Nats, Dx, DWeight];
+
+        public void AssertEqualsOracle()
+        {
+            const double eps = Tolerance.Epsilon;
+            string what = $"{_rows} × {_width} → {_vocabulary}";
+            double[] x = Doubles(_x), w = Doubles(_w), weights = Doubles(_rowWeights);
+            var (logSumExp, nats) = LinearCrossEntropyReference.Forward(x, w, _scale, _labels, _width, _vocabulary);
+            double[] sizes = LinearCrossEntropyReference.Logits(MatMulReference.Magnitudes(x), MatMulReference.Magnitudes(w), _scale, _rows, _width, _vocabulary);
+            // Greatest error of any logit of the row: its sum's, and the rounding of its scaling.
+            double[] logitErrors = [.. Enumerable.Range(0, _rows).Select(row =>
+                (1 + Tolerance.Sum(_width)) * eps * sizes.AsSpan(row * _vocabulary, _vocabulary).ToArray().Max())];
+            Tolerance.AssertWithin(_logSumExp.HostSpan<float>(), logSumExp,
+                [.. logSumExp.Select((l, row) => _labels[row] == Ignored ? 0 : logitErrors[row] + eps * (Tolerance.Transcendental + Math.Abs(l)))], $"logSumExp of {what}");
+            Tolerance.AssertWithin(Nats.HostSpan<float>(), nats,
+                [.. nats.Select((n, row) => _labels[row] == Ignored ? 0 : 2 * logitErrors[row] + eps * (Tolerance.Transcendental + n))], $"nats of {what}");
+
+            double[] g = LinearCrossEntropyReference.LogitGradients(x, w, _scale, _labels, weights, _width, _vocabulary);
+            // p = exp(logit − logSumExp) inherits the absolute errors of both as relative ones.
+            double[] gErrors = [.. g.Select((value, i) => GradientError(value, i / _vocabulary, i % _vocabulary))];
+            double[] absG = MatMulReference.Magnitudes(g), absX = MatMulReference.Magnitudes(x), absW = MatMulReference.Magnitudes(w);
+            AssertProduct(Dx, null, MatMulReference.BackwardInput(g, w, _rows, _width, _vocabulary), MatMulReference.BackwardInput(gErrors, absW, _rows, _width, _vocabulary),
+                MatMulReference.BackwardInput(absG, absW, _rows, _width, _vocabulary), _vocabulary, $"dx of {what}");
+            AssertProduct(DWeight, OldDWeight, MatMulReference.BackwardWeight(g, x, _rows, _width, _vocabulary), MatMulReference.BackwardWeight(gErrors, absX, _rows, _width, _vocabulary),
+                MatMulReference.BackwardWeight(absG, absX, _rows, _width, _vocabulary), _rows, $"dWeight of {what}");
+            Assert.True(_host.GuardsAreIntact(), what);
+
+            double GradientError(double value, int row, int word)
+            {
+                double weight = Math.Abs(_scale * weights[row]), oneHot = word == _labels[row] ? 1 : 0;
+                if (weight == 0 || _labels[row] == Ignored) return 0;
+                double p = value / (_scale * weights[row]) + oneHot;
+                double relative = 2 * logitErrors[row] + eps * (Tolerance.Transcendental + 2 * Math.Abs(logSumExp[row]));
+                return weight * (p * (relative + Tolerance.Elementwise * eps) + oneHot * Tolerance.Elementwise * eps);
+            }
+        }
+
+        static void AssertProduct(Tensor got, float[]? old, double[] product, double[] inherited, double[] magnitude, int terms, string what)
+        {
+            double[] expected = [.. product.Select((p, i) => p + (old?[i] ?? 0))];
+            double[] bounds = [.. magnitude.Select((m, i) => inherited[i] + Tolerance.Sum(terms) * Tolerance.Epsilon * (m + Math.Abs(old?[i] ?? 0)))];
+            Tolerance.AssertWithin(got.HostSpan<float>(), expected, bounds, what);
+        }
+
+        public void Dispose() => _host.Dispose();
+    }
+}
