@@ -17,7 +17,7 @@ static class PublishedOrder
         using var file = GoldenTensors.Open(path);
         GoldenJson sampler = GoldenJson.Load(run.PathOf("sampler.json")), call = sampler["split_call"];
         int[] train = file.Integers("train_source_rows");
-        PublishedSplit split = PublishedSplit.Of(call["rows"].Integer, call["test_size"].Number, call["seed"].Unsigned);
+        PublishedSplit split = PublishedSplit.Of(call["rows"].Integer, call["test_size"].Number, (uint)call["seed"].Unsigned);
         var drawn = new PublishedSampler((uint)run.Arguments["seed"].Unsigned, train.Length);
         int[] order = new int[train.Length];
         drawn.Fill(0, order);

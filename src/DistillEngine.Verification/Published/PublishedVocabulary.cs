@@ -50,8 +50,8 @@ sealed class PublishedVocabulary
     }
 
     /// <summary>Recorded ids of a text as the engine's own encoding gives them: without the space at its end.</summary>
-    public ReadOnlySpan<int> WithoutFinalSpace(ReadOnlySpan<int> recorded, string text) =>
-        EndsInSpace(text) && recorded.Length >= 2 && recorded[^2] == _space ? [.. recorded[..^2], recorded[^1]] : recorded;
+    public int[] WithoutFinalSpace(ReadOnlySpan<int> recorded, string text) =>
+        EndsInSpace(text) && recorded.Length >= 2 && recorded[^2] == _space ? [.. recorded[..^2], recorded[^1]] : recorded.ToArray();
 
     static bool EndsInSpace(string text) => text.Length > 0 && char.IsWhiteSpace(text[^1]);
 }

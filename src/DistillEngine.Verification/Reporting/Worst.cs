@@ -13,7 +13,7 @@ sealed class Worst
 
     public double Allowed { get; private set; }
 
-    public bool HasPassed => _ratio <= 1;
+    public bool HasPassed => _ratio is >= 0 and <= 1;
 
     /// <param name="error">At least 0, or NaN.</param>
     /// <param name="allowed">At least 0.</param>
