@@ -65,7 +65,8 @@ public static class AttentionReference
     }
 
     /// <summary>Softmax of one query over the keys that it sees, before dropout.</summary>
-    public static T[] Weights<T>(AttentionInputs<T> inputs, AttentionSpan span, int head, int query, out T logSumExp) where T : INumberBase<T>
+    public static T[] Weights<T>(AttentionInputs<T> inputs, AttentionSpan span, int head, int query, out T logSumExp)
+        where T : INumberBase<T>
     {
         var weights = new T[inputs.VisibleKeys(span, query)];
         double greatest = double.NegativeInfinity;

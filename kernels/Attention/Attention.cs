@@ -34,7 +34,7 @@ public abstract class Attention
     /// <param name="dropout">On the attention weights.</param>
     /// <param name="y">float32 [queryRows, heads · headWidth]; rows of the spans are overwritten; may be q.</param>
     /// <param name="logSumExp">float32 [queryRows, heads]; overwritten; natural logarithm of each softmax's denominator.</param>
-    /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
+    /// <exception cref="ArgumentException">A shape or dtype differs from the above, or (CPU alone) a span leaves its tensors.</exception>
     public void Forward(Tensor q, Tensor k, Tensor v, Tensor spans, int heads, Masking masking, RelativeBias bias, DropoutSite dropout,
         Tensor y, Tensor logSumExp)
     {
@@ -53,7 +53,7 @@ public abstract class Attention
     /// <param name="dv">float32, shape of v; rows of the spans are overwritten.</param>
     /// <param name="dTable">float32 [buckets, heads]; accumulates; absent exactly when the bias is.</param>
     /// <param name="tablePartials">Scratch, float32 [sequences, heads · buckets]; absent exactly when the bias is.</param>
-    /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
+    /// <exception cref="ArgumentException">A shape or dtype differs from the above, or (CPU alone) a span leaves its tensors.</exception>
     public void Backward(Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, Tensor logSumExp, Tensor spans, int heads, Masking masking,
         RelativeBias bias, DropoutSite dropout, Tensor dq, Tensor dk, Tensor dv, Tensor dTable, Tensor tablePartials)
     {
@@ -88,7 +88,8 @@ public abstract class Attention
     {
         int width = q.Shape.D1;
         Check.Shape(q, new(q.Shape.D0, width), operation);
-        Check.That(heads > 0 && width % heads == 0, operation, $"a width divisible by {heads} heads, got {width}");
+        // The message is built on failure alone: a call allocates nothing.
+        if (heads <= 0 || width % heads != 0) Check.That(false, operation, $"a width divisible by {heads} heads, got {width}");
         Check.Shape(k, new(k.Shape.D0, width), operation);
         Check.Shape(v, k.Shape, operation);
         Check.Shape(spans, new(spans.Shape.D0, AttentionSpan.Fields), operation, DType.I32);

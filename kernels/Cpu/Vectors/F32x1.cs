@@ -26,7 +26,17 @@ public readonly unsafe struct F32x1(float value) : IVectorF32<F32x1>
     [MethodImpl(Inline)] public static F32x1 Max(F32x1 a, F32x1 b) => new(MathF.Max(a._v, b._v));
     [MethodImpl(Inline)] public static F32x1 Min(F32x1 a, F32x1 b) => new(MathF.Min(a._v, b._v));
     [MethodImpl(Inline)] public static F32x1 Sqrt(F32x1 a) => new(MathF.Sqrt(a._v));
-    [MethodImpl(Inline)] public static F32x1 Exp(F32x1 a) => new(MathF.Exp(a._v));
+
+    [MethodImpl(Inline)]
+    public static F32x1 TimesPowerOfTwo(F32x1 a, F32x1 n)
+    {
+        int exponent = (int)n._v, half = exponent >> 1;
+        float first = BitConverter.Int32BitsToSingle((half + 127) << 23);
+        float second = BitConverter.Int32BitsToSingle((exponent - half + 127) << 23);
+        return new(a._v * first * second);
+    }
+
+    [MethodImpl(Inline)] public static F32x1 Exp(F32x1 a) => Exponential.Exp(a);
 
     [MethodImpl(Inline)]
     public static F32x1 SelectGreater(F32x1 a, F32x1 b, F32x1 whenGreater, F32x1 otherwise) => a._v > b._v ? whenGreater : otherwise;

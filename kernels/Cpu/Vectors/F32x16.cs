@@ -27,7 +27,15 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
     [MethodImpl(Inline)] public static F32x16 Max(F32x16 a, F32x16 b) => new(Vector512.Max(a._v, b._v));
     [MethodImpl(Inline)] public static F32x16 Min(F32x16 a, F32x16 b) => new(Vector512.Min(a._v, b._v));
     [MethodImpl(Inline)] public static F32x16 Sqrt(F32x16 a) => new(Vector512.Sqrt(a._v));
-    [MethodImpl(Inline)] public static F32x16 Exp(F32x16 a) => new(Vector512.Exp(a._v));
+
+    [MethodImpl(Inline)]
+    public static F32x16 TimesPowerOfTwo(F32x16 a, F32x16 n)
+    {
+        Vector512<int> exponent = Vector512.ConvertToInt32Native(n._v), half = exponent >> 1, bias = Vector512.Create(127);
+        return new(a._v * ((half + bias) << 23).AsSingle() * ((exponent - half + bias) << 23).AsSingle());
+    }
+
+    [MethodImpl(Inline)] public static F32x16 Exp(F32x16 a) => Exponential.Exp(a);
 
     [MethodImpl(Inline)]
     public static F32x16 SelectGreater(F32x16 a, F32x16 b, F32x16 whenGreater, F32x16 otherwise) =>

@@ -27,7 +27,15 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
     [MethodImpl(Inline)] public static F32x4 Max(F32x4 a, F32x4 b) => new(Vector128.Max(a._v, b._v));
     [MethodImpl(Inline)] public static F32x4 Min(F32x4 a, F32x4 b) => new(Vector128.Min(a._v, b._v));
     [MethodImpl(Inline)] public static F32x4 Sqrt(F32x4 a) => new(Vector128.Sqrt(a._v));
-    [MethodImpl(Inline)] public static F32x4 Exp(F32x4 a) => new(Vector128.Exp(a._v));
+
+    [MethodImpl(Inline)]
+    public static F32x4 TimesPowerOfTwo(F32x4 a, F32x4 n)
+    {
+        Vector128<int> exponent = Vector128.ConvertToInt32Native(n._v), half = exponent >> 1, bias = Vector128.Create(127);
+        return new(a._v * ((half + bias) << 23).AsSingle() * ((exponent - half + bias) << 23).AsSingle());
+    }
+
+    [MethodImpl(Inline)] public static F32x4 Exp(F32x4 a) => Exponential.Exp(a);
 
     [MethodImpl(Inline)]
     public static F32x4 SelectGreater(F32x4 a, F32x4 b, F32x4 whenGreater, F32x4 otherwise) =>

@@ -27,7 +27,15 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
     [MethodImpl(Inline)] public static F32x8 Max(F32x8 a, F32x8 b) => new(Vector256.Max(a._v, b._v));
     [MethodImpl(Inline)] public static F32x8 Min(F32x8 a, F32x8 b) => new(Vector256.Min(a._v, b._v));
     [MethodImpl(Inline)] public static F32x8 Sqrt(F32x8 a) => new(Vector256.Sqrt(a._v));
-    [MethodImpl(Inline)] public static F32x8 Exp(F32x8 a) => new(Vector256.Exp(a._v));
+
+    [MethodImpl(Inline)]
+    public static F32x8 TimesPowerOfTwo(F32x8 a, F32x8 n)
+    {
+        Vector256<int> exponent = Vector256.ConvertToInt32Native(n._v), half = exponent >> 1, bias = Vector256.Create(127);
+        return new(a._v * ((half + bias) << 23).AsSingle() * ((exponent - half + bias) << 23).AsSingle());
+    }
+
+    [MethodImpl(Inline)] public static F32x8 Exp(F32x8 a) => Exponential.Exp(a);
 
     [MethodImpl(Inline)]
     public static F32x8 SelectGreater(F32x8 a, F32x8 b, F32x8 whenGreater, F32x8 otherwise) =>

@@ -25,6 +25,9 @@ public unsafe interface IVectorF32<TSelf> where TSelf : struct, IVectorF32<TSelf
     static abstract TSelf Min(TSelf a, TSelf b);
     static abstract TSelf Sqrt(TSelf a);
 
+    /// <summary>a · 2ⁿ for integers n of −252 … 254, rounded once: two factors of half the exponent reach denormals and infinity.</summary>
+    static abstract TSelf TimesPowerOfTwo(TSelf a, TSelf n);
+
     /// <summary>eˣ, within 2 units in the last place; 0 for −∞.</summary>
     static abstract TSelf Exp(TSelf a);
 

@@ -94,10 +94,11 @@ static class DataVerb
     static Command BuildValidate(Io io)
     {
         Argument<string> file = File();
-        var command = new Command("validate", "Check every line of a rationale file") { file };
+        var task = new Option<string?>("--task") { Description = "Also check labels and fields against this task", HelpName = "NAME|FILE" };
+        var command = new Command("validate", "Check every line of a rationale file") { file, task };
         command.SetAction(p =>
         {
-            ValidationReport report = RationaleReader.Validate(p.GetValue(file)!, ErrorsShown);
+            ValidationReport report = RationaleReader.Validate(p.GetValue(file)!, p.GetValue(task) is { } name ? TaskReader.Load(name) : null, ErrorsShown);
             foreach (string error in report.Errors) io.Error.WriteLine(error);
             if (report.ErrorCount > report.Errors.Count) io.Error.WriteLine($"… and {report.ErrorCount - report.Errors.Count:N0} more errors.");
             io.Output.WriteLine($"{report.Rows:N0} rows, {report.ErrorCount:N0} errors");

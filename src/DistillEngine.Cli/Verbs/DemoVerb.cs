@@ -4,7 +4,6 @@ using DistillEngine.Core;
 using DistillEngine.Data.Batching;
 using DistillEngine.Data.Rationales;
 using DistillEngine.Kernels;
-using DistillEngine.Model;
 using DistillEngine.Training;
 using DistillEngine.Training.Demo;
 

@@ -47,7 +47,7 @@ static class EvalVerb
 
     internal static EvaluationResult Evaluate(Io io, StudentModel student, string data, int rows, GenerationOptions options)
     {
-        List<RationaleRow> all = RationaleReader.ReadAll(data);
+        List<RationaleRow> all = RationaleReader.ReadAll(data, student.Task);
         List<EvaluationExample> examples = [.. all.Select(r => EvaluationExample.Of(r, student.Task)).OfType<EvaluationExample>()];
         if (examples.Count == 0) throw new InvalidDataException($"{data}: none of the {all.Count} rows has a gold label, so nothing can be measured.");
         if (examples.Count < all.Count) io.Error.WriteLine($"{all.Count - examples.Count:N0} of {all.Count:N0} rows have no gold label and are left out.");

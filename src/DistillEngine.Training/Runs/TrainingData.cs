@@ -35,10 +35,10 @@ public sealed class TrainingData
     public static TrainingData Load(TrainingOptions options, SentencePieceTokenizer tokenizer)
     {
         TaskDefinition task = TaskReader.Load(options.Task);
-        List<RationaleRow> rows = RationaleReader.ReadAll(options.Data), held = [];
+        List<RationaleRow> rows = RationaleReader.ReadAll(options.Data, task), held = [];
         if (options.EvalEvery > 0)
         {
-            if (options.ValidationData is { } path) held = RationaleReader.ReadAll(path);
+            if (options.ValidationData is { } path) held = RationaleReader.ReadAll(path, task);
             else (rows, held) = ValidationSplit.Of(rows, options.ValidationFraction, options.Seed);
         }
         List<TrainingExample> examples = TrainingSelection.Select(rows, task, options.LabelSource, options.OnMismatch, out SelectionReport selection);

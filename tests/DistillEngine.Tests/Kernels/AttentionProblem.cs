@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
 
@@ -24,11 +25,12 @@ sealed class AttentionProblem : IDisposable
         K = Outside(_tensors.Random("k", new(keyRows, width), scale), span => (span.KeyStart, span.KeyCount));
         V = Outside(_tensors.Random("v", new(keyRows, width)), span => (span.KeyStart, span.KeyCount));
         Dy = Outside(_tensors.Random("dy", new(queryRows, width)), span => (span.QueryStart, span.QueryCount));
-        SpanTensor = _tensors.From("spans", new(spans.Length, AttentionSpan.Fields), System.Runtime.InteropServices.MemoryMarshal.Cast<AttentionSpan, int>(spans));
+        SpanTensor = _tensors.From("spans", new(spans.Length, AttentionSpan.Fields), MemoryMarshal.Cast<AttentionSpan, int>(spans));
         if (bidirectional is { } both)
         {
             int[] buckets = RelativePositionBuckets.Build(both, 12, 20);
-            Bias = new RelativeBias(_tensors.Random("table", new(12, heads)), _tensors.From("bucketOfDistance", new(buckets.Length), buckets));
+            Tensor bucketOfDistance = _tensors.From("bucketOfDistance", new(buckets.Length), buckets);
+            Bias = new RelativeBias(_tensors.Random("table", new(12, heads)), bucketOfDistance);
         }
         Inputs = new AttentionInputs<double>(Doubles(Q), Doubles(K), Doubles(V), spans, heads, headWidth, masking,
             Bias.IsAbsent ? null : Doubles(Bias.Table), Bias.IsAbsent ? null : Bias.BucketOfDistance.HostSpan<int>().ToArray(),

@@ -18,7 +18,8 @@ public class AttentionReferenceTests
         using var problem = new AttentionProblem(1, spans, 2, 3, masking, bidirectional, rate);
         // The row after the last span is NaN; the oracle's arrays hold zeros there, so that sums over all rows stay finite.
         double[] Clean(double[] x) => Array.ConvertAll(x, v => double.IsNaN(v) ? 0 : v);
-        AttentionInputs<double> real = problem.Inputs with { Q = Clean(problem.Inputs.Q), K = Clean(problem.Inputs.K), V = Clean(problem.Inputs.V) };
+        AttentionInputs<double> real = problem.Inputs;
+        real = real with { Q = Clean(real.Q), K = Clean(real.K), V = Clean(real.V) };
         double[] dy = Clean(AttentionProblem.Doubles(problem.Dy));
         var (dq, dk, dv, dTable) = AttentionReference.Backward(real, dy);
         var inputs = new AttentionInputs<Complex>(Complexes(real.Q), Complexes(real.K), Complexes(real.V), spans, 2, 3, masking,
@@ -52,7 +53,8 @@ public class AttentionReferenceTests
             argument[i] = before;
             double expected = 0;
             for (int e = 0; e < y.Length; e++) expected += dy[e] * y[e].Imaginary / Step;
-            Assert.True(Math.Abs(expected - gradient[i]) < 1e-12 * (1 + Math.Abs(expected)), $"{what}[{i}] is {gradient[i]}, expected {expected}.");
+            double bound = 1e-12 * (1 + Math.Abs(expected));
+            Assert.True(Math.Abs(expected - gradient[i]) < bound, $"{what}[{i}] is {gradient[i]}, expected {expected}.");
         }
     }
 

@@ -56,7 +56,8 @@ public class AttentionTests
     public void Forward_OfZeroQueries_AveragesTheValues(CpuIsa isa)
     {
         using var pool = new ComputePool(1);
-        using var problem = new AttentionProblem(7, AttentionProblem.SelfSpans(6), 1, 4, Masking.None, bidirectional: null, 0, deviation: 0);
+        AttentionSpan[] spans = AttentionProblem.SelfSpans(6);
+        using var problem = new AttentionProblem(7, spans, 1, 4, Masking.None, bidirectional: null, 0, deviation: 0);
         AttentionProblem.Results results = problem.Forward(Create(isa, pool));
         for (int d = 0; d < 4; d++)
         {
@@ -70,7 +71,8 @@ public class AttentionTests
     [MemberData(nameof(Isas))]
     public void ForwardAndBackward_OnAnyThreads_GiveTheSameBits(CpuIsa isa)
     {
-        using var problem = new AttentionProblem(8, AttentionProblem.SelfSpans(65, 1, 130, 40, 7), 3, 20, Masking.Causal, bidirectional: true, 0.1f);
+        AttentionSpan[] spans = AttentionProblem.SelfSpans(65, 1, 130, 40, 7);
+        using var problem = new AttentionProblem(8, spans, 3, 20, Masking.Causal, bidirectional: true, 0.1f);
         using var single = new ComputePool(1);
         AttentionProblem.Results expected = problem.ForwardAndBackward(Create(isa, single));
         for (int threads = 2; threads <= 3; threads++)
@@ -117,12 +119,33 @@ public class AttentionTests
     }
 
     [Fact]
+    public void ForwardAndBackward_AfterTheFirstCall_AllocateNothing()
+    {
+        using var pool = new ComputePool(1);
+        using var tensors = new HostTensors(0);
+        Attention op = Create(CpuIsa.Vector256, pool);
+        using var problem = new AttentionProblem(12, AttentionProblem.SelfSpans(20, 1), 2, 8, Masking.Causal, bidirectional: false, 0.1f);
+        AttentionProblem.Results results = problem.ForwardAndBackward(op);
+        Tensor partials = tensors.Empty("tablePartials", new(2, 24));
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 10; i++)
+        {
+            op.Forward(problem.Q, problem.K, problem.V, problem.SpanTensor, 2, Masking.Causal, problem.Bias, problem.Dropout,
+                results.Y, results.LogSumExp);
+            op.Backward(problem.Dy, problem.Q, problem.K, problem.V, results.Y, results.LogSumExp, problem.SpanTensor, 2, Masking.Causal,
+                problem.Bias, problem.Dropout, results.Dq, results.Dk, results.Dv, results.DTable, partials);
+        }
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
     public void ForwardAndBackward_WithoutSpans_DoNothing()
     {
         using var pool = new ComputePool(2);
         using var tensors = new HostTensors(0);
         Attention op = Create(CpuIsa.Vector256, pool);
-        Tensor q = tensors.Random("q", new(2, 8)), lse = tensors.Empty("logSumExp", new(2, 2)), table = tensors.Filled("table", new(12, 2), 1);
+        Tensor q = tensors.Random("q", new(2, 8)), lse = tensors.Empty("logSumExp", new(2, 2));
+        Tensor table = tensors.Filled("table", new(12, 2), 1);
         Tensor spans = tensors.From("spans", new(1, AttentionSpan.Fields), new int[6]).First(0), y = tensors.Filled("y", q.Shape, 3);
         var bias = new RelativeBias(table, tensors.From("bucketOfDistance", new(41), RelativePositionBuckets.Build(true, 12, 20)));
         op.Forward(q, q, q, spans, 2, Masking.None, bias, default, y, lse);
@@ -147,7 +170,8 @@ public class AttentionTests
         Tensor q = tensors.Random("q", new(2, 8)), k = tensors.Random("k", new(3, 8)), lse = tensors.Empty("logSumExp", new(2, 2));
         Tensor spans = tensors.From("spans", new(2, AttentionSpan.Fields),
             new[] { 0, 1, 0, 1, 0, 0, queryStart, queryCount, keyStart, keyCount, position, 0 });
-        var e = Assert.Throws<ArgumentException>(() => Create(CpuIsa.Scalar, pool).Forward(q, k, k, spans, 2, Masking.None, default, default, q, lse));
+        Attention op = Create(CpuIsa.Scalar, pool);
+        var e = Assert.Throws<ArgumentException>(() => op.Forward(q, k, k, spans, 2, Masking.None, default, default, q, lse));
         Assert.Contains("attention.forward: 'spans' row 1", e.Message, StringComparison.Ordinal);
     }
 
@@ -157,17 +181,17 @@ public class AttentionTests
         using var pool = new ComputePool(1);
         using var problem = new AttentionProblem(11, AttentionProblem.SelfSpans(4), 2, 8, Masking.None, bidirectional: true, 0);
         Attention op = Create(CpuIsa.Scalar, pool);
-        Tensor x = problem.Q, lse = problem.Forward(op).LogSumExp;
+        Tensor x = problem.Q, spans = problem.SpanTensor, lse = problem.Forward(op).LogSumExp;
         void Fails(string expected, Action call) =>
             Assert.Contains(expected, Assert.Throws<ArgumentException>(call).Message, StringComparison.Ordinal);
 
-        Fails("attention.forward: 'spans'", () => op.Forward(problem.SpanTensor, x, x, problem.SpanTensor, 2, Masking.None, default, default, x, lse));
-        Fails("attention.forward: 'v'", () => op.Forward(x, x, problem.V.First(3), problem.SpanTensor, 2, Masking.None, default, default, x, lse));
-        Fails("attention.forward: 'logSumExp'", () => op.Forward(x, x, x, problem.SpanTensor, 4, Masking.None, default, default, x, lse));
+        Fails("attention.forward: 'spans'", () => op.Forward(spans, x, x, spans, 2, Masking.None, default, default, x, lse));
+        Fails("attention.forward: 'v'", () => op.Forward(x, x, problem.V.First(3), spans, 2, Masking.None, default, default, x, lse));
+        Fails("attention.forward: 'logSumExp'", () => op.Forward(x, x, x, spans, 4, Masking.None, default, default, x, lse));
         Fails("attention.forward: expected a width divisible by 3 heads",
-            () => op.Forward(x, x, x, problem.SpanTensor, 3, Masking.None, default, default, x, lse));
-        Fails("attention.backward: expected a table gradient", () => op.Backward(x, x, x, x, x, lse, problem.SpanTensor, 2, Masking.None, problem.Bias,
-            default, x, x, x, default, default));
+            () => op.Forward(x, x, x, spans, 3, Masking.None, default, default, x, lse));
+        Fails("attention.backward: expected a table gradient",
+            () => op.Backward(x, x, x, x, x, lse, spans, 2, Masking.None, problem.Bias, default, x, x, x, default, default));
     }
 
     /// <summary>Every width against the oracle, which is computed once.</summary>

@@ -78,7 +78,8 @@ public class EmbeddingTests
         using var tensors = new HostTensors(2);
         using var pool = new ComputePool(2);
         Embedding op = Create(CpuIsa.Vector256, pool);
-        Tensor table = tensors.Random("shared.weight", new(4, 8)), ids = tensors.From("ids", new(2), new[] { 1, 2 }), before = tensors.Copy(table);
+        Tensor table = tensors.Random("shared.weight", new(4, 8)), before = tensors.Copy(table);
+        Tensor ids = tensors.From("ids", new(2), new[] { 1, 2 });
         Tensor y = tensors.Empty("y", new(3, 8));
         op.Forward(ids.First(0), table, y.First(0));
         op.Backward(y.First(0), ids.First(0), table);

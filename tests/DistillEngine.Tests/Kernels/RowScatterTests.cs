@@ -52,7 +52,8 @@ public class RowScatterTests
         using var tensors = new HostTensors(2);
         using var pool = new ComputePool(2);
         RowScatter op = Create(CpuIsa.Scalar, pool);
-        Tensor x = tensors.Random("x", new(2, 8)), target = tensors.From("slots", new(3), new[] { 0, 1, 2 }), y = tensors.Filled("y", new(4, 8), 1);
+        Tensor x = tensors.Random("x", new(2, 8)), y = tensors.Filled("y", new(4, 8), 1);
+        Tensor target = tensors.From("slots", new(3), new[] { 0, 1, 2 });
         op.Forward(x.First(0), target.First(0), y);
         Assert.Equal(-1, y.HostSpan<float>().IndexOfAnyExcept(1));
         var e = Assert.Throws<ArgumentException>(() => op.Forward(x, target, y));
