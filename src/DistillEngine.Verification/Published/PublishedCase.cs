@@ -1,0 +1,42 @@
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+using DistillEngine.Model;
+using DistillEngine.Training;
+
+namespace DistillEngine.Verification;
+
+/// <summary>A run of the published code, followed from texts to weights and generated answers.</summary>
+static class PublishedCase
+{
+    /// <param name="student">The model folder that the run starts from.</param>
+    public static void Run(string folder, string student, DataFolder? data, PublishedVocabulary? vocabulary, IBackend backend, CaseReport report)
+    {
+        PublishedRun run = PublishedRun.Read(folder);
+        report.Guard("row order", () => PublishedOrder.Run(run, report));
+        using ModelFolder files = ModelFolder.Open(student);
+        PaddedBatch[][][] batches = run.ReadBatches(files.Config.VocabularySize);
+        if (vocabulary is null)
+        {
+            report.Skip("texts", PublishedVocabulary.Missing);
+        }
+        else
+        {
+            report.Guard("texts", () => PublishedTexts.Run(run, batches, vocabulary, report));
+            report.Guard("rows", () => PublishedRows.Run(run, batches, data, vocabulary, report));
+        }
+        report.Guard("training", () => RunModel(run, files, batches, vocabulary, backend, report));
+    }
+
+    static void RunModel(PublishedRun run, ModelFolder files, PaddedBatch[][][] batches, PublishedVocabulary? vocabulary, IBackend backend, CaseReport report)
+    {
+        PublishedEvaluation? evaluation = PublishedEvaluation.TryRead(run, files.Config.VocabularySize);
+        BatchLimits limits = batches.SelectMany(step => step).Select(micro => PaddedBatch.LimitsOf(micro)).Aggregate(PaddedBatch.Larger);
+        if (evaluation is not null) limits = PaddedBatch.Larger(limits, evaluation.Limits);
+        using var model = new T5Model(files.Config, limits, backend, training: true);
+        files.LoadInto(model);
+        report.Guard("gradients of step 1", () => PublishedGradients.Run(run, model, batches[0], report));
+        PublishedTraining.Run(run, model, batches, report);
+        if (evaluation is null) report.Skip("evaluation", "evaluation.safetensors is not in the folder");
+        else report.Guard("evaluation", () => evaluation.Run(model, vocabulary, report));
+    }
+}
