@@ -30,14 +30,18 @@ sealed class GoldenFolder(string path)
     /// <summary>The model that the published runs start from.</summary>
     public string Student => System.IO.Path.Combine(Path, "published", "student");
 
+    /// <summary>Folders that may hold a vocabulary, recorded or not.</summary>
+    public IEnumerable<string> Vocabularies => Subfolders("tokenizers").Prepend(Student);
+
     /// <summary>A folder's place as results show it, such as <c>models/long</c>.</summary>
     public string NameOf(string folder) => System.IO.Path.GetRelativePath(Path, folder).Replace('\\', '/');
 
-    IEnumerable<string> Holding(string group, string file)
+    IEnumerable<string> Holding(string group, string file) => Subfolders(group).Where(f => File.Exists(System.IO.Path.Combine(f, file)));
+
+    IEnumerable<string> Subfolders(string group)
     {
         string folder = System.IO.Path.Combine(Path, group);
-        if (!Directory.Exists(folder)) return [];
-        return Directory.EnumerateDirectories(folder).Where(f => File.Exists(System.IO.Path.Combine(f, file))).Order(StringComparer.Ordinal);
+        return Directory.Exists(folder) ? Directory.EnumerateDirectories(folder).Order(StringComparer.Ordinal) : [];
     }
 
     string? Single(string group)

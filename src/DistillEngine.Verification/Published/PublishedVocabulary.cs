@@ -27,7 +27,7 @@ sealed class PublishedVocabulary
     {
         foreach (GoldenFolder folder in folders)
         {
-            foreach (string candidate in folder.Tokenizers.Prepend(folder.Student))
+            foreach (string candidate in folder.Vocabularies)
             {
                 string path = Path.Combine(candidate, FileName);
                 if (File.Exists(path) && Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))) == Sha256)
