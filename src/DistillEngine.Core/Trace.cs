@@ -6,15 +6,15 @@ namespace DistillEngine.Core;
 public static class Trace
 {
     [ThreadStatic]
-    static TraceLog? t_log;
+    static TraceLog? s_log;
 
     /// <summary>Starts recording on this thread until the returned log is disposed.</summary>
-    public static TraceLog Open() => t_log = new TraceLog(t_log);
+    public static TraceLog Open() => s_log = new TraceLog(s_log);
 
-    internal static void Close(TraceLog log) => t_log = log.Outer;
+    internal static void Close(TraceLog log) => s_log = log.Outer;
 
     /// <summary>Marks one op: <c>using var _ = Trace.Op(name, cost);</c></summary>
-    public static Scope Op(string name, Cost cost) => new(t_log, name, cost);
+    public static Scope Op(string name, Cost cost) => new(s_log, name, cost);
 
     /// <summary>The running op; ends when disposed.</summary>
     public readonly ref struct Scope

@@ -1,7 +1,8 @@
-using DistillEngine.Formats;
+using DistillEngine.Core;
+using DistillEngine.Tests.Formats;
 using Xunit;
 
-namespace DistillEngine.Tests.Formats;
+namespace DistillEngine.Tests.Core.Files;
 
 public sealed class AtomicTests : IDisposable
 {
