@@ -53,11 +53,11 @@ public sealed unsafe class AdamWCpu<TVector>(ComputePool pool) : AdamW where TVe
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static long UpdateSpan<T>(in Context c, long i, long end) where T : struct, IVectorF32<T>
     {
-        // In registers for the whole loop; a decay of 0 leaves p's bits as they are.
+        // In registers for the whole loop; at most one of the decays is not 0.
         T clip = T.Broadcast(c.Clip), rootScale = T.Broadcast(c.RootScale), epsilon = T.Broadcast(c.Epsilon);
         T beta1 = T.Broadcast(c.Beta1), oneMinusBeta1 = T.Broadcast(c.OneMinusBeta1);
         T beta2 = T.Broadcast(c.Beta2), oneMinusBeta2 = T.Broadcast(c.OneMinusBeta2);
-        T minusRate = T.Broadcast(-c.Rate), minusBefore = T.Broadcast(-c.DecayBefore), minusAfter = T.Broadcast(-c.DecayAfter);
+        T rate = T.Broadcast(c.Rate), before = T.Broadcast(c.DecayBefore), after = T.Broadcast(c.DecayAfter);
         float* gradients = c.Gradients, values = c.Values, ms = c.M, vs = c.V;
         for (; i + T.Count <= end; i += T.Count)
         {
@@ -67,9 +67,10 @@ public sealed unsafe class AdamWCpu<TVector>(ComputePool pool) : AdamW where TVe
             T.Store(m, ms + i);
             T.Store(v, vs + i);
             T p = T.Load(values + i);
-            p = T.MultiplyAdd(p, minusBefore, p);
-            p = T.MultiplyAdd(minusRate, m / T.MultiplyAdd(T.Sqrt(v), rootScale, epsilon), p);
-            T.Store(T.MultiplyAdd(p, minusAfter, p), values + i);
+            T u = rate * (m / T.MultiplyAdd(T.Sqrt(v), rootScale, epsilon));
+            // All that p loses is summed first, so that p is rounded once a step: over many steps that is what float32 costs.
+            T loss = T.MultiplyAdd(before, p, T.MultiplyAdd(after, p - u, u));
+            T.Store(p - loss, values + i);
         }
         return i;
     }
