@@ -8,13 +8,15 @@ public static class GoldenRunner
     const string NotBuiltYet = "not built yet";
 
     /// <summary>Runs every case found, one after another. A case that cannot be run is a failed check; the others go on.</summary>
-    /// <param name="goldenFolders">Folders with models/, optimizers/, tokenizers/, checkpoints/, lora/, gguf/, published/, or some of them.</param>
+    /// <param name="goldenFolders">Folders with models/, optimizers/, tokenizers/, checkpoints/, lora/, gguf/, published/, or some of
+    /// them.</param>
     /// <param name="dataFolder">The published data sets, or null: what needs them is left out with that reason.</param>
     /// <param name="backend">What computes.</param>
     /// <param name="report">Told of each check as it is done, on the calling thread.</param>
     /// <exception cref="DirectoryNotFoundException">The data folder does not exist.</exception>
     /// <exception cref="OperationCanceledException">Cancelled, between two steps of a case.</exception>
-    public static void Run(IReadOnlyList<string> goldenFolders, string? dataFolder, IBackend backend, Action<CheckResult> report, CancellationToken cancel)
+    public static void Run(IReadOnlyList<string> goldenFolders, string? dataFolder, IBackend backend, Action<CheckResult> report,
+        CancellationToken cancel)
     {
         DataFolder? data = DataFolder.Open(dataFolder);
         GoldenFolder[] folders = [.. goldenFolders.Select(f => new GoldenFolder(Path.GetFullPath(f)))];
@@ -32,19 +34,24 @@ public static class GoldenRunner
             }
             if (cases == 0)
                 report(new(folder.Path, "cases", null, null, null, false,
-                    Directory.Exists(folder.Path) ? "holds no golden cases; expected folders such as models/NAME with a case.json" : "no such folder"));
+                    Directory.Exists(folder.Path)
+                        ? "holds no golden cases; expected folders such as models/NAME with a case.json"
+                        : "no such folder"));
         }
     }
 
-    static IEnumerable<(string Path, Action<CaseReport> Run)> Cases(GoldenFolder folder, DataFolder? data, PublishedVocabulary? vocabulary, IBackend backend)
+    static IEnumerable<(string Path, Action<CaseReport> Run)> Cases(GoldenFolder folder, DataFolder? data, PublishedVocabulary? vocabulary,
+        IBackend backend)
     {
         foreach (string path in folder.Models) yield return (path, report => ModelCase.Run(path, backend, report));
         if (folder.Optimizers is { } optimizers) yield return (optimizers, report => OptimizerCase.Run(optimizers, backend, report));
         foreach (string path in folder.Tokenizers) yield return (path, report => TokenizerCase.Run(path, data, report));
-        if (folder.Checkpoints is { } checkpoints) yield return (checkpoints, report => CheckpointCase.Run(checkpoints, folder.Path, backend, report));
+        if (folder.Checkpoints is { } checkpoints)
+            yield return (checkpoints, report => CheckpointCase.Run(checkpoints, folder.Path, backend, report));
         foreach (string path in folder.Adapters) yield return (path, report => report.Skip("adapter", NotBuiltYet));
         if (folder.Gguf is { } gguf) yield return (gguf, report => report.Skip("gguf", NotBuiltYet));
         foreach (string path in folder.PublishedMetrics) yield return (path, report => MetricsCase.Run(path, vocabulary, report));
-        foreach (string path in folder.PublishedRuns) yield return (path, report => PublishedCase.Run(path, folder.Student, data, vocabulary, backend, report));
+        foreach (string path in folder.PublishedRuns)
+            yield return (path, report => PublishedCase.Run(path, folder.Student, data, vocabulary, backend, report));
     }
 }

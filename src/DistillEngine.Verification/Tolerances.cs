@@ -45,7 +45,8 @@ static class Tolerances
     /// <summary>Parameters, of the norm of their change since the start.</summary>
     public const double PublishedChange = 1e-3;
 
-    /// <summary>Single weights, of the largest: where a gradient nearly vanishes, Adam turns rounding into a visible part of a step.</summary>
+    /// <summary>Single weights, of the largest: where a gradient nearly vanishes, Adam turns rounding into a visible part of a
+    /// step.</summary>
     public const double PublishedSample = 2e-5;
 
     /// <summary>First moments, relative: where a step is clipped they follow <see cref="PublishedNorm"/>.</summary>
@@ -63,8 +64,8 @@ static class Tolerances
     /// <summary>Gradients, of the tensor's norm.</summary>
     public static double Gradients(double referenceError) => Math.Max(ReferenceErrors * referenceError, 5e-6);
 
-    /// <summary>The loss of one task in a training step, relative: it may carry all that is allowed to the loss it is a part of. Where a step's
-    /// gradient is large, the rounding of float32 parameters alone moves one task by more than that of both.</summary>
+    /// <summary>The loss of one task in a training step, relative: it may carry all that is allowed to the loss it is a part of. Where a
+    /// step's gradient is large, the rounding of float32 parameters alone moves one task's loss by more than both together.</summary>
     /// <param name="share">Its part of the loss, 0 … 1.</param>
     public static double TrainingPart(double share) => Math.Min(TrainingLoss / share, LeastTrainingPart);
 

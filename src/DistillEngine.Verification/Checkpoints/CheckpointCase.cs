@@ -6,7 +6,8 @@ using DistillEngine.Training;
 
 namespace DistillEngine.Verification;
 
-/// <summary>Models in every layout they are found in: each must load to the bits of its model case, or to these rounded where it holds 16 bits.</summary>
+/// <summary>Models in every layout they are found in: each must load to the bits of its model case, or to these rounded where it holds 16
+/// bits.</summary>
 static class CheckpointCase
 {
     // A folder that begins so holds a file that would run a program if it were believed.
@@ -55,16 +56,18 @@ static class CheckpointCase
         using ModelFolder truth = ModelFolder.Open(modelFolder), files = ModelFolder.Open(layout);
         using TensorSource stored = ModelWeights.Open(layout);
         Batch batch = Probe(truth.Config, out BatchLimits limits);
-        using T5Model expected = new(truth.Config, limits, backend, training: false), got = new(files.Config, limits, backend, training: false);
+        using var expected = new T5Model(truth.Config, limits, backend, training: false);
+        using var got = new T5Model(files.Config, limits, backend, training: false);
         truth.LoadInto(expected);
         files.LoadInto(got);
         var weights = new Differences();
         foreach (var ((spec, value), (gotSpec, gotValue)) in ParameterReading.Values(expected).Zip(ParameterReading.Values(got)))
         {
-            Round(value, stored.TryGetInfo(spec.Name, out TensorInfo? info) ? info.DType : DType.F32);
+            Round(value, StoredType(stored, spec.Name));
             backend.Upload<float>(value, expected.Parameters.Value(expected.Parameters.Find(spec.Name)));
             int at = FirstDifference(gotValue, value);
-            weights.See(spec.Name, spec == gotSpec && at < 0, () => spec == gotSpec ? $"element {at} differs" : $"is {gotSpec.Name} {gotSpec.Shape}");
+            weights.See(spec.Name, spec == gotSpec && at < 0,
+                () => spec == gotSpec ? $"element {at} differs" : $"is {gotSpec.Name} {gotSpec.Shape}");
         }
         weights.See("parameters", got.Parameters.Specs.Count, expected.Parameters.Specs.Count);
         report.Add($"{name}: weights", weights);
@@ -93,6 +96,10 @@ static class CheckpointCase
         model.Forward(batch, DropoutSettings.Off);
         return model.Logits(model.DecoderOutput);
     }
+
+    /// <summary>The type a parameter has in the files; the embedding may stand there under the encoder's name.</summary>
+    static DType StoredType(TensorSource stored, string name) =>
+        stored.Contains(name) ? stored.Info(name).DType : stored.Info("encoder.embed_tokens.weight").DType;
 
     static void Round(Span<float> values, DType type)
     {

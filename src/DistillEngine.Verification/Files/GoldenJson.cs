@@ -33,11 +33,17 @@ readonly struct GoldenJson
 
     public double Number => _element.ValueKind == JsonValueKind.Number ? _element.GetDouble() : throw Error("", "a number");
 
-    public int Integer => _element.ValueKind == JsonValueKind.Number && _element.TryGetInt32(out int value) ? value : throw Error("", "a whole number");
+    public int Integer => _element.ValueKind == JsonValueKind.Number && _element.TryGetInt32(out int value)
+        ? value
+        : throw Error("", "a whole number");
 
-    public ulong Unsigned => _element.ValueKind == JsonValueKind.Number && _element.TryGetUInt64(out ulong value) ? value : throw Error("", "a whole number from 0");
+    public ulong Unsigned => _element.ValueKind == JsonValueKind.Number && _element.TryGetUInt64(out ulong value)
+        ? value
+        : throw Error("", "a whole number from 0");
 
-    public bool Boolean => _element.ValueKind is JsonValueKind.True or JsonValueKind.False ? _element.GetBoolean() : throw Error("", "true or false");
+    public bool Boolean => _element.ValueKind is JsonValueKind.True or JsonValueKind.False
+        ? _element.GetBoolean()
+        : throw Error("", "true or false");
 
     public string Text => _element.ValueKind == JsonValueKind.String ? _element.GetString()! : throw Error("", "a string");
 
@@ -61,7 +67,8 @@ readonly struct GoldenJson
         get
         {
             if (_element.ValueKind != JsonValueKind.Object) throw Error("", "an object");
-            foreach (JsonProperty member in _element.EnumerateObject()) yield return (member.Name, new(_path, Join(member.Name), member.Value));
+            foreach (JsonProperty member in _element.EnumerateObject())
+                yield return (member.Name, new(_path, Join(member.Name), member.Value));
         }
     }
 
@@ -74,8 +81,11 @@ readonly struct GoldenJson
     public GoldenJson? FindValue(string key) => Find(key) is { IsNull: false } value ? value : null;
 
     /// <summary>An error about this value.</summary>
-    public InvalidDataException Error(string problem, string expected) =>
-        new($"{_path}: {(_place.Length == 0 ? "the document" : _place)} {(problem.Length == 0 ? $"is {Describe()}" : problem)}, expected {expected}. Copy the golden again.");
+    public InvalidDataException Error(string problem, string expected)
+    {
+        string place = _place.Length == 0 ? "the document" : _place;
+        return new($"{_path}: {place} {(problem.Length == 0 ? $"is {Describe()}" : problem)}, expected {expected}. Copy the golden again.");
+    }
 
     GoldenJson? Find(string key)
     {

@@ -49,8 +49,18 @@ sealed class GoldenTensors : IDisposable
         long[] shape = Shape(name);
         return shape.Length == dimensions
             ? shape
-            : throw new InvalidDataException($"{Path}: tensor '{name}' has shape {TensorInfo.Describe(shape)}, expected {dimensions} dimensions. Copy the golden again.");
+            : throw Error(name, $"has shape {TensorInfo.Describe(shape)}, expected {dimensions} dimensions");
     }
+
+    /// <exception cref="InvalidDataException">The tensor has another shape.</exception>
+    public void CheckShape(string name, ReadOnlySpan<long> expected)
+    {
+        if (!Shape(name).AsSpan().SequenceEqual(expected))
+            throw Error(name, $"has shape {TensorInfo.Describe(Shape(name))}, expected {TensorInfo.Describe(expected)}");
+    }
+
+    /// <summary>An error about a tensor of this file.</summary>
+    public InvalidDataException Error(string name, string problem) => new($"{Path}: tensor '{name}' {problem}. Copy the golden again.");
 
     public void Dispose() => _file.Dispose();
 }

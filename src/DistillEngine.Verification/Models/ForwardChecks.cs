@@ -19,7 +19,8 @@ static class ForwardChecks
         report.Add("hidden states", states);
 
         var logits = new Worst();
-        See(logits, "logits", model.Logits(model.DecoderOutput), TargetPositions(batch, rows), [rows.Rows, rows.TargetWidth, model.Config.VocabularySize]);
+        See(logits, "logits", model.Logits(model.DecoderOutput), TargetPositions(batch, rows),
+            [rows.Rows, rows.TargetWidth, model.Config.VocabularySize]);
         report.Add("logits", logits);
 
         var nats = new Worst();
@@ -31,15 +32,16 @@ static class ForwardChecks
         report.Add("loss", loss);
 
         void SeeSource(string name, Tensor value) =>
-            See(states, name, model.Backend.Floats(value), SourcePositions(batch, rows), [rows.Rows, rows.SourceWidth, model.Config.DModel]);
+            See(states, name, model.Backend.Floats(value), SourcePositions(batch, rows),
+                [rows.Rows, rows.SourceWidth, model.Config.DModel]);
 
         void SeeTarget(string name, Tensor value) =>
-            See(states, name, model.Backend.Floats(value), TargetPositions(batch, rows), [rows.Rows, rows.TargetWidth, model.Config.DModel]);
+            See(states, name, model.Backend.Floats(value), TargetPositions(batch, rows),
+                [rows.Rows, rows.TargetWidth, model.Config.DModel]);
 
         void See(Worst worst, string name, float[] got, IEnumerable<(int Row, int Column, int Packed)> positions, long[] shape)
         {
-            if (!truth.Shape(name).AsSpan().SequenceEqual(shape))
-                throw new InvalidDataException($"{truth.Path}: tensor '{name}' has shape [{string.Join(", ", truth.Shape(name))}], expected [{string.Join(", ", shape)}]. Copy the golden again.");
+            truth.CheckShape(name, shape);
             float[] expected = truth.Floats(name);
             int width = shape.Length == 3 ? (int)shape[2] : 1;
             double largest = Compare.Largest(expected), allowed = Tolerances.Activations(errors[name].Number);
@@ -47,7 +49,8 @@ static class ForwardChecks
             {
                 int start = (row * (int)shape[1] + column) * width;
                 double error = Compare.LargestDifference(got.AsSpan(packed * width, width), expected.AsSpan(start, width), out int at);
-                worst.See(width == 1 ? $"{name}[{row}, {column}]" : $"{name}[{row}, {column}, {at}]", Compare.Share(error, largest), allowed);
+                string where = width == 1 ? $"{name}[{row}, {column}]" : $"{name}[{row}, {column}, {at}]";
+                worst.See(where, Compare.Share(error, largest), allowed);
             }
         }
     }
@@ -57,7 +60,8 @@ static class ForwardChecks
         int[] expected = truth.Integers("decoder_input_ids");
         var differences = new Differences();
         for (int r = 0; r < rows.Rows; r++)
-            differences.See($"row {r}", batch.TargetInputIds.AsSpan(batch.TargetStarts[r]..batch.TargetStarts[r + 1]), expected.AsSpan(r * rows.TargetWidth, rows.Labels(r).Length));
+            differences.See($"row {r}", batch.TargetInputIds.AsSpan(batch.TargetStarts[r]..batch.TargetStarts[r + 1]),
+                expected.AsSpan(r * rows.TargetWidth, rows.Labels(r).Length));
         report.Add("decoder inputs", differences);
     }
 

@@ -40,7 +40,8 @@ static class GenerationChecks
             return;
         }
         int[][] expected = [.. run["sequences"].Items.Select(s => s.Integers)];
-        if (expected.Length != batch.SequenceCount) throw run["sequences"].Error($"has {expected.Length} rows", $"{batch.SequenceCount}, one a prompt");
+        if (expected.Length != batch.SequenceCount)
+            throw run["sequences"].Error($"has {expected.Length} rows", $"{batch.SequenceCount}, one a prompt");
         int stride = 1 + options.MaxNewTokens;
         int[] sequences = new int[batch.SequenceCount * stride], lengths = new int[batch.SequenceCount];
         using var generator = new GreedyGenerator(model, options.MaxNewTokens);

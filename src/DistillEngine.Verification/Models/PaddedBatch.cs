@@ -44,20 +44,23 @@ sealed class PaddedBatch
         long[] shape = file.Shape(idsName, 2);
         var (rows, width) = ((int)shape[0], (int)shape[1]);
         int[] ids = file.Integers(idsName), mask = file.Integers(maskName);
-        if (mask.Length != ids.Length) throw Wrong(file, maskName, $"has {mask.Length} elements, expected {ids.Length} as '{idsName}'");
+        if (mask.Length != ids.Length) throw file.Error(maskName, $"has {mask.Length} elements, expected {ids.Length} as '{idsName}'");
         CheckIds(file, idsName, ids, vocabulary, allowsIgnored: false);
-        int[][] sources = [.. Enumerable.Range(0, rows).Select(r => Trim(file, maskName, r, ids.AsSpan(r * width, width), mask.AsSpan(r * width, width)))];
+        int[][] sources = [.. Enumerable.Range(0, rows)
+            .Select(r => Trim(file, maskName, r, ids.AsSpan(r * width, width), mask.AsSpan(r * width, width)))];
         if (!file.Contains(labelsName)) return new(sources, [.. sources.Select(_ => Array.Empty<int>())], width, 0);
         long[] labelShape = file.Shape(labelsName, 2);
-        if (labelShape[0] != rows) throw Wrong(file, labelsName, $"has {labelShape[0]} rows, expected {rows} as '{idsName}'");
+        if (labelShape[0] != rows) throw file.Error(labelsName, $"has {labelShape[0]} rows, expected {rows} as '{idsName}'");
         int targetWidth = (int)labelShape[1];
         int[] labels = file.Integers(labelsName);
         CheckIds(file, labelsName, labels, vocabulary, allowsIgnored: true);
-        return new(sources, [.. Enumerable.Range(0, rows).Select(r => TrimLabels(labels.AsSpan(r * targetWidth, targetWidth)))], width, targetWidth);
+        int[][] trimmed = [.. Enumerable.Range(0, rows).Select(r => TrimLabels(labels.AsSpan(r * targetWidth, targetWidth)))];
+        return new(sources, trimmed, width, targetWidth);
     }
 
     /// <summary>Rows that are lists of ids already.</summary>
-    public static PaddedBatch Of(int[][] sources, int[][] labels) => new(sources, labels, sources.Max(s => s.Length), labels.Max(l => l.Length));
+    public static PaddedBatch Of(int[][] sources, int[][] labels) =>
+        new(sources, labels, sources.Max(s => s.Length), labels.Max(l => l.Length));
 
     /// <summary>Appends all rows; sequence numbers go on from those that are there.</summary>
     public void AddTo(Batch batch, TaskKind task, int startId)
@@ -66,8 +69,10 @@ sealed class PaddedBatch
     }
 
     /// <summary>Limits of a model that takes all of some batches together.</summary>
-    public static BatchLimits LimitsOf(params IReadOnlyList<PaddedBatch> together) => new(together.Sum(b => b.Rows), together.Sum(b => b.SourceTokens),
-        Math.Max(together.Sum(b => b.Rows), together.Sum(b => b.TargetTokens)), together.Max(b => b.MaxSourceLength), together.Max(b => b.MaxTargetLength));
+    public static BatchLimits LimitsOf(params IReadOnlyList<PaddedBatch> together) =>
+        new(together.Sum(b => b.Rows), together.Sum(b => b.SourceTokens),
+            Math.Max(together.Sum(b => b.Rows), together.Sum(b => b.TargetTokens)), together.Max(b => b.MaxSourceLength),
+            together.Max(b => b.MaxTargetLength));
 
     /// <summary>Limits that hold what either of two does.</summary>
     public static BatchLimits Larger(BatchLimits a, BatchLimits b) => new(Math.Max(a.MaxSequences, b.MaxSequences),
@@ -79,22 +84,20 @@ sealed class PaddedBatch
         int length = mask.IndexOf(0);
         if (length < 0) length = mask.Length;
         if (length == 0 || mask[..length].ContainsAnyExcept(1) || mask[length..].ContainsAnyExcept(0))
-            throw Wrong(file, name, $"has a row {row} that is not ones followed by zeros, with at least one of them");
+            throw file.Error(name, $"has a row {row} that is not ones followed by zeros, with at least one of them");
         return ids[..length].ToArray();
     }
 
     // A packed engine needs no uncounted positions at a row's end; those inside a row stay, for what follows them attends to them.
-    static int[] TrimLabels(ReadOnlySpan<int> labels) => labels[..Math.Max(1, labels.LastIndexOfAnyExcept(Batch.IgnoredLabel) + 1)].ToArray();
+    static int[] TrimLabels(ReadOnlySpan<int> labels) =>
+        labels[..Math.Max(1, labels.LastIndexOfAnyExcept(Batch.IgnoredLabel) + 1)].ToArray();
 
     static void CheckIds(GoldenTensors file, string name, ReadOnlySpan<int> ids, int vocabulary, bool allowsIgnored)
     {
         foreach (int id in ids)
         {
             if ((uint)id >= (uint)vocabulary && !(allowsIgnored && id == Batch.IgnoredLabel))
-                throw Wrong(file, name, $"holds the id {id}, expected 0 to {vocabulary - 1}");
+                throw file.Error(name, $"holds the id {id}, expected 0 to {vocabulary - 1}");
         }
     }
-
-    static InvalidDataException Wrong(GoldenTensors file, string name, string problem) =>
-        new($"{file.Path}: tensor '{name}' {problem}. Copy the golden again.");
 }

@@ -1,5 +1,4 @@
 using DistillEngine.Core;
-using DistillEngine.Formats;
 using DistillEngine.Model;
 
 namespace DistillEngine.Verification;
@@ -23,8 +22,7 @@ static class ParameterReading
     public static float[] Expected(GoldenTensors file, ParameterSpec spec)
     {
         ReadOnlySpan<long> shape = spec.IsVector ? [spec.Shape.D0] : [spec.Shape.D0, spec.Shape.D1];
-        if (!file.Shape(spec.Name).AsSpan().SequenceEqual(shape))
-            throw new InvalidDataException($"{file.Path}: tensor '{spec.Name}' has shape {TensorInfo.Describe(file.Shape(spec.Name))}, expected {TensorInfo.Describe(shape)}. Copy the golden again.");
+        file.CheckShape(spec.Name, shape);
         return file.Floats(spec.Name);
     }
 }

@@ -5,7 +5,8 @@ using DistillEngine.Training;
 
 namespace DistillEngine.Verification;
 
-/// <summary>Two-task training runs, step by step: losses, gradient norms, learning rates, and the parameters at the recorded steps.</summary>
+/// <summary>Two-task training runs, step by step: losses, gradient norms, learning rates, and the parameters at the recorded
+/// steps.</summary>
 static class TrainingChecks
 {
     static readonly string[] Tasks = ["predict", "explain"];
@@ -48,7 +49,8 @@ static class TrainingChecks
         files.LoadInto(model);
         model.Backend.Fill(model.Parameters.AllGradients, 0);
         using IOptimizer optimizer = OptimizerBuilder.Create(settings.Optimizer, model.Parameters, model.Backend);
-        using var trainer = new Trainer(model, optimizer, settings.Schedule, new TrainerSettings { Alpha = settings.Alpha, Clip = settings.Clip, Dropout = 0 });
+        using var trainer = new Trainer(model, optimizer, settings.Schedule,
+            new TrainerSettings { Alpha = settings.Alpha, Clip = settings.Clip, Dropout = 0 });
         Worst losses = new(), norms = new(), rates = new();
         for (int i = 0; i < steps.Count; i++)
         {
@@ -71,8 +73,9 @@ static class TrainingChecks
         SeePart("rationale", got.RationaleLoss, truth["rationale_loss"].Number, 1 - alpha);
         norms.SeeRelative(step, got.GradientNorm, truth["gradient_norm"].Number, Tolerances.GradientNorm);
         double? rate = truth.FindValue("learning_rate")?.Number;
+        // Where the optimizer sets its own rate, neither side names one.
         if (rate is { } expected && got.LearningRate is { } used) rates.SeeRelative(step, used, expected, Tolerances.LearningRate);
-        else rates.See($"{step}, {(rate is null ? "the optimizer's own" : "the schedule's")}", rate is null == got.LearningRate is null ? 0 : 1, 0);
+        else rates.See($"{step}, whose rate it is", rate is null && got.LearningRate is null ? 0 : 1, 0);
 
         void SeePart(string name, double value, double expected, double share) =>
             losses.SeeRelative($"{step}, {name} loss", value, expected, Tolerances.TrainingPart(share * expected / loss));

@@ -32,7 +32,8 @@ static class DialectOptions
                 options = Optax(given);
                 return MissingOfOptax(given);
             default:
-                throw run["optimizer"].Error("", "torch.optim.AdamW, transformers.AdamW, transformers.Adafactor, torch.optim.Adafactor or optax.adafactor");
+                throw run["optimizer"].Error("",
+                    "torch.optim.AdamW, transformers.AdamW, transformers.Adafactor, torch.optim.Adafactor or optax.adafactor");
         }
     }
 
@@ -92,6 +93,7 @@ static class DialectOptions
     {
         if (given.FindValue("decay_offset") is { Integer: not 0 }) return "decay_offset";
         if (given.FindValue("factored") is { Boolean: false }) return "factored false";
-        return given.FindValue("min_dim_size_to_factor") is { Integer: not Kernels.Adafactor.OptaxLeastFactored } ? "min_dim_size_to_factor" : null;
+        bool isUsual = given.FindValue("min_dim_size_to_factor") is null or { Integer: Kernels.Adafactor.OptaxLeastFactored };
+        return isUsual ? null : "min_dim_size_to_factor";
     }
 }

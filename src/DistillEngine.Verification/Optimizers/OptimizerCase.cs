@@ -22,7 +22,8 @@ static class OptimizerCase
         }
     }
 
-    static void RunOne(string path, string name, OptimizerOptions options, GoldenTensors start, GoldenTensors gradients, IBackend backend, CaseReport report)
+    static void RunOne(string path, string name, OptimizerOptions options, GoldenTensors start, GoldenTensors gradients, IBackend backend,
+        CaseReport report)
     {
         if (!File.Exists(path))
         {
@@ -31,7 +32,8 @@ static class OptimizerCase
         }
         using var truth = GoldenTensors.Open(path);
         using var parameters = new ParameterStore([.. start.Names.Select(n => SpecOf(start, n))], backend, training: true);
-        for (int i = 0; i < parameters.Specs.Count; i++) backend.Upload<float>(start.Floats(parameters.Specs[i].Name), parameters.Value(new(i)));
+        for (int i = 0; i < parameters.Specs.Count; i++)
+            backend.Upload<float>(start.Floats(parameters.Specs[i].Name), parameters.Value(new(i)));
         using IOptimizer optimizer = OptimizerBuilder.Create(options, parameters, backend);
         using DeviceBuffer normBuffer = backend.Allocate(sizeof(float), "gradient norm");
         var norm = new Tensor(normBuffer, 0, new(1), DType.F32, "gradient norm");
@@ -56,7 +58,7 @@ static class OptimizerCase
             string name = $"step{step}.{parameters.Specs[i].Name}";
             float[] got = backend.Floats(parameters.Value(new(i))), expected = truth.Floats(name);
             if (got.Length != expected.Length)
-                throw new InvalidDataException($"{truth.Path}: tensor '{name}' has {expected.Length} elements, expected {got.Length}. Copy the golden again.");
+                throw truth.Error(name, $"has {expected.Length} elements, expected {got.Length}");
             worst.See(name, Compare.Share(Compare.NormOfDifference(got, expected), Compare.Norm(expected)), Tolerances.OptimizerParameters);
         }
     }
@@ -68,7 +70,7 @@ static class OptimizerCase
         {
             1 => new(name, new((int)shape[0]), Initializer.Ones, 0),
             2 => new(name, new((int)shape[0], (int)shape[1]), Initializer.Normal, 0),
-            _ => throw new InvalidDataException($"{start.Path}: tensor '{name}' has {shape.Length} dimensions, expected 1 or 2. Copy the golden again."),
+            _ => throw start.Error(name, $"has {shape.Length} dimensions, expected 1 or 2"),
         };
     }
 }

@@ -12,14 +12,16 @@ sealed record TrainingRunSettings(OptimizerOptions Optimizer, LearningRateSchedu
         string schedule = settings.FindValue("schedule")?.Text ?? "constant";
         int warmup = settings.FindValue("warmup")?.Integer ?? 0;
         int total = settings.FindValue("steps")?.Integer ?? steps;
-        return new(ReadOptimizer(settings), LearningRateSchedule.Create(schedule, rate, warmup, total), settings["alpha"].Number, (float)settings["clip"].Number);
+        return new(ReadOptimizer(settings), LearningRateSchedule.Create(schedule, rate, warmup, total), settings["alpha"].Number,
+            (float)settings["clip"].Number);
     }
 
     static OptimizerOptions ReadOptimizer(GoldenJson settings)
     {
         string name = settings["optimizer"].Text;
         double? rate = settings.FindValue("rate")?.Number;
-        if (settings.FindValue("weight_decay_on") is { } decayed && decayed.Text != "all parameters") throw decayed.Error("", "all parameters");
+        if (settings.FindValue("weight_decay_on") is { } decayed && decayed.Text != "all parameters")
+            throw decayed.Error("", "all parameters");
         if (name.StartsWith("adamw", StringComparison.Ordinal))
         {
             IReadOnlyList<GoldenJson>? betas = settings.FindValue("betas")?.Items;

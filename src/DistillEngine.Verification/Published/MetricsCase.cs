@@ -20,12 +20,14 @@ static partial class MetricsCase
             return;
         }
         report.Guard("decoded texts", () => CompareDecoding(record["decode"], vocabulary, report));
-        report.Guard("text metric", () => CompareMetric("text metric", record["compute_metrics_text"], new ExactMatch(), vocabulary, report));
-        report.Guard("equation metric", () => CompareMetric("equation metric", record["compute_metrics_equation"], new EquationValue(), vocabulary, report));
+        report.Guard("text metric", () => CompareMetric("text metric", record["compute_metrics_text"], new ExactMatch(), vocabulary,
+            report));
+        report.Guard("equation metric", () => CompareMetric("equation metric", record["compute_metrics_equation"], new EquationValue(),
+            vocabulary, report));
     }
 
-    /// <summary>Characters that arithmetic is written with; a text that holds others, which the published metric hands to Python, is outside our
-    /// grammar and has no value here, whatever Python makes of it.</summary>
+    /// <summary>Characters that arithmetic is written with; a text that holds others, which the published metric hands to Python, is
+    /// outside our grammar and has no value here, whatever Python makes of it.</summary>
     [GeneratedRegex(@"^[0-9eE_.+\-*/%() \t\f\r\n]*$")]
     private static partial Regex Arithmetic();
 
@@ -53,7 +55,8 @@ static partial class MetricsCase
         }
         report.Add("equations", values);
         report.Add("equations outside the grammar have no value", outside);
-        if (left.Count > 0) report.Skip("equations outside the grammar", $"not comparable, Python gives these a value: {string.Join("  ", left)}");
+        if (left.Count > 0)
+            report.Skip("equations outside the grammar", $"not comparable, Python gives these a value: {string.Join("  ", left)}");
     }
 
     static void CompareAccuracies(GoldenJson sets, CaseReport report)
@@ -78,9 +81,11 @@ static partial class MetricsCase
                 left++;
         }
         report.Add("equation accuracy", differences);
-        if (left > 0) report.Skip("equation accuracy outside the grammar", $"not comparable: {left} of texts that only Python gives a value");
+        if (left > 0)
+            report.Skip("equation accuracy outside the grammar", $"not comparable: {left} of texts that only Python gives a value");
 
-        void See(string where, double got, double expected) => differences.See(where, got == expected, () => $"got {got}, expected {expected}");
+        void See(string where, double got, double expected) =>
+            differences.See(where, got == expected, () => $"got {got}, expected {expected}");
     }
 
     static void CompareParsers(GoldenJson rows, CaseReport report)
@@ -91,7 +96,8 @@ static partial class MetricsCase
             string output = row["output"].Text;
             ParsedOutput parsed = PublishedParser.For(row["dataset"].Text).Parse(output);
             bool ends = row.FindValue("error") is not null;
-            differences.See($"'{output}', error", parsed.EndsThePublishedRun == ends, () => $"got {parsed.EndsThePublishedRun}, expected {ends}");
+            differences.See($"'{output}', error", parsed.EndsThePublishedRun == ends,
+                () => $"got {parsed.EndsThePublishedRun}, expected {ends}");
             if (ends) continue;
             differences.See($"'{output}', rationale", parsed.Rationale, row["rationale"].Text);
             differences.See($"'{output}', label", parsed.Label, row["label"].Text);
@@ -117,7 +123,8 @@ static partial class MetricsCase
 
     static void CompareMetric(string name, GoldenJson record, Metric metric, PublishedVocabulary vocabulary, CaseReport report)
     {
-        string[] predictions = Decode("prediction_ids"), labels = Decode("label_ids"), expected = record["decoded_preds"].Texts, expectedLabels = record["decoded_labels"].Texts;
+        string[] predictions = Decode("prediction_ids"), labels = Decode("label_ids");
+        string[] expected = record["decoded_preds"].Texts, expectedLabels = record["decoded_labels"].Texts;
         var differences = new Differences();
         for (int i = 0; i < predictions.Length; i++)
         {
@@ -135,7 +142,8 @@ static partial class MetricsCase
         }
         report.Add(name, differences);
 
-        string[] Decode(string key) => [.. record[key].Items.Select(row => vocabulary.Tokenizer.DecodeForMetric([.. row.Integers.Where(id => id >= 0)]))];
+        string[] Decode(string key) =>
+            [.. record[key].Items.Select(row => vocabulary.Tokenizer.DecodeForMetric([.. row.Integers.Where(id => id >= 0)]))];
     }
 
     static double ParseRepr(GoldenJson repr) => repr.Text switch

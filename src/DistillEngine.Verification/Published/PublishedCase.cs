@@ -9,7 +9,8 @@ namespace DistillEngine.Verification;
 static class PublishedCase
 {
     /// <param name="student">The model folder that the run starts from.</param>
-    public static void Run(string folder, string student, DataFolder? data, PublishedVocabulary? vocabulary, IBackend backend, CaseReport report)
+    public static void Run(string folder, string student, DataFolder? data, PublishedVocabulary? vocabulary, IBackend backend,
+        CaseReport report)
     {
         PublishedRun run = PublishedRun.Read(folder);
         report.Guard("row order", () => PublishedOrder.Run(run, report));
@@ -27,7 +28,8 @@ static class PublishedCase
         report.Guard("training", () => RunModel(run, files, batches, vocabulary, backend, report));
     }
 
-    static void RunModel(PublishedRun run, ModelFolder files, PaddedBatch[][][] batches, PublishedVocabulary? vocabulary, IBackend backend, CaseReport report)
+    static void RunModel(PublishedRun run, ModelFolder files, PaddedBatch[][][] batches, PublishedVocabulary? vocabulary, IBackend backend,
+        CaseReport report)
     {
         PublishedEvaluation? evaluation = PublishedEvaluation.TryRead(run, files.Config.VocabularySize);
         BatchLimits limits = batches.SelectMany(step => step).Select(micro => PaddedBatch.LimitsOf(micro)).Aggregate(PaddedBatch.Larger);

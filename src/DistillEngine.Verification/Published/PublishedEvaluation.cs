@@ -13,7 +13,8 @@ sealed class PublishedEvaluation
     PublishedEvaluation(PublishedRun run, GoldenJson record, List<Part> parts) => (_run, _record, _parts) = (run, record, parts);
 
     /// <summary>What a model needs for one batch of both parts.</summary>
-    public BatchLimits Limits => Batches().Select(rows => PaddedBatch.LimitsOf([.. _parts.Select(part => part.Batch(rows))])).Aggregate(PaddedBatch.Larger);
+    public BatchLimits Limits => Batches().Select(rows => PaddedBatch.LimitsOf([.. _parts.Select(part => part.Batch(rows))]))
+        .Aggregate(PaddedBatch.Larger);
 
     /// <summary>Null where the run recorded no evaluation.</summary>
     public static PublishedEvaluation? TryRead(PublishedRun run, int vocabulary)
@@ -95,7 +96,8 @@ sealed class PublishedEvaluation
                 {
                     // Ids that no piece has, because the embedding is larger than the vocabulary, have no text; label padding is left out.
                     int[] known = [.. ids.Where(id => (uint)id < (uint)vocabulary.Tokenizer.VocabularySize)];
-                    differences.See($"row {row["row"].Integer}, {part.Name}, {name}", vocabulary.Tokenizer.DecodeForMetric(known), texts[name].Text);
+                    differences.See($"row {row["row"].Integer}, {part.Name}, {name}", vocabulary.Tokenizer.DecodeForMetric(known),
+                        texts[name].Text);
                 }
             }
         }
@@ -127,24 +129,29 @@ sealed class PublishedEvaluation
         public static Part Read(GoldenTensors file, string name, TaskKind task, int vocabulary)
         {
             int[] lengths = file.Integers($"{name}.input_lengths");
-            int[][] inputs = Split(file.Integers($"{name}.input_ids"), lengths.Length), labels = Split(file.Integers($"{name}.label_ids"), lengths.Length);
-            if (inputs.Where((row, r) => lengths[r] < 1 || lengths[r] > row.Length).Any() || inputs.Concat(labels).Any(row => row.Any(id => id >= vocabulary)))
+            int[][] inputs = Split(file.Integers($"{name}.input_ids"), lengths.Length);
+            int[][] labels = Split(file.Integers($"{name}.label_ids"), lengths.Length);
+            if (inputs.Where((row, r) => lengths[r] < 1 || lengths[r] > row.Length || row.Any(id => id < 0)).Any()
+                || inputs.Concat(labels).Any(row => row.Any(id => id >= vocabulary)))
                 throw new InvalidDataException($"{file.Path}: '{name}' has lengths or ids out of range. Copy the golden again.");
             // Labels are padded with −100 or 0; neither ends one.
-            return new(name, task, [.. inputs.Select((row, r) => row[..lengths[r]])], [.. labels.Select(row => row.TakeWhile(id => id > 0).ToArray())],
+            return new(name, task, [.. inputs.Select((row, r) => row[..lengths[r]])],
+                [.. labels.Select(row => row.TakeWhile(id => id > 0).ToArray())],
                 Split(file.Integers($"{name}.generated"), lengths.Length), Split(file.Floats($"{name}.margins"), lengths.Length));
         }
 
         public PaddedBatch Batch(Range rows) => PaddedBatch.Of(_sources[rows], _labels[rows]);
 
-        public bool HasWholeLabels(Range rows, int eosId) => Array.TrueForAll(_labels[rows], label => label.Length > 0 && label[^1] == eosId);
+        public bool HasWholeLabels(Range rows, int eosId) =>
+            Array.TrueForAll(_labels[rows], label => label.Length > 0 && label[^1] == eosId);
 
         public void CompareGenerated(int row, ReadOnlySpan<int> got, Differences differences)
         {
             int[] expected = _generated[row];
             int at = got.CommonPrefixLength(expected);
             // Where two logits lie as close as rounding, either may win, and all that follows may differ.
-            if (at < expected.Length && at < got.Length && _margins[row].AsSpan(0, at).ContainsAnyInRange(0, (float)Tolerances.PublishedMargin)) got = expected;
+            ReadOnlySpan<float> margins = _margins[row].AsSpan(0, Math.Min(at, _margins[row].Length));
+            if (at < expected.Length && margins.ContainsAnyInRange(0, (float)Tolerances.PublishedMargin)) got = expected;
             differences.See($"row {row}", got, expected);
         }
 

@@ -18,15 +18,18 @@ static class PublishedGradients
             double error = Compare.LargestDifference(recorded.Select(got), recorded.Values, out _);
             elements.See(spec.Name, Compare.Share(error, Compare.Largest(recorded.Values)), Tolerances.PublishedGradient);
             // Only rows without a gradient are left out of the embedding; the head's are a choice.
-            if (spec.Name == "shared.weight") elements.See("shared.weight, other rows", recorded.FirstChangedRow(got, new float[got.Length]) < 0 ? 0 : 1, 0);
+            if (spec.Name == "shared.weight")
+                elements.See("shared.weight, other rows", recorded.FirstChangedRow(got, new float[got.Length]) < 0 ? 0 : 1, 0);
             numbers.SeeRelative($"{spec.Name}, norm", Compare.Norm(got), norms[spec.Name].Number, Tolerances.PublishedExactNorm);
-            PublishedStatistics.See(numbers, spec.Name, got, statistics[spec.Name], Tolerances.PublishedExactNorm, Tolerances.PublishedGradient);
+            PublishedStatistics.See(numbers, spec.Name, got, statistics[spec.Name], Tolerances.PublishedExactNorm,
+                Tolerances.PublishedGradient);
         }
         report.Add("gradients of step 1", elements);
         report.Add("gradient statistics of step 1", numbers);
     }
 
-    /// <summary>Adds up what each micro-batch contributes: its tasks' means, weighed by alpha, divided by the number of micro-batches.</summary>
+    /// <summary>Adds up what each micro-batch contributes: its tasks' means, weighed by alpha, divided by the number of
+    /// micro-batches.</summary>
     static void Accumulate(PublishedRun run, T5Model model, PaddedBatch[][] microBatches)
     {
         model.Backend.Fill(model.Parameters.AllGradients, 0);

@@ -25,7 +25,8 @@ static class PublishedOrder
         var differences = new Differences();
         differences.See("train_source_rows", split.Train, train);
         differences.See("valid_source_rows", split.Valid, file.Integers("valid_source_rows"));
-        differences.See("generator_seed", drawn.GeneratorSeed.ToString(CultureInfo.InvariantCulture), sampler["generator_seed"].Unsigned.ToString(CultureInfo.InvariantCulture));
+        differences.See("generator_seed", drawn.GeneratorSeed.ToString(CultureInfo.InvariantCulture),
+            sampler["generator_seed"].Unsigned.ToString(CultureInfo.InvariantCulture));
         differences.See("first_epoch_order", order, file.Integers("first_epoch_order"));
         int next = 0;
         foreach (GoldenJson micro in run.Steps.SelectMany(step => step["micro_batches"].Items))

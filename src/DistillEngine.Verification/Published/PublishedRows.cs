@@ -36,7 +36,8 @@ sealed class PublishedRows
         var rows = new PublishedRows(run, data, vocabulary);
         report.Guard("rows", () => rows.CompareRows(path, report));
         report.Guard("batches from rows", () => rows.CompareBatches(batches, report));
-        if (run.Record.FindValue("llm_label_accuracy") is { } accuracy) report.Guard("teacher accuracy", () => rows.CompareAccuracy(accuracy, report));
+        if (run.Record.FindValue("llm_label_accuracy") is { } accuracy)
+            report.Guard("teacher accuracy", () => rows.CompareAccuracy(accuracy, report));
     }
 
     void CompareRows(string path, CaseReport report)
@@ -49,15 +50,18 @@ sealed class PublishedRows
             bool isTeachers = _run.TrainsTeacherLabels && split == "train";
             report.Cancel.ThrowIfCancellationRequested();
             string[] labels = [.. rows.Select(row => isTeachers ? PublishedView.TeacherLabel(row, _parser) : row.Label!)];
-            string[] rationales = [.. rows.Select(row => PublishedView.Rationale(row, _parser))], inputs = [.. rows.Select(row => row.Input)];
+            string[] rationales = [.. rows.Select(row => PublishedView.Rationale(row, _parser))];
+            string[] inputs = [.. rows.Select(row => row.Input)];
             SeeTexts($"{split}.input", inputs);
             SeeTexts($"{split}.label", labels);
             SeeTexts($"{split}.rationale", rationales);
             SeeTexts($"{split}.llm_label", [.. rows.Select(row => PublishedView.TeacherLabel(row, _parser))]);
             SeeIds($"{split}.labels", labels, PublishedTexts.MaxTargetTokens);
-            SeeIds($"{split}.input_ids", [.. inputs.Select(text => _run.IsTaskPrefix ? _task.Student.LabelPrefix + text : text)], PublishedTexts.MaxInputTokens);
+            SeeIds($"{split}.input_ids", [.. inputs.Select(text => _run.IsTaskPrefix ? _task.Student.LabelPrefix + text : text)],
+                PublishedTexts.MaxInputTokens);
             if (!_run.IsTaskPrefix) continue;
-            SeeIds($"{split}.expl_input_ids", [.. inputs.Select(text => _task.Student.RationalePrefix + text)], PublishedTexts.MaxInputTokens);
+            SeeIds($"{split}.expl_input_ids", [.. inputs.Select(text => _task.Student.RationalePrefix + text)],
+                PublishedTexts.MaxInputTokens);
             SeeIds($"{split}.aux_labels", rationales, PublishedTexts.MaxTargetTokens);
         }
         report.Add("rows: texts", texts);
@@ -79,7 +83,8 @@ sealed class PublishedRows
             for (int i = 0; i < Math.Min(got.Length, expected.Length); i++)
             {
                 int[] encoded = _vocabulary.Encode(got[i], limit);
-                ids.See($"{column}, row {i}", encoded.Length == lengths[i] && Crc32.Of(encoded) == expected[i], () => $"the text is '{got[i]}'");
+                ids.See($"{column}, row {i}", encoded.Length == lengths[i] && Crc32.Of(encoded) == expected[i],
+                    () => $"the text is '{got[i]}'");
             }
         }
     }
@@ -91,7 +96,8 @@ sealed class PublishedRows
         List<TrainingExample> examples = [.. _train.Select(row => new TrainingExample(row.Id, TrainingSelection.Segments(row, _task),
             _run.TrainsTeacherLabels ? PublishedView.TeacherLabel(row, _parser) : row.Label!, [PublishedView.Rationale(row, _parser)], 1))];
         ExampleSet encoded = ExampleSet.Encode(examples, new TaskEncoder(_task.Student, _vocabulary.Tokenizer, method));
-        var batcher = new Batcher(encoded, new BatcherOptions(_run.BatchRows, _run.Accumulate, _run.Arguments["seed"].Unsigned, RowOrder.Published));
+        var batcher = new Batcher(encoded, new BatcherOptions(_run.BatchRows, _run.Accumulate, _run.Arguments["seed"].Unsigned,
+            RowOrder.Published));
         var batch = new Batch(batcher.Limits);
         var differences = new Differences();
         for (int step = 0; step < recorded.Length; step++)
@@ -100,7 +106,8 @@ sealed class PublishedRows
             for (int micro = 0; micro < recorded[step].Length; micro++)
             {
                 batcher.Fill(batch);
-                SeeBatch($"step {step + 1}, micro-batch {micro}", batch, recorded[step][micro], _run.Steps[step]["micro_batches"].Items[micro]["rows"].Integers, examples, differences);
+                SeeBatch($"step {step + 1}, micro-batch {micro}", batch, recorded[step][micro],
+                    _run.Steps[step]["micro_batches"].Items[micro]["rows"].Integers, examples, differences);
             }
         }
         report.Add("batches from rows", differences);
@@ -115,7 +122,8 @@ sealed class PublishedRows
             // A row's predict sequence stands before its explain sequence.
             var (row, part) = (s / parts.Length, s % parts.Length);
             string target = part == 0 ? examples[rows[row]].Label : examples[rows[row]].Rationales[0];
-            differences.See($"{where}, row {row}, source", batch.SourceIds.AsSpan(batch.SourceStarts[s]..batch.SourceStarts[s + 1]), parts[part].Source(row));
+            differences.See($"{where}, row {row}, source", batch.SourceIds.AsSpan(batch.SourceStarts[s]..batch.SourceStarts[s + 1]),
+                parts[part].Source(row));
             differences.See($"{where}, row {row}, target", batch.Labels.AsSpan(batch.TargetStarts[s]..batch.TargetStarts[s + 1]),
                 _vocabulary.WithoutFinalSpace(parts[part].Labels(row), target));
         }

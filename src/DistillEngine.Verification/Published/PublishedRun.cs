@@ -69,7 +69,8 @@ sealed class PublishedRun
         return new OptimizerOptions
         {
             // The published groups exempt norms and relative biases from decay.
-            Name = name, LearningRate = Arguments["learning_rate"].Number, DecayNorms = false, WeightDecay = Arguments["weight_decay"].Number,
+            Name = name, LearningRate = Arguments["learning_rate"].Number, DecayNorms = false,
+            WeightDecay = Arguments["weight_decay"].Number,
             Beta1 = Arguments["adam_beta1"].Number, Beta2 = Arguments["adam_beta2"].Number, Epsilon = Arguments["adam_epsilon"].Number,
         };
     }
@@ -79,7 +80,8 @@ sealed class PublishedRun
         Alpha = Alpha, AccumulateMean = AccumulateMean.MicroBatches, Clip = (float)Arguments["max_grad_norm"].Number, Dropout = 0,
     };
 
-    /// <summary>The recorded batches: of each step its micro-batches, of each the predict rows and, where they are trained, the explain rows.</summary>
+    /// <summary>The recorded batches: of each step its micro-batches, of each the predict rows and, where they are trained, the explain
+    /// rows.</summary>
     public PaddedBatch[][][] ReadBatches(int vocabulary)
     {
         using var file = GoldenTensors.Open(PathOf("batches.safetensors"));
@@ -91,7 +93,9 @@ sealed class PublishedRun
             {
                 string prefix = $"step{step + 1:D4}.micro{micro}.";
                 PaddedBatch predict = PaddedBatch.Read(file, $"{prefix}predict.", vocabulary);
-                steps[step][micro] = file.Contains($"{prefix}explain.input_ids") ? [predict, PaddedBatch.Read(file, $"{prefix}explain.", vocabulary)] : [predict];
+                steps[step][micro] = file.Contains($"{prefix}explain.input_ids")
+                    ? [predict, PaddedBatch.Read(file, $"{prefix}explain.", vocabulary)]
+                    : [predict];
             }
         }
         return steps;

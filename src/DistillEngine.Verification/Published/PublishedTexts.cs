@@ -10,12 +10,14 @@ static class PublishedTexts
     {
         var differences = new Differences();
         int next = 0;
-        IReadOnlyList<GoldenJson> texts = GoldenJson.Load(run.PathOf("texts.json")).Items;
+        string path = run.PathOf("texts.json");
+        IReadOnlyList<GoldenJson> texts = GoldenJson.Load(path).Items;
         foreach (PaddedBatch[] parts in batches.SelectMany(step => step))
         {
             for (int row = 0; row < parts[0].Rows; row++)
             {
-                if (next == texts.Count) throw new InvalidDataException($"{run.PathOf("texts.json")}: has {texts.Count} rows, fewer than the batches. Copy the golden again.");
+                if (next == texts.Count)
+                    throw new InvalidDataException($"{path}: has {next} rows, fewer than the batches. Copy the golden again.");
                 GoldenJson text = texts[next++];
                 See(text["predict_input"].Text, MaxInputTokens, parts[0].Source(row));
                 See(text["label"].Text, MaxTargetTokens, parts[0].Labels(row));
@@ -26,6 +28,7 @@ static class PublishedTexts
         }
         report.Add("texts", differences);
 
-        void See(string text, int limit, ReadOnlySpan<int> expected) => differences.See($"row {next - 1}, '{text}'", vocabulary.Encode(text, limit), expected);
+        void See(string text, int limit, ReadOnlySpan<int> expected) =>
+            differences.See($"row {next - 1}, '{text}'", vocabulary.Encode(text, limit), expected);
     }
 }

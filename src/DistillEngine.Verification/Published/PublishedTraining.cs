@@ -4,13 +4,15 @@ using DistillEngine.Training;
 
 namespace DistillEngine.Verification;
 
-/// <summary>The steps of a published run: losses of every micro-batch, norms, learning rates, and weights and moments where they were recorded.</summary>
+/// <summary>The steps of a published run: losses of every micro-batch, norms, learning rates, and weights and moments where they were
+/// recorded.</summary>
 static class PublishedTraining
 {
     /// <param name="model">Holds the student; holds the trained weights afterwards.</param>
     public static void Run(PublishedRun run, T5Model model, PaddedBatch[][][] steps, CaseReport report)
     {
-        Dictionary<string, float[]> start = ParameterReading.Values(model).ToDictionary(p => p.Spec.Name, p => p.Value, StringComparer.Ordinal);
+        Dictionary<string, float[]> start = ParameterReading.Values(model)
+            .ToDictionary(p => p.Spec.Name, p => p.Value, StringComparer.Ordinal);
         model.Backend.Fill(model.Parameters.AllGradients, 0);
         using IOptimizer optimizer = OptimizerBuilder.Create(run.Optimizer(), model.Parameters, model.Backend);
         using var trainer = new Trainer(model, optimizer, run.Schedule(), run.Trainer());
@@ -37,7 +39,8 @@ static class PublishedTraining
         return batch;
     }
 
-    /// <summary>The trainer tells the means over a step; where it has several micro-batches, their own losses are computed beside it.</summary>
+    /// <summary>The trainer tells the means over a step; where it has several micro-batches, their own losses are computed beside
+    /// it.</summary>
     static void CompareLosses(int step, PublishedRun run, T5Model model, Batch[] batches, Worst losses)
     {
         if (batches.Length == 1) return;
@@ -46,9 +49,11 @@ static class PublishedTraining
         {
             model.Forward(batches[micro], DropoutSettings.Off);
             var (label, rationale) = model.MeanLosses(batches[micro]);
-            losses.SeeRelative($"step {step}, micro-batch {micro}, label loss", label, recorded[micro]["label_loss"].Number, Tolerances.PublishedLoss);
+            losses.SeeRelative($"step {step}, micro-batch {micro}, label loss", label, recorded[micro]["label_loss"].Number,
+                Tolerances.PublishedLoss);
             if (recorded[micro].FindValue("rationale_loss") is { } expected)
-                losses.SeeRelative($"step {step}, micro-batch {micro}, rationale loss", rationale, expected.Number, Tolerances.PublishedLoss);
+                losses.SeeRelative($"step {step}, micro-batch {micro}, rationale loss", rationale, expected.Number,
+                    Tolerances.PublishedLoss);
         }
     }
 
@@ -60,7 +65,8 @@ static class PublishedTraining
         losses.SeeRelative($"{step}, label loss", got.LabelLoss, recorded.Average(m => m["label_loss"].Number), Tolerances.PublishedLoss);
         losses.SeeRelative($"{step}, loss", got.Loss, recorded.Average(m => m["mixed_loss"].Number), Tolerances.PublishedLoss);
         if (recorded[0].FindValue("rationale_loss") is not null)
-            losses.SeeRelative($"{step}, rationale loss", got.RationaleLoss, recorded.Average(m => m["rationale_loss"].Number), Tolerances.PublishedLoss);
+            losses.SeeRelative($"{step}, rationale loss", got.RationaleLoss, recorded.Average(m => m["rationale_loss"].Number),
+                Tolerances.PublishedLoss);
         double exact = Math.Sqrt(truth["parameter_grad_norms"].Members.Sum(m => m.Value.Number * m.Value.Number));
         norms.SeeRelative($"{step}, as recorded", got.GradientNorm, truth["grad_norm"].Number, Tolerances.PublishedNorm);
         norms.SeeRelative($"{step}, of the parameters' norms", got.GradientNorm, exact, Tolerances.PublishedExactNorm);
@@ -82,7 +88,8 @@ static class PublishedTraining
             double change = Compare.NormOfDifference(recorded.Values, before);
             // What a rate of 0 did not move is held to its norm alone.
             if (change > 0) worst.See($"{spec.Name}, of its change", error / change, Tolerances.PublishedChange);
-            if (spec.Name == "shared.weight") worst.See("shared.weight, other rows", recorded.FirstChangedRow(got, start[spec.Name]) < 0 ? 0 : 1, 0);
+            if (spec.Name == "shared.weight")
+                worst.See("shared.weight, other rows", recorded.FirstChangedRow(got, start[spec.Name]) < 0 ? 0 : 1, 0);
         }
         report.Add($"parameters after step {step}", worst);
     }
@@ -94,7 +101,8 @@ static class PublishedTraining
         GoldenJson recorded = GoldenJson.Load(path);
         var worst = new Worst();
         foreach (var (spec, got) in ParameterReading.Values(model))
-            PublishedStatistics.See(worst, spec.Name, got, recorded["parameters"][spec.Name], Tolerances.PublishedParameters, Tolerances.PublishedSample);
+            PublishedStatistics.See(worst, spec.Name, got, recorded["parameters"][spec.Name], Tolerances.PublishedParameters,
+                Tolerances.PublishedSample);
         foreach (var (name, tensor) in optimizer.State)
         {
             int dot = name.LastIndexOf('.');

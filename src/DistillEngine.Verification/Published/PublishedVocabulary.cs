@@ -37,7 +37,8 @@ sealed class PublishedVocabulary
         return null;
     }
 
-    /// <summary>The recorded ids of a text, <c>&lt;/s&gt;</c> included: unlike SentencePiece, the old library keeps one space at a text's end.</summary>
+    /// <summary>The recorded ids of a text, <c>&lt;/s&gt;</c> included: unlike SentencePiece, the old library keeps one space at a text's
+    /// end.</summary>
     /// <param name="limit">Most ids.</param>
     public int[] Encode(string text, int limit = int.MaxValue)
     {

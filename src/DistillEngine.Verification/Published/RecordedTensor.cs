@@ -23,7 +23,7 @@ sealed class RecordedTensor
         int[] rows = file.Integers(rowsName);
         long[] shape = file.Shape(valuesName, 2);
         if (shape[0] != rows.Length || shape[1] != spec.Shape.D1 || rows.Any(r => (uint)r >= (uint)spec.Shape.D0))
-            throw new InvalidDataException($"{file.Path}: '{rowsName}' and '{valuesName}' do not fit a parameter of shape {spec.Shape}. Copy the golden again.");
+            throw file.Error(valuesName, $"and its rows do not fit a parameter of shape {spec.Shape}");
         return new(rows, file.Floats(valuesName), spec.Shape.D1);
     }
 
@@ -43,7 +43,8 @@ sealed class RecordedTensor
         HashSet<int> recorded = [.. _rows];
         for (int row = 0; row < whole.Length / _width; row++)
         {
-            if (!recorded.Contains(row) && !whole.Slice(row * _width, _width).SequenceEqual(unchanged.Slice(row * _width, _width))) return row;
+            if (recorded.Contains(row)) continue;
+            if (!whole.Slice(row * _width, _width).SequenceEqual(unchanged.Slice(row * _width, _width))) return row;
         }
         return -1;
     }

@@ -29,7 +29,8 @@ static class CorpusChecks
         report.Add("corpora", differences);
     }
 
-    static (int Strings, int Tokens, int Unknown, string Sha256) Count(SentencePieceTokenizer tokenizer, string path, CancellationToken cancel)
+    static (int Strings, int Tokens, int Unknown, string Sha256) Count(SentencePieceTokenizer tokenizer, string path,
+        CancellationToken cancel)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         int strings = 0, tokens = 0, unknown = 0;

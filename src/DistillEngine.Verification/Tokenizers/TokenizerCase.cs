@@ -2,7 +2,8 @@ using DistillEngine.Data.Tokenization;
 
 namespace DistillEngine.Verification;
 
-/// <summary>A vocabulary and what SentencePiece and Hugging Face make of many texts with it; each of its files is read and held to that.</summary>
+/// <summary>A vocabulary and what SentencePiece and Hugging Face make of many texts with it; each of its files is read and held to
+/// that.</summary>
 static class TokenizerCase
 {
     const string Model = "spiece.model";

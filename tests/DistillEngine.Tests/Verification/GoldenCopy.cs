@@ -74,7 +74,8 @@ sealed class GoldenCopy : IDisposable
             File.Copy(from, to);
             return;
         }
-        foreach (string file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories)) Copy(file, Path.Combine(to, Path.GetRelativePath(from, file)));
+        foreach (string file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+            Copy(file, Path.Combine(to, Path.GetRelativePath(from, file)));
     }
 
     static string FindRoot()

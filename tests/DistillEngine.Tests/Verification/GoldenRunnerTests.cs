@@ -38,9 +38,11 @@ public class GoldenRunnerTests
     [Fact]
     public void Run_OnTheGoldensOfTheEnvironment_PassesEveryCheck()
     {
-        string[] folders = (Environment.GetEnvironmentVariable("DISTILL_GOLDEN") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
+        string[] folders = (Environment.GetEnvironmentVariable("DISTILL_GOLDEN") ?? "")
+            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
         if (folders.Length == 0) Assert.Skip("DISTILL_GOLDEN names no folders.");
-        foreach (string folder in folders) AssertPassed(GoldenCopy.RunOn(folder));
+        string? data = Environment.GetEnvironmentVariable("DISTILL_DATA");
+        foreach (string folder in folders) AssertPassed(GoldenCopy.RunOn(folder, string.IsNullOrEmpty(data) ? null : data));
     }
 
     [Fact]
@@ -48,7 +50,8 @@ public class GoldenRunnerTests
     {
         using var copy = new GoldenCopy(GoldenCopy.Shared, "gguf/case.json", "lora", "models/t5-v1_0", "tokenizers/t5");
         List<CheckResult> results = copy.Run();
-        foreach (string left in new[] { "lora/", "gguf" }) Assert.Contains(results, r => r.Pass is null && r.Case.StartsWith(left, StringComparison.Ordinal) && r.Reason is not null);
+        foreach (string left in new[] { "lora/", "gguf" })
+            Assert.Contains(results, r => r.Pass is null && r.Case.StartsWith(left, StringComparison.Ordinal) && r.Reason is not null);
         Assert.Contains(results, r => r.Pass is null && r.Reason!.Contains("beam search", StringComparison.Ordinal));
         Assert.Contains(results, r => r.Pass is null && r.Reason!.Contains("--data", StringComparison.Ordinal));
     }

@@ -16,7 +16,8 @@ public class MalformedGoldenTests
     [InlineData("models/shortest", "forward.safetensors", "x", "forward.safetensors")]
     [InlineData("models/shortest", "model.safetensors", "x", "model.safetensors")]
     [InlineData("models/shortest", "generation.safetensors", null, "generation.safetensors")]
-    [InlineData("optimizers", "case.json", "{ \"runs\": { \"adafactor-optax-momentum-decay\": { \"optimizer\": \"sgd\", \"options\": {} } } }", "optax.adafactor")]
+    [InlineData("optimizers", "case.json",
+        "{ \"runs\": { \"adafactor-optax-momentum-decay\": { \"optimizer\": \"sgd\", \"options\": {} } } }", "optax.adafactor")]
     [InlineData("optimizers", "start.safetensors", null, "start.safetensors")]
     [InlineData("tokenizers/mini", "cases.json", "{ \"texts\": 1 }", "has no 'pieces'")]
     [InlineData("tokenizers/mini", "spiece.model", "x", "spiece.model")]
@@ -30,7 +31,8 @@ public class MalformedGoldenTests
         if (contents is null) File.Delete(path);
         else File.WriteAllText(path, contents);
         CheckResult[] failed = [.. copy.Run().Where(r => r.Pass == false)];
-        Assert.Contains(failed, r => r.Reason is not null && r.Reason.Contains(message, StringComparison.Ordinal) && r.Reason.Contains(copy.PathOf(""), StringComparison.Ordinal));
+        Assert.Contains(failed, r => r.Reason is not null && r.Reason.Contains(message, StringComparison.Ordinal)
+            && r.Reason.Contains(copy.PathOf(""), StringComparison.Ordinal));
         Assert.All(failed, r => Assert.StartsWith(folder, r.Case));
     }
 

@@ -7,7 +7,8 @@ namespace DistillEngine.Tests.Verification;
 /// <summary>Every family of checks can fail, and does so alone: one recorded value is moved a little beyond what is allowed.</summary>
 public class PerturbedGoldenTests
 {
-    const string Shortest = "models/shortest/", Buckets = "models/buckets/", Optimizers = "optimizers/", Mini = "tokenizers/mini/", T5 = "tokenizers/t5/",
+    const string Shortest = "models/shortest/", Buckets = "models/buckets/", Optimizers = "optimizers/",
+        Mini = "tokenizers/mini/", T5 = "tokenizers/t5/",
         Checkpoints = "checkpoints/", Metrics = "published/metrics/";
 
     static readonly Dictionary<string, (string[] Cases, Action<GoldenCopy> Perturb)> Perturbations = new()
@@ -25,7 +26,8 @@ public class PerturbedGoldenTests
         ["training adamw: learning rates"] = Training(r => Scale(r["steps"]![9]!, "learning_rate")),
         ["training adamw: parameters after step 20"] = (["models/buckets"],
             c => Scale(c, Buckets + "training_adamw_step20.safetensors", "decoder.final_layer_norm.weight")),
-        ["adafactor-optax-momentum-decay"] = (["optimizers"], c => Scale(c, Optimizers + "adafactor-optax-momentum-decay.safetensors", "step1.nearly")),
+        ["adafactor-optax-momentum-decay"] = (["optimizers"],
+            c => Scale(c, Optimizers + "adafactor-optax-momentum-decay.safetensors", "step1.nearly")),
         ["spiece.model: special ids"] = Vocabulary(Mini, r => r["pieces"] = 601),
         ["spiece.model: ids"] = Vocabulary(Mini, r => r["texts"]![60]!["sentencepiece"]!.AsArray().Add(5)),
         ["spiece.model: decoded texts"] = Vocabulary(Mini, r => r["texts"]![60]!["decoded"] += "!"),
@@ -35,8 +37,11 @@ public class PerturbedGoldenTests
         ["spiece.model: truncation"] = Vocabulary(T5, r => r["truncation"]![2]!["ids"]![1] = 9),
         ["untied-no-metadata: weights"] = Checkpoint(c => Scale(c, Checkpoints + "untied-no-metadata/model.safetensors", "shared.weight")),
         ["untied-bf16: logits"] = Checkpoint(c => c.EditJson(Checkpoints + "untied-bf16/config.json", r => r["layer_norm_epsilon"] = 2e-6)),
-        ["evil-bin: refused"] = Checkpoint(c => File.Copy(c.PathOf(Checkpoints + "untied-bin/pytorch_model.bin"), c.PathOf(Checkpoints + "evil-bin/pytorch_model.bin"), true),
-            c => File.Copy(c.PathOf(Checkpoints + "untied-bin/config.json"), c.PathOf(Checkpoints + "evil-bin/config.json"), true)),
+        ["evil-bin: refused"] = Checkpoint(c =>
+        {
+            foreach (string file in new[] { "config.json", "pytorch_model.bin" })
+                File.Copy(c.PathOf($"{Checkpoints}untied-bin/{file}"), c.PathOf($"{Checkpoints}evil-bin/{file}"), overwrite: true);
+        }),
         ["equations"] = Metric(r => r["eval_equation"]![0]!["repr"] = "6.5"),
         ["equations outside the grammar have no value"] = Metric(r => r["eval_equation"]![0]!["type"] = "str"),
         ["equation accuracy"] = Metric(r => r["compute_equation_acc"]![0]!["elementwise"]![0]!["value"] = 0.0),
@@ -65,7 +70,8 @@ public class PerturbedGoldenTests
     }
 
     static bool Shares(string check, string other) => (check, other) is
-        ("spiece.model: ids", "spiece.model: decoded texts") or ("spiece.model: ids with special tokens", "spiece.model: decoded texts with special tokens")
+        ("spiece.model: ids", "spiece.model: decoded texts")
+            or ("spiece.model: ids with special tokens", "spiece.model: decoded texts with special tokens")
         or ("encoded texts", "decoded texts");
 
     static (string[], Action<GoldenCopy>) Model(Action<GoldenCopy> perturb) => (["models/shortest"], perturb);
@@ -73,10 +79,11 @@ public class PerturbedGoldenTests
     static (string[], Action<GoldenCopy>) Training(Action<JsonNode> edit) =>
         (["models/buckets"], c => c.EditJson(Buckets + "case.json", r => edit(r["training"]!["adamw"]!)));
 
-    static (string[], Action<GoldenCopy>) Vocabulary(string folder, Action<JsonNode> edit) => ([folder], c => c.EditJson(folder + "cases.json", edit));
+    static (string[], Action<GoldenCopy>) Vocabulary(string folder, Action<JsonNode> edit) =>
+        ([folder], c => c.EditJson(folder + "cases.json", edit));
 
-    static (string[], Action<GoldenCopy>) Checkpoint(params Action<GoldenCopy>[] perturb) =>
-        (["checkpoints", "models/long/config.json", "models/long/model.safetensors"], c => Array.ForEach(perturb, p => p(c)));
+    static (string[], Action<GoldenCopy>) Checkpoint(Action<GoldenCopy> perturb) =>
+        (["checkpoints", "models/long/config.json", "models/long/model.safetensors"], perturb);
 
     static (string[], Action<GoldenCopy>) Metric(Action<JsonNode> edit) =>
         (["published/metrics/metrics.json", "tokenizers/t5/spiece.model"], c => c.EditJson(Metrics + "metrics.json", edit));

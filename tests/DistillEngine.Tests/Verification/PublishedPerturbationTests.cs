@@ -34,7 +34,8 @@ public class PublishedPerturbationTests
         });
         copy.EditTensor<long>(File("evaluation.safetensors"), "explain.generated", ids => ids[64 + 20] ^= 1);
 
-        string[] expected = ["row order", "texts", "gradients of step 1", "gradient statistics of step 1", "statistics after step 2", "parameters after step 10",
+        string[] expected = ["row order", "texts", "gradients of step 1", "gradient statistics of step 1", "statistics after step 2",
+            "parameters after step 10",
             "losses", "gradient norms", "learning rates", "evaluation losses", "generated ids, explain", "decoded texts"];
         List<CheckResult> after = copy.Run();
         Assert.Equal(expected.Order(), after.Where(r => r.Pass == false).Select(r => r.Check).Order());
