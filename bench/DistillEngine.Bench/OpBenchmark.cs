@@ -67,10 +67,10 @@ public abstract class OpBenchmark : IDisposable
 
     protected Tensor Zeros(string name, Shape shape, DType type = DType.F32)
     {
-        var buffer = new HostBuffer(shape.Count * sizeof(float), name);
+        var buffer = new HostBuffer(shape.Count * type.SizeInBytes(), name);
         _buffers.Add(buffer);
         var tensor = new Tensor(buffer, 0, shape, type, name);
-        tensor.HostSpan<int>().Clear();
+        (tensor with { DType = DType.U8, Shape = new(checked((int)buffer.ByteLength)) }).HostSpan<byte>().Clear();
         return tensor;
     }
 }

@@ -109,7 +109,7 @@ public sealed unsafe partial class AttentionCpu<TVector>(ComputePool pool) : Att
         for (; d < width; d++)
         {
             float sum = 0;
-            for (int j = 0; j < visible; j++) sum = MathF.FusedMultiplyAdd(scores[j], v[j * (long)call.Width + d], sum);
+            for (int j = 0; j < visible; j++) sum = float.MultiplyAddEstimate(scores[j], v[j * (long)call.Width + d], sum);
             y[d] = sum;
         }
         Scale(y, width, inverse);
@@ -121,6 +121,15 @@ public sealed unsafe partial class AttentionCpu<TVector>(ComputePool pool) : Att
     /// </summary>
     static float Softmax(in Call call, in AttentionSpan span, int head, int query, float* scores, int visible, float* bias,
         out float logSumExp)
+    {
+        float total = Exponentials(call, span, query, scores, visible, bias, out float max);
+        if (call.Dropout.IsActive) DropWeights(call, span, head, query, scores, Tiles.PadColumns(visible));
+        logSumExp = max + MathF.Log(total);
+        return 1 / total;
+    }
+
+    /// <summary>Turns scores into exp(score + bias − greatest), with zeros behind the visible ones, and returns their sum.</summary>
+    static float Exponentials(in Call call, in AttentionSpan span, int query, float* scores, int visible, float* bias, out float max)
     {
         int padded = Tiles.PadColumns(visible), n = TVector.Count;
         new Span<float>(scores + visible, padded - visible).Fill(float.NegativeInfinity);
@@ -139,32 +148,24 @@ public sealed unsafe partial class AttentionCpu<TVector>(ComputePool pool) : Att
                 greatest = TVector.Max(greatest, score);
             }
         }
-        float max = TVector.MaxAcross(greatest);
+        max = TVector.MaxAcross(greatest);
         TVector shift = TVector.Broadcast(max), sum = TVector.Zero;
-        if (!call.Dropout.IsActive)
+        for (int j = 0; j < padded; j += n)
         {
-            for (int j = 0; j < padded; j += n)
-            {
-                TVector e = TVector.Exp(TVector.Load(scores + j) - shift);
-                sum += e;
-                TVector.Store(e, scores + j);
-            }
+            TVector e = TVector.Exp(TVector.Load(scores + j) - shift);
+            sum += e;
+            TVector.Store(e, scores + j);
         }
-        else
-        {
-            var (key, counter) = call.DropoutStream(span, head, query);
-            uint threshold = call.Dropout.Threshold;
-            float keepScale = call.Dropout.KeepScale;
-            for (int j = 0; j < padded; j += n)
-            {
-                TVector e = TVector.Exp(TVector.Load(scores + j) - shift);
-                sum += e;
-                TVector.Store(e * TVector.DropoutFactor(key, counter + (uint)j, threshold, keepScale), scores + j);
-            }
-        }
-        float total = TVector.Sum(sum);
-        logSumExp = max + MathF.Log(total);
-        return 1 / total;
+        return TVector.Sum(sum);
+    }
+
+    static void DropWeights(in Call call, in AttentionSpan span, int head, int query, float* weights, int padded)
+    {
+        var (key, counter) = call.DropoutStream(span, head, query);
+        uint threshold = call.Dropout.Threshold;
+        float keepScale = call.Dropout.KeepScale;
+        for (int j = 0; j < padded; j += TVector.Count)
+            TVector.Store(TVector.Load(weights + j) * TVector.DropoutFactor(key, counter + (uint)j, threshold, keepScale), weights + j);
     }
 
     static void Scale(float* x, int count, float factor)

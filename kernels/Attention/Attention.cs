@@ -17,7 +17,7 @@ public enum Masking : byte
 /// Scores are not divided by √headWidth. Neither a score matrix nor a bias or mask tensor exists in memory.
 /// </summary>
 /// <remarks>
-/// Source: Hugging Face modeling_t5.T5Attention; the backward recomputes the scores from logSumExp (arXiv:2205.14135 algorithm 4).
+/// Source: Hugging Face modeling_t5.T5Attention; the backward recomputes the scores (arXiv:2205.14135 algorithm 4): from logSumExp, or whole rows of them anew.
 /// Dropout of weight (query, head, key) draws CounterRng.Draw(site.Key ⊕ RowKey(sequence, query position), head·2²⁰ + key position).
 /// </remarks>
 public abstract class Attention

@@ -4,8 +4,9 @@ namespace DistillEngine.Kernels;
 
 /// <summary>
 /// The backward, split by (sequence, head) as the forward is. With p the weights before dropout and f its factors:
-/// dv = (p∘f)ᵀ dy, dp = (dy vᵀ)∘f, ds = p∘(dp − δ), dq = ds k, dk = dsᵀ q, where δ = Σ p∘dp = Σ dy∘y for dropout too, since y is
-/// (p∘f) v. Five products of queries · keys · headWidth; bound by FMA throughput.
+/// dv = (p∘f)ᵀ dy, dp = (dy vᵀ)∘f, ds = p∘(dp − δ), dq = ds k, dk = dsᵀ q, where δ = Σ p∘dp. A block holds whole rows of scores, so p is
+/// normalised anew and δ summed from the very terms it is taken from: logSumExp and dy·y, which equal them but for rounding, would cost
+/// digits where a softmax is sharp. Five products of queries · keys · headWidth; bound by FMA throughput.
 /// </summary>
 public sealed unsafe partial class AttentionCpu<TVector>
 {
@@ -16,7 +17,6 @@ public sealed unsafe partial class AttentionCpu<TVector>
         Masking masking, RelativeBias bias, DropoutSite dropout, Tensor dq, Tensor dk, Tensor dv, Tensor dTable, Tensor tablePartials)
     {
         Call call = Prepare(q, k, v, spans, heads, masking, bias, dropout, logSumExp, "attention.backward");
-        call.Y = y.HostPointer<float>();
         call.Dy = dy.HostPointer<float>();
         call.Dq = dq.HostPointer<float>();
         call.Dk = dk.HostPointer<float>();
@@ -70,11 +70,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
             Tiles.Pack(call.Dy + firstElement, call.Width, count, width, scratch.Dy);
             Tiles.Multiply(scratch.Queries, scratch.KeysTransposed, scratch.Weights, rows, width, columns, add: false);
             Tiles.Multiply(scratch.Dy, scratch.ValuesTransposed, scratch.Ds, rows, width, columns, add: false);
-            for (int i = 0; i < count; i++)
-            {
-                float delta = Tiles.Dot(scratch.Dy.Row(i), call.Y + firstElement + i * (long)call.Width, width);
-                BackwardRow(call, span, head, first + i, delta, scratch.Weights.Row(i), scratch.Ds.Row(i), columns, scratch);
-            }
+            for (int i = 0; i < count; i++) BackwardRow(call, span, head, first + i, scratch.Weights.Row(i), scratch.Ds.Row(i), columns, scratch);
             Tiles.Multiply(scratch.Weights.Transposed, scratch.Dy, scratch.Dv, Tiles.PadRows(reach), count, padded, add: true);
             Tiles.Multiply(scratch.Ds.Transposed, scratch.Queries, scratch.Dk, Tiles.PadRows(reach), count, padded, add: true);
             // The queries are used up: their block takes their gradient.
@@ -94,38 +90,53 @@ public sealed unsafe partial class AttentionCpu<TVector>
     /// Turns a query's scores into its weights after dropout, and dy vᵀ into ds; keys that it does not see, up to
     /// <paramref name="columns"/>, get zeros in both.
     /// </summary>
-    static void BackwardRow(in Call call, in AttentionSpan span, int head, int query, float delta, float* scores, float* ds, int columns,
+    static void BackwardRow(in Call call, in AttentionSpan span, int head, int query, float* scores, float* ds, int columns,
         in BackwardScratch scratch)
     {
         int visible = call.VisibleKeys(span, query), padded = Tiles.PadColumns(visible), n = TVector.Count;
-        new Span<float>(scores + visible, padded - visible).Fill(float.NegativeInfinity);
         new Span<float>(ds + visible, padded - visible).Clear();
-        bool hasBias = call.Table != null, hasDropout = call.Dropout.IsActive;
-        float* bias = scratch.Bias + (span.QueryCount - 1 - query);
-        float* dBias = scratch.DBias + (span.QueryCount - 1 - query);
-        var (key, counter) = hasDropout ? call.DropoutStream(span, head, query) : default;
-        uint threshold = call.Dropout.Threshold;
-        float keepScale = call.Dropout.KeepScale;
-        TVector logSumExp = TVector.Broadcast(call.LogSumExp[(span.QueryStart + query) * (long)call.Heads + head]);
-        TVector deltas = TVector.Broadcast(delta);
-        for (int j = 0; j < padded; j += n)
+        TVector inverse = TVector.Broadcast(1 / Exponentials(call, span, query, scores, visible, scratch.Bias, out _));
+        TVector deltas = TVector.Zero;
+        if (!call.Dropout.IsActive)
         {
-            TVector score = TVector.Load(scores + j);
-            if (hasBias) score += TVector.Load(bias + j);
-            TVector weight = TVector.Exp(score - logSumExp), dWeight = TVector.Load(ds + j), kept = weight;
-            if (hasDropout)
+            for (int j = 0; j < padded; j += n)
             {
-                TVector factor = TVector.DropoutFactor(key, counter + (uint)j, threshold, keepScale);
-                kept *= factor;
-                dWeight *= factor;
+                TVector weight = TVector.Load(scores + j) * inverse;
+                deltas = TVector.MultiplyAdd(weight, TVector.Load(ds + j), deltas);
+                TVector.Store(weight, scores + j);
             }
-            TVector dScore = weight * (dWeight - deltas);
-            TVector.Store(kept, scores + j);
-            TVector.Store(dScore, ds + j);
-            if (hasBias) TVector.Store(TVector.Load(dBias + j) + dScore, dBias + j);
         }
+        else
+        {
+            var (key, counter) = call.DropoutStream(span, head, query);
+            uint threshold = call.Dropout.Threshold;
+            float keepScale = call.Dropout.KeepScale;
+            for (int j = 0; j < padded; j += n)
+            {
+                TVector weight = TVector.Load(scores + j) * inverse;
+                TVector dWeight = TVector.Load(ds + j) * TVector.DropoutFactor(key, counter + (uint)j, threshold, keepScale);
+                deltas = TVector.MultiplyAdd(weight, dWeight, deltas);
+                TVector.Store(weight, scores + j);
+                TVector.Store(dWeight, ds + j);
+            }
+        }
+        ScoreGradients(call, span, query, scores, ds, padded, TVector.Sum(deltas), scratch.DBias);
+        if (call.Dropout.IsActive) DropWeights(call, span, head, query, scores, padded);
         new Span<float>(scores + padded, columns - padded).Clear();
         new Span<float>(ds + padded, columns - padded).Clear();
+    }
+
+    /// <summary>ds = p∘(dp − δ), in place of dp, added to the gradients by distance.</summary>
+    static void ScoreGradients(in Call call, in AttentionSpan span, int query, float* weights, float* ds, int padded, float delta, float* dBias)
+    {
+        TVector deltas = TVector.Broadcast(delta);
+        float* slice = dBias + (span.QueryCount - 1 - query);
+        for (int j = 0; j < padded; j += TVector.Count)
+        {
+            TVector dScore = TVector.Load(weights + j) * (TVector.Load(ds + j) - deltas);
+            TVector.Store(dScore, ds + j);
+            if (call.Table != null) TVector.Store(TVector.Load(slice + j) + dScore, slice + j);
+        }
     }
 
     /// <summary>Gradients by distance, summed by bucket in the order of distance.</summary>

@@ -23,10 +23,20 @@ public sealed unsafe partial class AttentionCpu<TVector>
         /// <summary>Row length in scratch: an odd number of cache lines, so that a column spreads over all cache sets.</summary>
         public static int Stride(int columns) => (PadColumns(columns) / Grain | 1) * Grain;
 
-        /// <summary>c[r, j] = (add ? c[r, j] : 0) + Σ_d a[r, d] b[d, j], in the order of d; columns of b and c lie side by side.</summary>
+        /// <summary>Terms summed in registers before they join c: rounding grows with the root of a sum's length, and sums of sums have
+        /// shorter ones.</summary>
+        const int DepthBlock = 32;
+
+        /// <summary>c[r, j] = (add ? c[r, j] : 0) + Σ_d a[r, d] b[d, j], block by block of d; columns of b and c lie side by side.</summary>
         /// <param name="rows">A multiple of <see cref="Rows"/>.</param>
         /// <param name="columns">A multiple of the vector width.</param>
         public static void Multiply(Matrix a, Matrix b, Matrix c, int rows, int depth, int columns, bool add)
+        {
+            for (int d = 0; d < depth; d += DepthBlock)
+                MultiplyBlock(a.FromColumn(d), b.FromRow(d), c, rows, Math.Min(DepthBlock, depth - d), columns, add || d > 0);
+        }
+
+        static void MultiplyBlock(Matrix a, Matrix b, Matrix c, int rows, int depth, int columns, bool add)
         {
             int pair = 2 * TVector.Count;
             int j = 0;
@@ -84,7 +94,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
             int i = 0;
             for (; i + TVector.Count <= count; i += TVector.Count) sum = TVector.MultiplyAdd(TVector.Load(a + i), TVector.Load(b + i), sum);
             float total = TVector.Sum(sum);
-            for (; i < count; i++) total = MathF.FusedMultiplyAdd(a[i], b[i], total);
+            for (; i < count; i++) total = float.MultiplyAddEstimate(a[i], b[i], total);
             return total;
         }
 
@@ -99,13 +109,6 @@ public sealed unsafe partial class AttentionCpu<TVector>
             float* c1 = c + cStride;
             float* c2 = c1 + cStride;
             float* c3 = c2 + cStride;
-            if (add)
-            {
-                (c00, c01) = (TVector.Load(c), TVector.Load(c + n));
-                (c10, c11) = (TVector.Load(c1), TVector.Load(c1 + n));
-                (c20, c21) = (TVector.Load(c2), TVector.Load(c2 + n));
-                (c30, c31) = (TVector.Load(c3), TVector.Load(c3 + n));
-            }
             nint at = 0;
             for (int d = 0; d < depth; d++, at += aDepth, b += bStride)
             {
@@ -123,6 +126,13 @@ public sealed unsafe partial class AttentionCpu<TVector>
                 c30 = TVector.MultiplyAdd(x, b0, c30);
                 c31 = TVector.MultiplyAdd(x, b1, c31);
             }
+            if (add)
+            {
+                (c00, c01) = (c00 + TVector.Load(c), c01 + TVector.Load(c + n));
+                (c10, c11) = (c10 + TVector.Load(c1), c11 + TVector.Load(c1 + n));
+                (c20, c21) = (c20 + TVector.Load(c2), c21 + TVector.Load(c2 + n));
+                (c30, c31) = (c30 + TVector.Load(c3), c31 + TVector.Load(c3 + n));
+            }
             TVector.Store(c00, c);
             TVector.Store(c01, c + n);
             TVector.Store(c10, c1);
@@ -139,11 +149,6 @@ public sealed unsafe partial class AttentionCpu<TVector>
             float* a1 = a + aRow;
             float* a2 = a1 + aRow;
             float* a3 = a2 + aRow;
-            if (add)
-            {
-                (c0, c1) = (TVector.Load(c), TVector.Load(c + cStride));
-                (c2, c3) = (TVector.Load(c + 2 * (nint)cStride), TVector.Load(c + 3 * (nint)cStride));
-            }
             nint at = 0;
             for (int d = 0; d < depth; d++, at += aDepth, b += bStride)
             {
@@ -153,12 +158,18 @@ public sealed unsafe partial class AttentionCpu<TVector>
                 c2 = TVector.MultiplyAdd(TVector.Broadcast(a2[at]), x, c2);
                 c3 = TVector.MultiplyAdd(TVector.Broadcast(a3[at]), x, c3);
             }
+            if (add)
+            {
+                (c0, c1) = (c0 + TVector.Load(c), c1 + TVector.Load(c + cStride));
+                (c2, c3) = (c2 + TVector.Load(c + 2 * (nint)cStride), c3 + TVector.Load(c + 3 * (nint)cStride));
+            }
             TVector.Store(c0, c);
             TVector.Store(c1, c + cStride);
             TVector.Store(c2, c + 2 * (nint)cStride);
             TVector.Store(c3, c + 3 * (nint)cStride);
         }
     }
+
     /// <summary>Float32 elements (row, column) at Data[row · RowStride + column · ColumnStride].</summary>
     readonly struct Matrix(float* data, int rowStride, int columnStride = 1)
     {
@@ -168,5 +179,9 @@ public sealed unsafe partial class AttentionCpu<TVector>
         public Matrix Transposed => new(Data, ColumnStride, RowStride);
 
         public float* Row(int row) => Data + (nint)row * RowStride;
+
+        public Matrix FromRow(int row) => new(Row(row), RowStride, ColumnStride);
+
+        public Matrix FromColumn(int column) => new(Data + (nint)column * ColumnStride, RowStride, ColumnStride);
     }
 }

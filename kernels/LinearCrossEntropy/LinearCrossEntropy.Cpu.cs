@@ -76,8 +76,7 @@ public sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool) : Li
         bool counted = job.Labels[row] != IgnoredLabel;
         ref readonly RowState state = ref job.States[row];
         double log = Math.Log(state.Sum);
-        job.LogSumExp[row] = counted ? (float)(state.Max + log) : 0;
-        // The difference of the large terms comes first: it is exact or nearly so, where logSumExp has already been rounded.
+        job.LogSumExp[row] = counted ? state.Max + log : 0;
         job.Nats[row] = counted ? (float)((double)state.Max - state.LabelLogit + log) : 0;
     }
 
@@ -120,13 +119,16 @@ public sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool) : Li
         }
     }
 
-    static void Softmax(float* logits, int count, float scale, float logSumExp, float weight)
+    /// <summary>weight · exp(scale · logit − logSumExp). What float32 loses of logSumExp is subtracted behind it: where a word has nearly
+    /// all the probability, the first difference is exact.</summary>
+    static void Softmax(float* logits, int count, float scale, double logSumExp, float weight)
     {
-        TVector factor = TVector.Broadcast(scale), shift = TVector.Broadcast(logSumExp), weights = TVector.Broadcast(weight);
+        float high = (float)logSumExp, low = (float)(logSumExp - high);
+        TVector factor = TVector.Broadcast(scale), shift = TVector.Broadcast(high), rest = TVector.Broadcast(low), weights = TVector.Broadcast(weight);
         int i = 0;
         for (; i + TVector.Count <= count; i += TVector.Count)
-            TVector.Store(weights * TVector.Exp(factor * TVector.Load(logits + i) - shift), logits + i);
-        for (; i < count; i++) logits[i] = weight * MathF.Exp(scale * logits[i] - logSumExp);
+            TVector.Store(weights * TVector.Exp(factor * TVector.Load(logits + i) - shift - rest), logits + i);
+        for (; i < count; i++) logits[i] = weight * MathF.Exp(scale * logits[i] - high - low);
     }
 
     Job Start(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor scratch) => new()
@@ -137,7 +139,7 @@ public sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool) : Li
         Scale = scale,
         Parts = Split.Parts(x.Shape.D0, LeastPartRows, pool.ThreadCount),
         Labels = labels.HostPointer<int>(),
-        LogSumExp = logSumExp.HostPointer<float>(),
+        LogSumExp = logSumExp.HostPointer<double>(),
         Logits = scratch.HostPointer<float>(),
     };
 
@@ -175,7 +177,8 @@ public sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool) : Li
     struct Job
     {
         public int* Labels;
-        public float* Logits, LogSumExp, Nats, RowWeights;
+        public float* Logits, Nats, RowWeights;
+        public double* LogSumExp;
         public RowState* States;
         public float Scale;
         public int Rows, Stride, First, Words, Parts;

@@ -23,7 +23,8 @@ public abstract class LinearCrossEntropy
     /// <param name="w">float32 [vocabulary, width].</param>
     /// <param name="scale">width^−½ for a tied head, else 1.</param>
     /// <param name="labels">int32 [rows], each 0 … vocabulary − 1 or <see cref="IgnoredLabel"/>.</param>
-    /// <param name="logSumExp">float32 [rows]; overwritten; Backward needs it.</param>
+    /// <param name="logSumExp">float64 [rows]; overwritten; Backward needs it. In float32 its rounding would become a relative error of every
+    /// probability, many times that of the logits.</param>
     /// <param name="nats">float32 [rows]; overwritten.</param>
     /// <param name="scratch">float32, <see cref="ScratchShape"/>.</param>
     /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
@@ -68,7 +69,7 @@ public abstract class LinearCrossEntropy
         int rows = x.Shape.D0;
         Check.Shape(x, new(rows, w.Inputs), operation);
         Check.Shape(labels, new(rows), operation, DType.I32);
-        Check.Shape(logSumExp, new(rows), operation);
+        Check.Shape(logSumExp, new(rows), operation, DType.F64);
         Check.Shape(scratch, ScratchShape(rows, w.Outputs), operation);
     }
 }

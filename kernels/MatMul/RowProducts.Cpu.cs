@@ -129,7 +129,7 @@ static unsafe class RowProducts<TVector> where TVector : struct, IVectorF32<TVec
     static float WithTail(TVector sums, float* x, float* w, long i, int inputs)
     {
         float sum = TVector.Sum(sums);
-        for (; i < inputs; i++) sum = MathF.FusedMultiplyAdd(x[i], w[i], sum);
+        for (; i < inputs; i++) sum = float.MultiplyAddEstimate(x[i], w[i], sum);
         return sum;
     }
 

@@ -170,7 +170,7 @@ public sealed class T5Model : IDisposable
         Slot encodedGradient = plan.Training ? arena.Persistent("encoder.d_output", new(sources, plan.Config.DModel)) : default;
         Slot decodedGradient = plan.Training ? arena.Persistent("decoder.d_output", new(targets, plan.Config.DModel)) : default;
         Slot nats = arena.Persistent("loss.nats", new(targets));
-        Slot logSumExp = arena.Persistent("loss.log_sum_exp", new(targets));
+        Slot logSumExp = arena.Persistent("loss.log_sum_exp", new(targets), DType.F64);
         Slot rowWeights = arena.Persistent("loss.row_weights", new(targets));
         arena.BeginScope();
         Slot scratch = arena.Scratch("loss.scratch", LinearCrossEntropy.ScratchShape(targets, plan.Config.VocabularySize));

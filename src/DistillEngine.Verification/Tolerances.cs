@@ -12,9 +12,6 @@ static class Tolerances
     /// <summary>Loss of training steps, relative.</summary>
     public const double TrainingLoss = 2e-6;
 
-    /// <summary>The least that a task's loss must agree, however little it weighs; relative.</summary>
-    const double LeastTrainingPart = 1e-5;
-
     /// <summary>Gradient norm of training steps, relative.</summary>
     public const double GradientNorm = 2e-5;
 
@@ -63,11 +60,6 @@ static class Tolerances
 
     /// <summary>Gradients, of the tensor's norm.</summary>
     public static double Gradients(double referenceError) => Math.Max(ReferenceErrors * referenceError, 5e-6);
-
-    /// <summary>The loss of one task in a training step, relative: it may carry all that is allowed to the loss it is a part of. Where a
-    /// step's gradient is large, the rounding of float32 parameters alone moves one task's loss by more than both together.</summary>
-    /// <param name="share">Its part of the loss, 0 … 1.</param>
-    public static double TrainingPart(double share) => Math.Min(TrainingLoss / share, LeastTrainingPart);
 
     /// <summary>Parameters after a training step, of the tensor's norm.</summary>
     public static double Parameters(double referenceError) => Math.Max(ReferenceErrors * referenceError, 3e-7);

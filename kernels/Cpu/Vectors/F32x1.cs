@@ -22,7 +22,7 @@ public readonly unsafe struct F32x1(float value) : IVectorF32<F32x1>
     [MethodImpl(Inline)] public static F32x1 operator *(F32x1 a, F32x1 b) => new(a._v * b._v);
     [MethodImpl(Inline)] public static F32x1 operator /(F32x1 a, F32x1 b) => new(a._v / b._v);
 
-    [MethodImpl(Inline)] public static F32x1 MultiplyAdd(F32x1 a, F32x1 b, F32x1 c) => new(MathF.FusedMultiplyAdd(a._v, b._v, c._v));
+    [MethodImpl(Inline)] public static F32x1 MultiplyAdd(F32x1 a, F32x1 b, F32x1 c) => new(float.MultiplyAddEstimate(a._v, b._v, c._v));
     [MethodImpl(Inline)] public static F32x1 Max(F32x1 a, F32x1 b) => new(MathF.Max(a._v, b._v));
     [MethodImpl(Inline)] public static F32x1 Min(F32x1 a, F32x1 b) => new(MathF.Min(a._v, b._v));
     [MethodImpl(Inline)] public static F32x1 Sqrt(F32x1 a) => new(MathF.Sqrt(a._v));

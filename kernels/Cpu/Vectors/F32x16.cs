@@ -23,7 +23,7 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
     [MethodImpl(Inline)] public static F32x16 operator *(F32x16 a, F32x16 b) => new(a._v * b._v);
     [MethodImpl(Inline)] public static F32x16 operator /(F32x16 a, F32x16 b) => new(a._v / b._v);
 
-    [MethodImpl(Inline)] public static F32x16 MultiplyAdd(F32x16 a, F32x16 b, F32x16 c) => new(Vector512.FusedMultiplyAdd(a._v, b._v, c._v));
+    [MethodImpl(Inline)] public static F32x16 MultiplyAdd(F32x16 a, F32x16 b, F32x16 c) => new(Vector512.MultiplyAddEstimate(a._v, b._v, c._v));
     [MethodImpl(Inline)] public static F32x16 Max(F32x16 a, F32x16 b) => new(Vector512.Max(a._v, b._v));
     [MethodImpl(Inline)] public static F32x16 Min(F32x16 a, F32x16 b) => new(Vector512.Min(a._v, b._v));
     [MethodImpl(Inline)] public static F32x16 Sqrt(F32x16 a) => new(Vector512.Sqrt(a._v));

@@ -23,7 +23,7 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
     [MethodImpl(Inline)] public static F32x4 operator *(F32x4 a, F32x4 b) => new(a._v * b._v);
     [MethodImpl(Inline)] public static F32x4 operator /(F32x4 a, F32x4 b) => new(a._v / b._v);
 
-    [MethodImpl(Inline)] public static F32x4 MultiplyAdd(F32x4 a, F32x4 b, F32x4 c) => new(Vector128.FusedMultiplyAdd(a._v, b._v, c._v));
+    [MethodImpl(Inline)] public static F32x4 MultiplyAdd(F32x4 a, F32x4 b, F32x4 c) => new(Vector128.MultiplyAddEstimate(a._v, b._v, c._v));
     [MethodImpl(Inline)] public static F32x4 Max(F32x4 a, F32x4 b) => new(Vector128.Max(a._v, b._v));
     [MethodImpl(Inline)] public static F32x4 Min(F32x4 a, F32x4 b) => new(Vector128.Min(a._v, b._v));
     [MethodImpl(Inline)] public static F32x4 Sqrt(F32x4 a) => new(Vector128.Sqrt(a._v));

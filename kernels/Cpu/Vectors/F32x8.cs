@@ -23,7 +23,7 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
     [MethodImpl(Inline)] public static F32x8 operator *(F32x8 a, F32x8 b) => new(a._v * b._v);
     [MethodImpl(Inline)] public static F32x8 operator /(F32x8 a, F32x8 b) => new(a._v / b._v);
 
-    [MethodImpl(Inline)] public static F32x8 MultiplyAdd(F32x8 a, F32x8 b, F32x8 c) => new(Vector256.FusedMultiplyAdd(a._v, b._v, c._v));
+    [MethodImpl(Inline)] public static F32x8 MultiplyAdd(F32x8 a, F32x8 b, F32x8 c) => new(Vector256.MultiplyAddEstimate(a._v, b._v, c._v));
     [MethodImpl(Inline)] public static F32x8 Max(F32x8 a, F32x8 b) => new(Vector256.Max(a._v, b._v));
     [MethodImpl(Inline)] public static F32x8 Min(F32x8 a, F32x8 b) => new(Vector256.Min(a._v, b._v));
     [MethodImpl(Inline)] public static F32x8 Sqrt(F32x8 a) => new(Vector256.Sqrt(a._v));

@@ -7,13 +7,13 @@ sealed class HostTensors(int seed) : IDisposable
 {
     const int GuardElements = 32;
 
-    readonly List<(HostBuffer Buffer, long Count)> _buffers = [];
+    readonly List<(HostBuffer Buffer, long Words)> _buffers = [];
     readonly Random _random = new(seed);
 
     /// <summary>The seed, for messages.</summary>
     public int Seed { get; } = seed;
 
-    public Tensor Empty(string name, Shape shape) => Make(name, shape, DType.F32);
+    public Tensor Empty(string name, Shape shape, DType type = DType.F32) => Make(name, shape, type);
 
     public Tensor Filled(string name, Shape shape, float value)
     {
@@ -50,8 +50,8 @@ sealed class HostTensors(int seed) : IDisposable
     /// <summary>Whether every guard still holds its NaN: no op wrote past the end of a tensor.</summary>
     public unsafe bool GuardsAreIntact()
     {
-        foreach (var (buffer, count) in _buffers)
-            foreach (uint word in new ReadOnlySpan<uint>((uint*)buffer.Pointer + count, GuardElements))
+        foreach (var (buffer, words) in _buffers)
+            foreach (uint word in new ReadOnlySpan<uint>((uint*)buffer.Pointer + words, GuardElements))
                 if (word != uint.MaxValue) return false;
         return true;
     }
@@ -63,9 +63,10 @@ sealed class HostTensors(int seed) : IDisposable
 
     unsafe Tensor Make(string name, Shape shape, DType type)
     {
-        var buffer = new HostBuffer((shape.Count + GuardElements) * sizeof(float), name);
-        new Span<uint>(buffer.Pointer, checked((int)shape.Count + GuardElements)).Fill(uint.MaxValue);
-        _buffers.Add((buffer, shape.Count));
+        long words = shape.Count * type.SizeInBytes() / sizeof(uint);
+        var buffer = new HostBuffer((words + GuardElements) * sizeof(uint), name);
+        new Span<uint>(buffer.Pointer, checked((int)words + GuardElements)).Fill(uint.MaxValue);
+        _buffers.Add((buffer, words));
         return new Tensor(buffer, 0, shape, type, name);
     }
 }
