@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using DistillEngine.Cli.Verbs;
+using DistillEngine.Data;
 using DistillEngine.Training;
 
 namespace DistillEngine.Cli;
@@ -17,6 +18,8 @@ public static class CommandLine
         if (parsed.Action is ParseErrorAction)
         {
             foreach (var problem in parsed.Errors) error.WriteLine($"distill: {problem.Message}");
+            foreach (string word in parsed.UnmatchedTokens)
+                if (Spelling.Closest(word, NamesIn(parsed.CommandResult.Command)) is { } meant) error.WriteLine($"distill: did you mean '{meant}' instead of '{word}'?");
             error.WriteLine($"See '{PathOf(parsed.CommandResult.Command)} --help'.");
             return ExitCode.Usage;
         }
@@ -50,6 +53,8 @@ public static class CommandLine
         root.Subcommands.Add(DoctorVerb.Build(io));
         return root;
     }
+
+    static IEnumerable<string> NamesIn(Command command) => command.Subcommands.Select(c => c.Name).Concat(command.Options.Select(o => o.Name));
 
     static string PathOf(Command command) =>
         command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? $"{PathOf(parent)} {command.Name}" : "distill";

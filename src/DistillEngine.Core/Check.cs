@@ -23,6 +23,14 @@ public static class Check
         if (!condition) ThrowExpectation(operation, expectation);
     }
 
+    /// <inheritdoc cref="That(bool, string, string)"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void That([DoesNotReturnIf(false)] bool condition, string operation,
+        [InterpolatedStringHandlerArgument(nameof(condition))] ref CheckMessage expectation)
+    {
+        if (!condition) ThrowExpectation(operation, expectation.Build());
+    }
+
     [DoesNotReturn]
     public static void ThrowShape(in Tensor tensor, Shape expected, string operation) =>
         throw new ArgumentException($"{operation}: '{tensor.Name}' has shape {tensor.Shape}, expected {expected}.");

@@ -13,6 +13,9 @@ public enum FeedForwardKind : byte
 /// <summary>Everything that defines a T5 but its weights. Names follow the field; defaults are Hugging Face's configuration_t5.py.</summary>
 public sealed record T5Config
 {
+    // Far above any T5 (24), far below what would make declaring a model from a damaged file slow.
+    const int MaxLayers = 1024;
+
     /// <summary><c>t5</c> or <c>mt5</c>; changes nothing but the configuration that is written.</summary>
     public string ModelType { get; init; } = "t5";
 
@@ -73,8 +76,8 @@ public sealed record T5Config
         AtLeastOne(DModel, "d_model");
         AtLeastOne(DKv, "d_kv");
         AtLeastOne(DFeedForward, "d_ff");
-        AtLeastOne(EncoderLayers, "num_layers");
-        AtLeastOne(DecoderLayers, "num_decoder_layers");
+        Layers(EncoderLayers, "num_layers");
+        Layers(DecoderLayers, "num_decoder_layers");
         AtLeastOne(Heads, "num_heads");
         if ((long)Heads * DKv > int.MaxValue) throw new ArgumentException($"num_heads · d_kv is {(long)Heads * DKv}, beyond 31 bits.");
         if (!(Epsilon > 0)) throw new ArgumentException($"layer_norm_epsilon is {Epsilon}, expected above 0.");
@@ -91,6 +94,11 @@ public sealed record T5Config
     static void AtLeastOne(int value, string key)
     {
         if (value < 1) throw new ArgumentException($"{key} is {value}, expected at least 1.");
+    }
+
+    static void Layers(int value, string key)
+    {
+        if (value is < 1 or > MaxLayers) throw new ArgumentException($"{key} is {value}, expected 1 to {MaxLayers}.");
     }
 
     void InVocabulary(int id, string key)

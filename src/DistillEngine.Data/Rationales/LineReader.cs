@@ -18,6 +18,7 @@ sealed class LineReader : IDisposable
     public LineReader(string path)
     {
         _path = path;
+        if (Directory.Exists(path)) throw new InvalidDataException($"{path}: is a folder (expected a rationale file).");
         var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
         bool isGzip = file.ReadByte() == 0x1F && file.ReadByte() == 0x8B;
         file.Position = 0;

@@ -102,7 +102,7 @@ sealed class RowParser(TaskDefinition? task)
         Require(status, "status", seen);
         if (!seen.Contains("prov")) Fault("prov", "is missing (expected an object that says where the row comes from).");
         if (input is not null && inputSha is not null) CheckHash(input, inputSha);
-        if (!double.IsFinite(weight) || weight <= 0)
+        if (!float.IsFinite((float)weight) || (float)weight <= 0)
             Fault("weight", $"is {weight.ToString(CultureInfo.InvariantCulture)} "
                 + "(expected a finite number above 0; leave the row out instead).");
         if (split is not (null or "train" or "valid" or "test"))

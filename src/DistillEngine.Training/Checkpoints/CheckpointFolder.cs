@@ -37,6 +37,9 @@ public sealed class CheckpointFolder
 
     public string PathOf(long step) => Path.Combine(_path, Prefix + step.ToString("D8", CultureInfo.InvariantCulture));
 
+    /// <summary>The file that holds the run's state at a step.</summary>
+    public string StatePathOf(long step) => Path.Combine(PathOf(step), StateFile);
+
     /// <summary>Writes a checkpoint, then deletes the oldest ones beyond <paramref name="keep"/>.</summary>
     /// <param name="keep">Checkpoints that stay, at least 1; 0 keeps all.</param>
     public void Save(RunState state, T5Model model, IOptimizer optimizer, HuggingFaceConfig? template, TokenizerFiles? tokenizer, int keep)
@@ -59,14 +62,16 @@ public sealed class CheckpointFolder
     /// <exception cref="InvalidDataException">The file is not a run's state.</exception>
     public RunState ReadState(long step)
     {
-        string path = Path.Combine(PathOf(step), StateFile);
+        string path = StatePathOf(step);
         try
         {
             RunState state = JsonSerializer.Deserialize(File.ReadAllBytes(path), RunStateJson.Default.RunState)
                 ?? throw new InvalidDataException($"{path}: holds null, expected the state of a run. Delete this checkpoint to resume from the one before.");
-            return state.Schema == RunState.SchemaName
+            if (state.Schema != RunState.SchemaName)
+                throw new InvalidDataException($"{path}: schema is '{state.Schema}', expected '{RunState.SchemaName}'. Resume with the version that wrote it.");
+            return state.Step == step && state.OptimizerStep >= 0 && state.OptimizerStep <= step
                 ? state
-                : throw new InvalidDataException($"{path}: schema is '{state.Schema}', expected '{RunState.SchemaName}'. Resume with the version that wrote it.");
+                : throw new InvalidDataException($"{path}: step is {state.Step} and optimizerStep {state.OptimizerStep}, expected {step} and 0 to {step}. Delete this checkpoint to resume from the one before.");
         }
         catch (JsonException e)
         {

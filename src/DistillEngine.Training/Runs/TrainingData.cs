@@ -41,12 +41,25 @@ public sealed class TrainingData
             if (options.ValidationData is { } path) held = RationaleReader.ReadAll(path, task);
             else (rows, held) = ValidationSplit.Of(rows, options.ValidationFraction, options.Seed);
         }
-        List<TrainingExample> examples = TrainingSelection.Select(rows, task, options.LabelSource, options.OnMismatch, out SelectionReport selection);
+        List<TrainingExample> examples = Select(rows, options, task, out SelectionReport selection);
         var encoder = new TaskEncoder(task.Student, tokenizer, options.Method);
         var set = ExampleSet.Encode(examples, encoder);
         Evaluator? validation = held.Count == 0 ? null : Validate(held, options, task, tokenizer);
         using FileStream stream = File.OpenRead(options.Data);
         return new TrainingData(task, selection, set, encoder, validation, Convert.ToHexStringLower(SHA256.HashData(stream)));
+    }
+
+    static List<TrainingExample> Select(List<RationaleRow> rows, TrainingOptions options, TaskDefinition task, out SelectionReport report)
+    {
+        try
+        {
+            return TrainingSelection.Select(rows, task, options.LabelSource, options.OnMismatch, out report);
+        }
+        catch (InvalidDataException e)
+        {
+            // The selection sees rows, not their file.
+            throw new InvalidDataException($"{options.Data}: {e.Message}", e);
+        }
     }
 
     static Evaluator Validate(List<RationaleRow> rows, TrainingOptions options, TaskDefinition task, SentencePieceTokenizer tokenizer)

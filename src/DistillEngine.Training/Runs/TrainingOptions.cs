@@ -108,10 +108,11 @@ public sealed record TrainingOptions
 
     /// <summary>What decides the bits of the weights, by option: a resumed run must agree in all of it.</summary>
     /// <param name="dataSha256">Hash of the data file's bytes.</param>
-    public SortedDictionary<string, string> Settings(string dataSha256) => new(StringComparer.Ordinal)
+    /// <param name="taskSha256">Hash of the task's definition: wherever its file lies, it is the same task.</param>
+    public SortedDictionary<string, string> Settings(string dataSha256, string taskSha256) => new(StringComparer.Ordinal)
     {
         ["data"] = dataSha256,
-        ["task"] = Task,
+        ["task"] = taskSha256,
         ["model"] = Model,
         ["method"] = Method.ToString(),
         ["label-source"] = LabelSource.ToString(),

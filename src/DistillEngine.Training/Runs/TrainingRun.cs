@@ -51,7 +51,7 @@ public sealed class TrainingRun
         using IOptimizer optimizer = Optimizers.Create(_options.Optimizer, model.Parameters, _backend.Kernels, _backend);
         using var trainer = new Trainer(model, optimizer, LearningRateSchedule.Create(_options.Schedule, _options.Optimizer.LearningRate ?? 0, _options.Warmup, _options.Steps), Settings(config));
         var batches = new Batcher(data.Examples, new BatcherOptions(_options.Batch, _options.Accumulate, _options.Seed, _options.Order, _options.BucketSteps));
-        var progress = new RunProgress(_options.Settings(data.Sha256), _backend.Name);
+        var progress = new RunProgress(_options.Settings(data.Sha256, data.Task.Sha256), _backend.Name);
         using var context = new Context(plan, model, optimizer, trainer, batches, progress, start?.File, new TokenizerFiles(tokenizerPath));
         if (!TryResume(context))
         {
@@ -138,10 +138,22 @@ public sealed class TrainingRun
         RunState state = _checkpoints.ReadState(step);
         c.Progress.Restore(state, _checkpoints.PathOf(step));
         _checkpoints.Restore(step, state.OptimizerStep, c.Model, c.Optimizer);
-        c.Batches.Seek(new DataPosition(state.Epoch, state.Row, _options.Seed));
+        Seek(c.Batches, state);
         c.Trainer.Resume(step);
         _observer.Resumed(step);
         return true;
+    }
+
+    void Seek(Batcher batches, RunState state)
+    {
+        try
+        {
+            batches.Seek(new DataPosition(state.Epoch, state.Row, _options.Seed));
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"{_checkpoints.StatePathOf(state.Step)}: no step of this run starts at row {state.Row} of epoch {state.Epoch}. Delete this checkpoint to resume from the one before.", e);
+        }
     }
 
     TrainerSettings Settings(T5Config config) => new()

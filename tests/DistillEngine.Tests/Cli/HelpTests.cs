@@ -1,0 +1,93 @@
+using Xunit;
+
+namespace DistillEngine.Tests.Cli;
+
+public class HelpTests
+{
+    /// <summary>Verbs and the options that scripts rely on.</summary>
+    public static TheoryData<string, string> Verbs => new()
+    {
+        { "", "demo train eval predict data inspect verify doctor" },
+        { "demo", "--output" },
+        { "train", "--data --task --model --tokenizer --output --method --alpha --steps --batch --accumulate --accumulate-mean --optimizer --lr --schedule --warmup --clip "
+            + "--dropout --seed --threads --device --save-every --eval-every --keep --label-source --on-mismatch --resume --json" },
+        { "eval", "--model --data --task --batch --max-new-tokens --min-new-tokens --repetition-penalty --no-repeat-ngram --threads --json" },
+        { "predict", "TEXT --model --input --explain --jsonl --max-new-tokens" },
+        { "data", "import stats preview validate sample" },
+        { "data import", "dss" },
+        { "data import dss", "--task --split --input --output --json" },
+        { "data stats", "FILE --task --tokenizer --json" },
+        { "data preview", "FILE --row --tokenizer --task" },
+        { "data validate", "FILE --task" },
+        { "data sample", "FILE --rows --output --seed" },
+        { "inspect", "PATH --json" },
+        { "verify", "--golden --data --device --json" },
+        { "doctor", "doctor" },
+    };
+
+    [Theory, MemberData(nameof(Verbs))]
+    public void Help_OfEveryVerb_ListsWhatItTakes(string verb, string words)
+    {
+        CliResult result = CliResult.Of([.. verb.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
+        Assert.True(result.Code == 0, result.ToString());
+        Assert.Empty(result.Error);
+        Assert.All(words.Split(' '), word => Assert.Contains(word, result.Output, StringComparison.Ordinal));
+    }
+
+    public static TheoryData<string, string> Mistakes => new()
+    {
+        { "trian --data x", "train" },
+        { "inspct x", "inspect" },
+        { "data valdate x", "validate" },
+        { "inspect x --jsn", "--json" },
+        { "train --data d --task t --model m --output o --stepz 3", "--steps" },
+    };
+
+    [Theory, MemberData(nameof(Mistakes))]
+    public void Run_OfAMisspeltWord_SuggestsTheRightOne(string line, string suggestion)
+    {
+        CliResult result = CliResult.Of(line.Split(' '));
+        Assert.True(result.Code == 2 && result.Output.Length == 0, result.ToString());
+        Assert.Contains(suggestion, result.Error, StringComparison.Ordinal);
+        Assert.Contains("--help", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string, string> WrongUses => new()
+    {
+        { "train --data d --task t --model m", "--output" },
+        { "train --data d --task t --model m --output o --steps ten", "ten" },
+        { "train --data d --task t --model m --output o --steps 0", "--steps is 0" },
+        { "train --data d --task t --model m --output o --alpha 1.5", "--alpha is 1.5" },
+        { "train --data d --task t --model m --output o --batch -1", "--batch is -1" },
+        { "train --data d --task t --model m --output o --method both", "--method is 'both'" },
+        { "train --data d --task t --model m --output o --dropout 1", "--dropout is 1" },
+        { "train --data d --task t --model m --output o --optimizer lion", "lion" },
+        { "train --data d --task t --model m --output o --clip NaN", "--clip is NaN" },
+        { "train --data d --task t --model m --output o --patience 3", "--eval-every" },
+        { "train --data d --task t --model m --output o --device cuda:0", "cuda:0" },
+        { "train --data d --task t --model m --output o --threads -2", "--threads is -2" },
+        { "data sample x --rows 0 --output o", "--rows is 0" },
+        { "data preview x --row -1 --tokenizer t", "--row is -1" },
+        { "eval --model m --data d --batch 0", "--batch is 0" },
+        { "inspect", "PATH" },
+        { "predict", "--model" },
+    };
+
+    [Theory, MemberData(nameof(WrongUses))]
+    public void Run_OfAWrongUse_SaysWhatIsWrong(string line, string reason)
+    {
+        CliResult result = CliResult.Of(line.Split(' '));
+        Assert.True(result.Code == 2 && result.Output.Length == 0, result.ToString());
+        Assert.Contains(reason, result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Doctor_ShowsTheMachine()
+    {
+        CliResult result = CliResult.Of("doctor");
+        Assert.Equal((0, ""), (result.Code, result.Error));
+        Assert.All((string[])["processor", "instruction sets", "memory", "threads", "devices"], word => Assert.Contains(word, result.Output, StringComparison.Ordinal));
+    }
+}

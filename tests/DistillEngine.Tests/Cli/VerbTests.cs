@@ -1,0 +1,155 @@
+using System.Text.Json;
+using DistillEngine.Training;
+using Xunit;
+
+namespace DistillEngine.Tests.Cli;
+
+/// <summary>The verbs end to end: data on stdout, messages on stderr, JSON with the keys that scripts rely on.</summary>
+public class VerbTests(TrainedTask trained) : IClassFixture<TrainedTask>
+{
+    static readonly string[] StepKeys = ["step", "loss", "labelLoss", "rationaleLoss", "gradientNorm", "learningRate", "tokensPerSecond"];
+
+    [Fact]
+    public void Train_WithJson_WritesEveryStepAndLogsTheSame()
+    {
+        JsonElement[] steps = trained.Training.Json;
+        Assert.Equal(Enumerable.Range(1, 6), steps.Select(s => s.GetProperty("step").GetInt32()));
+        Assert.All(steps, s => Assert.Equal(StepKeys, s.EnumerateObject().Select(p => p.Name)));
+        Assert.Equal(trained.Training.OutputLines, File.ReadAllLines(Path.Combine(trained.Model, StepLog.FileName)));
+        Assert.All((string[])["rows", "tokens", "parameters", "memory", "steps"], word => Assert.Contains(word, trained.Training.Error, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Train_WithoutJson_WritesNothingToStdout()
+    {
+        CliResult result = CliResult.Of(trained.TrainArguments("quiet", 2));
+        Assert.True(result is { Code: 0, Output: "" }, result.ToString());
+        Assert.Contains("distill eval", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Train_WhenCancelled_SavesAndReturns130()
+    {
+        using var cancel = new CancellationTokenSource();
+        cancel.Cancel();
+        CliResult result = CliResult.Of(cancel.Token, trained.TrainArguments("stopped"));
+        Assert.True(result.Code == 130, result.ToString());
+        Assert.Equal([1L], new CheckpointFolder(trained.Task.Output("stopped")).Steps);
+        Assert.Contains("--resume", result.Error, StringComparison.Ordinal);
+        CliResult resumed = CliResult.Of([.. trained.TrainArguments("stopped"), "--resume"]);
+        Assert.True(resumed.Code == 0, resumed.ToString());
+        Assert.Contains("resumed", resumed.Error, StringComparison.Ordinal);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(trained.Model, "model.safetensors")), File.ReadAllBytes(Path.Combine(trained.Task.Output("stopped"), "model.safetensors")));
+    }
+
+    [Fact]
+    public void Eval_WithJson_GivesRowsMetricAndAccuracy()
+    {
+        CliResult result = CliResult.Of("eval", "--model", trained.Model, "--data", trained.Task.Validation, "--json", "--max-new-tokens", "4");
+        JsonElement report = Assert.Single(result.Json);
+        Assert.Equal((0, 6, "exact"), (result.Code, report.GetProperty("rows").GetInt32(), report.GetProperty("metric").GetString()));
+        double accuracy = report.GetProperty("accuracy").GetDouble();
+        Assert.InRange(accuracy, 0, 1);
+        Assert.InRange(accuracy, report.GetProperty("low").GetDouble(), report.GetProperty("high").GetDouble());
+    }
+
+    [Fact]
+    public void Eval_AsText_IsOneLine()
+    {
+        CliResult result = CliResult.Of("eval", "--model", trained.Model, "--data", trained.Task.Validation, "--max-new-tokens", "4");
+        Assert.True(result.Code == 0 && result.OutputLines.Length == 1 && result.Output.Contains("accuracy", StringComparison.Ordinal), result.ToString());
+    }
+
+    [Fact]
+    public void Predict_OfOneText_AnswersAndExplains()
+    {
+        string[] call = ["predict", "--model", trained.Model, "which is larger, a cup or a car?", "--max-new-tokens", "5", "--min-new-tokens", "2"];
+        CliResult plain = CliResult.Of(call), explained = CliResult.Of([.. call, "--explain"]), json = CliResult.Of([.. call, "--explain", "--jsonl"]);
+        Assert.True(plain.Code == 0 && plain.Output.Count(c => c == '\n') == 1, plain.ToString());
+        Assert.StartsWith(plain.Output, explained.Output, StringComparison.Ordinal);
+        Assert.Contains("because:", explained.Output, StringComparison.Ordinal);
+        JsonElement answer = Assert.Single(json.Json);
+        Assert.Equal(["id", "input", "label", "rationale"], answer.EnumerateObject().Select(p => p.Name));
+        Assert.Equal(plain.Output.TrimEnd(), answer.GetProperty("label").GetString());
+    }
+
+    [Fact]
+    public void Predict_OfFiles_KeepsOrderAndIds()
+    {
+        string[] texts = ["which is larger, a cup or a car?", "which is larger, a house or a spoon?", "a bridge?"];
+        string plain = trained.Task.Output("inputs.txt"), lines = trained.Task.Output("inputs.jsonl");
+        File.WriteAllLines(plain, [texts[0], "", texts[1], texts[2]]);
+        File.WriteAllLines(lines, texts.Select((t, i) => JsonSerializer.Serialize(new Dictionary<string, string> { ["id"] = $"row-{i}", ["input"] = t })));
+        JsonElement[] fromText = Predict(plain), fromLines = Predict(lines);
+        Assert.Equal(texts, fromText.Select(a => a.GetProperty("input").GetString()));
+        Assert.Equal(["1", "3", "4"], fromText.Select(a => a.GetProperty("id").GetString()));
+        Assert.Equal(["row-0", "row-1", "row-2"], fromLines.Select(a => a.GetProperty("id").GetString()));
+        Assert.Equal(fromText.Select(a => a.GetProperty("label").GetString()), fromLines.Select(a => a.GetProperty("label").GetString()));
+
+        JsonElement[] Predict(string file)
+        {
+            CliResult result = CliResult.Of("predict", "--model", trained.Model, "--input", file, "--jsonl", "--max-new-tokens", "4", "--batch", "2");
+            Assert.True(result.Code == 0, result.ToString());
+            return result.Json;
+        }
+    }
+
+    [Fact]
+    public void Stats_WithJson_CountsRows()
+    {
+        CliResult result = CliResult.Of("data", "stats", trained.Task.Data, "--task", trained.Task.Task, "--tokenizer", trained.Task.Tokenizer, "--json");
+        JsonElement stats = Assert.Single(result.Json);
+        Assert.Equal((24, 24, 24, 1.0), (stats.GetProperty("rows").GetInt32(), stats.GetProperty("withRationale").GetInt32(), stats.GetProperty("teacherRows").GetInt32(),
+            stats.GetProperty("teacherAccuracy").GetDouble()));
+        Assert.Equal(24, stats.GetProperty("statuses").GetProperty("ok").GetInt32());
+        Assert.True(stats.GetProperty("tokens").EnumerateObject().Any());
+    }
+
+    [Fact]
+    public void Preview_ShowsTextsAndIdsOfBothTasks()
+    {
+        CliResult result = CliResult.Of("data", "preview", trained.Task.Data, "--row", "1", "--tokenizer", trained.Task.Tokenizer, "--task", trained.Task.Task);
+        Assert.True(result is { Code: 0, Error: "" }, result.ToString());
+        Assert.All((string[])["predict: which is larger, a spoon or a chair?", "explain: which", "chair", "a spoon is smaller than a chair.", " ids: "],
+            text => Assert.Contains(text, result.Output, StringComparison.Ordinal));
+        CliResult beyond = CliResult.Of("data", "preview", trained.Task.Data, "--row", "24", "--tokenizer", trained.Task.Tokenizer, "--task", trained.Task.Task);
+        Assert.True(beyond.Code == 2 && beyond.Error.Contains("24 rows", StringComparison.Ordinal), beyond.ToString());
+    }
+
+    [Fact]
+    public void Validate_OfAGoodFile_CountsNoErrors()
+    {
+        CliResult result = CliResult.Of("data", "validate", trained.Task.Data, "--task", trained.Task.Task);
+        Assert.Equal(new CliResult(0, $"24 rows, 0 errors{Environment.NewLine}", ""), result);
+    }
+
+    [Fact]
+    public void Sample_TakesTheSameRowsForTheSameSeed()
+    {
+        string[] outputs = [.. ((int[])[1, 1, 2]).Select((seed, i) =>
+        {
+            string path = trained.Task.Output($"sample-{i}.jsonl");
+            CliResult result = CliResult.Of("data", "sample", trained.Task.Data, "--rows", "5", "--seed", $"{seed}", "--output", path);
+            Assert.True(result is { Code: 0, Output: "" }, result.ToString());
+            return File.ReadAllText(path);
+        })];
+        Assert.Equal(outputs[0], outputs[1]);
+        Assert.NotEqual(outputs[0], outputs[2]);
+        Assert.Equal(5, outputs[0].Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+    }
+
+    [Theory]
+    [InlineData("", "model folder", "parameters")]
+    [InlineData("model.safetensors", "safetensors file", "tensors")]
+    [InlineData("config.json", "configuration", "vocabularySize")]
+    [InlineData("spiece.model", "tokenizer", "tokenizerPieces")]
+    public void Inspect_WithJson_TellsTheKind(string file, string kind, string key)
+    {
+        string path = Path.Combine(trained.Model, file);
+        CliResult result = CliResult.Of("inspect", path, "--json"), text = CliResult.Of("inspect", path);
+        JsonElement facts = Assert.Single(result.Json);
+        Assert.Equal((path, kind, ""), (facts.GetProperty("path").GetString(), facts.GetProperty("kind").GetString(), result.Error));
+        Assert.Equal(JsonValueKind.Number, facts.GetProperty(key).ValueKind);
+        Assert.True(text.Code == 0 && text.Output.Contains(kind, StringComparison.Ordinal), text.ToString());
+    }
+}

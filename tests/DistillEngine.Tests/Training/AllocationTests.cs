@@ -1,0 +1,70 @@
+using DistillEngine.Core;
+using DistillEngine.Data.Batching;
+using DistillEngine.Data.Tasks;
+using DistillEngine.Kernels;
+using DistillEngine.Model;
+using DistillEngine.Tests.Data;
+using DistillEngine.Tests.Model;
+using DistillEngine.Training;
+using Xunit;
+
+namespace DistillEngine.Tests.Training;
+
+public class AllocationTests
+{
+    const int Accumulate = 2;
+
+    public static TheoryData<string, string> Cases => new(
+        from optimizer in Optimizers.Names
+        from model in (string[])[TinyModels.Version10, TinyModels.Version11]
+        select new TheoryDataRow<string, string>(optimizer, model));
+
+    [Theory, MemberData(nameof(Cases))]
+    public void Step_AfterWarmUp_AllocatesNothing(string name, string form)
+    {
+        ExampleSet examples = Examples();
+        var batches = new Batcher(examples, new BatcherOptions(2, Accumulate, Seed: 3, BucketSteps: 2));
+        T5Config config = TinyModels.Config(form) with { VocabularySize = new LetterTokenizer().VocabularySize };
+        using var backend = CpuBackend.Open(2);
+        using var model = new T5Model(config, batches.Limits, backend, training: true);
+        model.Initialize(1);
+        double? rate = Optimizers.DefaultLearningRate(name);
+        using IOptimizer optimizer = Optimizers.Create(new() { Name = name, LearningRate = rate, WeightDecay = 0.01 }, model.Parameters, backend.Kernels, backend);
+        using var trainer = new Trainer(model, optimizer, LearningRateSchedule.Create("linear", rate ?? 0, 3, 100), new() { Dropout = 0.1f });
+        // Through more than one epoch, so that its end is warm too.
+        int steps = batches.StepsPerEpoch + 1;
+        for (int i = 0; i < steps; i++) trainer.Step(batches);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < steps; i++) trainer.Step(batches);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    // What each call of Generate allocates may not grow with the tokens it makes.
+    [Fact]
+    public void Generate_OfMoreTokens_AllocatesNoMore()
+    {
+        using var backend = CpuBackend.Open(2);
+        using T5Model model = TinyModels.Create(TinyModels.Version11, backend, training: false);
+        using var generator = new GreedyGenerator(model, 30);
+        Batch batch = TinyModels.Ragged();
+        int[] ids = new int[31 * batch.SequenceCount], lengths = new int[batch.SequenceCount];
+        Generate(5);
+        Generate(30);
+        Assert.Equal((0, 0), (Generate(5), Generate(30)));
+
+        long Generate(int tokens)
+        {
+            GenerationOptions options = new() { MaxNewTokens = tokens, MinNewTokens = tokens, RepetitionPenalty = 2, NoRepeatNgramSize = 2, VocabularySize = 30 };
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            generator.Generate(batch, options, ids, lengths);
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+    }
+
+    static ExampleSet Examples()
+    {
+        List<TrainingExample> examples = [.. Enumerable.Range(0, 9).Select(i =>
+            new TrainingExample($"{i}", [new string('a', 1 + i)], $"l{i}", i % 4 == 3 ? [] : [$"r{i}", $"because {i}"], 1 + i % 2))];
+        return ExampleSet.Encode(examples, new TaskEncoder(TaskReader.Load("svamp").Student, new LetterTokenizer(), TrainingMethod.StepByStep));
+    }
+}

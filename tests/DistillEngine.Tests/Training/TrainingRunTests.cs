@@ -1,0 +1,190 @@
+using DistillEngine.Data.Batching;
+using DistillEngine.Formats;
+using DistillEngine.Kernels;
+using DistillEngine.Training;
+using Xunit;
+
+namespace DistillEngine.Tests.Training;
+
+public sealed class TrainingRunTests : IDisposable
+{
+    readonly SmallTask _task = new();
+
+    public void Dispose() => _task.Dispose();
+
+    [Theory]
+    [InlineData(TrainingMethod.StepByStep)]
+    [InlineData(TrainingMethod.Standard)]
+    public void Execute_OfTwoHundredSteps_LowersBothLosses(TrainingMethod method)
+    {
+        RecordingObserver observer = Run(_task.Options("run", 200) with { Method = method, SaveEvery = 0 });
+        Assert.Equal(200, observer.Steps.Count);
+        StepReport[] first = [.. observer.Steps.Take(5)], last = [.. observer.Steps.TakeLast(5)];
+        Assert.True(last.Average(s => s.LabelLoss) < 0.5 * first.Average(s => s.LabelLoss));
+        if (method == TrainingMethod.StepByStep) Assert.True(last.Average(s => s.RationaleLoss) < 0.5 * first.Average(s => s.RationaleLoss));
+        else Assert.All(observer.Steps, s => Assert.True(double.IsNaN(s.RationaleLoss)));
+        Assert.Equal(200, File.ReadLines(Path.Combine(_task.Output("run"), StepLog.FileName)).Count());
+    }
+
+    public static TheoryData<string, string> Settings => new()
+    {
+        { "adamw", "linear" }, { "adamw-hf", "cosine" }, { "adafactor", "constant" }, { "adafactor-optax", "inverse-sqrt" }, { "adafactor-torch", "linear" },
+    };
+
+    [Theory, MemberData(nameof(Settings))]
+    public void Execute_WhenCancelledAgainAndAgain_EndsWithTheBitsOfTheUnbrokenRun(string optimizer, string schedule)
+    {
+        TrainingOptions options = _task.Options("unbroken", 11) with
+        {
+            Optimizer = new() { Name = optimizer, LearningRate = 1e-3, WeightDecay = 0.01 }, Schedule = schedule, Accumulate = 2, Batch = 3,
+        };
+        RecordingObserver unbroken = Run(options);
+        List<StepReport> steps = [];
+        TrainingOptions broken = options with { Output = _task.Output("broken"), Resume = true };
+        foreach (long stop in (long[])[2, 3, 7])
+        {
+            var observer = new RecordingObserver(stop);
+            Assert.Throws<OperationCanceledException>(() => Run(broken, observer));
+            Assert.Equal((stop, steps.Count == 0 ? null : (long?)steps.Count), (observer.Steps[^1].Step, observer.ResumedAt));
+            steps.AddRange(observer.Steps);
+        }
+        steps.AddRange(Run(broken).Steps);
+        Assert.Equal(unbroken.Steps, steps);
+        AssertSameRun("unbroken", "broken");
+    }
+
+    [Fact]
+    public void Execute_WhenCancelledWhileValidating_EndsWithTheBitsOfTheUnbrokenRun()
+    {
+        TrainingOptions options = _task.Options("unbroken", 30) with { EvalEvery = 4, ValidationFraction = 0.25, Patience = 3, SaveEvery = 5 };
+        RecordingObserver unbroken = Run(options);
+        TrainingOptions broken = options with { Output = _task.Output("broken"), Resume = true };
+        List<(long, double, bool)> evaluations = [];
+        foreach (long stop in (long[])[3, 4, 9, 12])
+        {
+            var observer = new RecordingObserver(stop);
+            Assert.ThrowsAny<OperationCanceledException>(() => Run(broken, observer));
+            evaluations.AddRange(observer.Evaluations);
+        }
+        evaluations.AddRange(Run(broken).Evaluations);
+        Assert.Equal(unbroken.Evaluations, evaluations);
+        AssertSameRun("unbroken", "broken");
+        AssertSameFile(Path.Combine("unbroken", "best", ModelFiles.Safetensors), Path.Combine("broken", "best", ModelFiles.Safetensors));
+    }
+
+    [Fact]
+    public void Execute_WhenNothingGetsBetter_StopsAndKeepsTheBest()
+    {
+        // So small a rate that no answer changes.
+        TrainingOptions options = _task.Options("run", 1000) with
+        {
+            EvalEvery = 2, Patience = 3, ValidationData = _task.Validation, Optimizer = new() { LearningRate = 1e-9 }, SaveEvery = 0,
+        };
+        RecordingObserver observer = Run(options);
+        Assert.Equal([(2L, true), (4, false), (6, false), (8, false)], observer.Evaluations.Select(e => (e.Step, e.IsBest)));
+        Assert.Equal(8, observer.Steps.Count);
+        AssertSameFile(Path.Combine("run", ModelFiles.Safetensors), Path.Combine("run", "best", ModelFiles.Safetensors));
+        Assert.Equal(2, StudentFile.TryRead(_task.Output("run"))!.Step);
+    }
+
+    [Fact]
+    public void Execute_OfAFinishedRunWithResume_WritesTheSameModelAgain()
+    {
+        Run(_task.Options("run"));
+        byte[] weights = File.ReadAllBytes(Path.Combine(_task.Output("run"), ModelFiles.Safetensors));
+        RecordingObserver again = Run(_task.Options("run") with { Resume = true });
+        Assert.Empty(again.Steps);
+        Assert.Equal(weights, File.ReadAllBytes(Path.Combine(_task.Output("run"), ModelFiles.Safetensors)));
+    }
+
+    public static TheoryData<string, Func<TrainingOptions, TrainingOptions>> Changes => new()
+    {
+        { "alpha", o => o with { Alpha = 0.25 } }, { "seed", o => o with { Seed = 8 } }, { "batch", o => o with { Batch = 5 } }, { "steps", o => o with { Steps = 11 } },
+        { "accumulate", o => o with { Accumulate = 2 } }, { "optimizer", o => o with { Optimizer = o.Optimizer with { LearningRate = 1e-4 } } },
+        { "optimizer", o => o with { Optimizer = o.Optimizer with { Name = "adafactor" } } }, { "schedule", o => o with { Schedule = "cosine" } },
+        { "warmup", o => o with { Warmup = 1 } }, { "clip", o => o with { Clip = 0 } }, { "dropout", o => o with { Dropout = 0.2f } }, { "model", o => o with { Model = "mini" } },
+        { "method", o => o with { Method = TrainingMethod.Standard } }, { "order", o => o with { Order = RowOrder.File } }, { "bucket-steps", o => o with { BucketSteps = 0 } },
+        { "label-source", o => o with { LabelSource = LabelSource.Teacher } }, { "data", o => o with { Data = o.Data.Replace("data.jsonl", "validation.jsonl", StringComparison.Ordinal) } },
+    };
+
+    [Theory, MemberData(nameof(Changes))]
+    public void Execute_ResumedWithOtherSettings_IsRefusedNamingThem(string setting, Func<TrainingOptions, TrainingOptions> change)
+    {
+        Run(_task.Options("run", 2));
+        var error = Assert.Throws<InvalidDataException>(() => Run(change(_task.Options("run", 2) with { Resume = true })));
+        Assert.Contains($" {setting} was ", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith(_task.Output("run"), error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Execute_IntoAFolderThatHoldsARun_IsRefusedWithoutResume()
+    {
+        Run(_task.Options("run", 2));
+        string[] before = Files("run");
+        var error = Assert.Throws<InvalidDataException>(() => Run(_task.Options("run", 2)));
+        Assert.Contains("--resume", error.Message, StringComparison.Ordinal);
+        Assert.Equal(before, Files("run"));
+    }
+
+    [Theory]
+    [InlineData(1, new long[] { 10 })]
+    [InlineData(2, new long[] { 9, 10 })]
+    [InlineData(0, new long[] { 3, 6, 9, 10 })]
+    public void Execute_KeepsSoManyCheckpoints(int keep, long[] expected)
+    {
+        Run(_task.Options("run") with { Keep = keep });
+        Assert.Equal(expected, new CheckpointFolder(_task.Output("run")).Steps);
+        Assert.DoesNotContain(Files("run"), file => file.Contains(".partial-", StringComparison.Ordinal) || file.Contains(".replaced-", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Execute_OfTwoThreads_GivesTheBitsOfOne()
+    {
+        Run(_task.Options("one", 5), threads: 1);
+        Run(_task.Options("two", 5), threads: 2);
+        AssertSameRun("one", "two");
+    }
+
+    [Fact]
+    public void Execute_FromAModelFolder_StartsWithItsWeights()
+    {
+        Run(_task.Options("first", 3));
+        Run(_task.Options("second", 1) with { Model = _task.Output("first"), Tokenizer = null, Optimizer = new() { LearningRate = 0 } });
+        AssertSameFile(Path.Combine("first", ModelFiles.Safetensors), Path.Combine("second", ModelFiles.Safetensors));
+        AssertSameFile(Path.Combine("first", HuggingFaceConfig.ModelFileName), Path.Combine("second", HuggingFaceConfig.ModelFileName));
+        AssertSameFile(Path.Combine("tokenizer", "spiece.model"), Path.Combine("second", "spiece.model"));
+    }
+
+    [Fact]
+    public void Execute_PlansTheMemoryBeforeItTakesAny()
+    {
+        RecordingObserver observer = Run(_task.Options("run", 1) with { EvalEvery = 1 });
+        TrainingPlan plan = observer.Plan!;
+        Assert.True(plan.Model.Total > 0 && plan.OptimizerBytes == 2 * plan.Model.Parameters && plan.GenerationBytes > 0);
+        var error = Assert.Throws<InsufficientMemoryException>(() => plan.RequireMemory(plan.TotalBytes - 1));
+        Assert.Contains("--batch", error.Message, StringComparison.Ordinal);
+        plan.RequireMemory(plan.TotalBytes);
+    }
+
+    RecordingObserver Run(TrainingOptions options, RecordingObserver? observer = null, int threads = 1)
+    {
+        observer ??= new RecordingObserver();
+        using var backend = CpuBackend.Open(threads);
+        long steps = new TrainingRun(options, backend, observer).Execute(observer.Cancel);
+        Assert.True(steps == options.Steps || options.Patience > 0);
+        return observer;
+    }
+
+    void AssertSameRun(string first, string second)
+    {
+        AssertSameFile(Path.Combine(first, ModelFiles.Safetensors), Path.Combine(second, ModelFiles.Safetensors));
+        string Last(string run) => Path.GetRelativePath(_task.Folder, new CheckpointFolder(_task.Output(run)).PathOf(new CheckpointFolder(_task.Output(run)).Steps[^1]));
+        foreach (string name in (string[])[ModelFiles.Safetensors, "optimizer.safetensors", "state.json"]) AssertSameFile(Path.Combine(Last(first), name), Path.Combine(Last(second), name));
+    }
+
+    void AssertSameFile(string first, string second) =>
+        Assert.True(File.ReadAllBytes(_task.Output(first)).AsSpan().SequenceEqual(File.ReadAllBytes(_task.Output(second))), $"{first} and {second} differ.");
+
+    string[] Files(string output) => [.. Directory.EnumerateFiles(_task.Output(output), "*", SearchOption.AllDirectories)
+        .Select(file => $"{file} {File.GetLastWriteTimeUtc(file).Ticks}").Order(StringComparer.Ordinal)];
+}
