@@ -7,7 +7,6 @@ sealed class RunState(int total, int answeredBefore, TimeProvider time)
     readonly long _start = time.GetTimestamp();
     readonly Dictionary<TeacherErrorKind, ErrorGroup> _errors = [];
     int _answered;
-    int _usable;
     int _givenUp;
     int _givenUpInARow;
     int _inFlight;
@@ -44,15 +43,12 @@ sealed class RunState(int total, int answeredBefore, TimeProvider time)
         lock (_gate) _retryAt = time.GetUtcNow() + wait;
     }
 
-    /// <returns>Answers of this run so far, and how many of them cannot be used.</returns>
-    public (int Answers, int Unusable) Answered(bool isUsable)
+    public void Answered()
     {
         lock (_gate)
         {
             _answered++;
-            if (isUsable) _usable++;
             _givenUpInARow = 0;
-            return (_answered, _answered - _usable);
         }
     }
 

@@ -151,9 +151,8 @@ public sealed class Runner : IDisposable
 
     void Count(TeacherRow row, TeacherReply reply)
     {
-        var (answers, unusable) = _state.Answered(_options.IsUsable(row, reply));
-        if (answers >= _options.StopAfter && unusable > answers * _options.StopAboveUnusable)
-            Halt(RunOutcome.Unparsed, $"{unusable:N0} of the first {answers:N0} answers cannot be parsed, more than the {_options.StopAboveUnusable:P0} allowed");
+        _state.Answered();
+        if (_options.Watch(row, reply) is { } reason) Halt(RunOutcome.Unparsed, reason);
     }
 
     void GiveUp(TeacherRequest request, TeacherReply reply)

@@ -16,14 +16,9 @@ public sealed record RunnerOptions
 
     public Prices? Prices { get; init; }
 
-    /// <summary>Whether an answer can be used; looked at while the run goes on, so that a wrong prompt does not cost a whole run.</summary>
-    public required Func<TeacherRow, TeacherReply, bool> IsUsable { get; init; }
-
-    /// <summary>Share of unusable answers, 0 to 1, above which the run stops.</summary>
-    public double StopAboveUnusable { get; init; } = 1;
-
-    /// <summary>Answers after which that share is looked at.</summary>
-    public int StopAfter { get; init; } = 50;
+    /// <summary>Looks at every answer while the run goes on, so that a wrong prompt does not cost a whole run; tells why the run should stop, or
+    /// null. Called from several threads.</summary>
+    public Func<TeacherRow, TeacherReply, string?> Watch { get; init; } = (_, _) => null;
 
     /// <summary>Gets lines for the user.</summary>
     public Action<string> Note { get; init; } = _ => { };
