@@ -90,8 +90,7 @@ static class BatchVerbs
                 w.WriteNumber("unknown", imported.Unknown);
                 w.WriteNumber("failed", imported.Failed);
                 w.WriteNumber("damaged", imported.Damaged.Count);
-                w.WritePropertyName("results");
-                w.WriteRawValue(ManifestFile.ToJson(ManifestResults.Of(report)));
+                RunJson.Write(w, report);
             });
             return;
         }

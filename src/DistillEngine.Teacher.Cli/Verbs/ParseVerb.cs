@@ -16,7 +16,7 @@ static class ParseVerb
         Option<string> parser = Options.Choice("--parser", "Rules: the task's own, or those of the published code", "task", [.. ReplyParsers.Names.Select(name => (name, name))]);
         Option<string?> ambiguous = Options.Choice<string?>("--on-ambiguous", "What becomes of an answer that names several choices; default: what the task says", null, ("reject", "reject"), ("first", "first"));
         Option<string?> input = Input();
-        Option<bool> json = Options.Json("the results as in manifest.json");
+        Option<bool> json = Options.Json("results, as in manifest.json");
         var command = new Command("parse", "Make rationales.jsonl and rejects.jsonl from a run's journal, without asking anybody") { run, parser, ambiguous, input, json };
         command.SetAction(p =>
         {
@@ -25,7 +25,7 @@ static class ParseVerb
             RunManifest manifest = ManifestFile.Read(path);
             RunSetup setup = RunSetup.Load(manifest, RunPaths.Read(path), p.GetValue(input), task => Change(task, p.GetValue(ambiguous)));
             AnswerReport report = folder.Parse(setup, p.GetValue(parser)!, TimeProvider.System.GetUtcNow());
-            if (p.GetValue(json)) io.Output.WriteLine(ManifestFile.ToJson(ManifestResults.Of(report, path)));
+            if (p.GetValue(json)) io.WriteJson(w => RunJson.Write(w, report));
             else io.Output.Write(RunReport.Of(ManifestFile.Read(path), report));
             return report.TooManyFailed ? ExitCode.Unparsed : ExitCode.Ok;
         });

@@ -12,7 +12,7 @@ static class ReportVerb
     {
         var run = new Argument<string>("RUN") { Description = "Folder of a run" };
         Option<string?> input = ParseVerb.Input();
-        Option<bool> json = Options.Json("the results as in manifest.json");
+        Option<bool> json = Options.Json("results, as in manifest.json");
         var command = new Command("report", "Show answers by parse code, errors, cost and the teacher's accuracy") { run, input, json };
         command.SetAction(p =>
         {
@@ -20,7 +20,7 @@ static class ReportVerb
             RunManifest manifest = ManifestFile.Read(path);
             RunSetup setup = RunSetup.Load(manifest, RunPaths.Read(path), p.GetValue(input), task => task);
             AnswerReport report = RunFolder.Inspect(path, setup, manifest);
-            if (p.GetValue(json)) io.Output.WriteLine(ManifestFile.ToJson(ManifestResults.Of(report, path)));
+            if (p.GetValue(json)) io.WriteJson(w => RunJson.Write(w, report));
             else io.Output.Write(RunReport.Of(manifest, report));
             return ExitCode.Ok;
         });

@@ -100,8 +100,7 @@ static class RunVerb
         w.WriteStartObject("errors");
         foreach (ErrorGroup error in result.Errors) w.WriteNumber(error.Kind, error.Attempts);
         w.WriteEndObject();
-        w.WritePropertyName("results");
-        w.WriteRawValue(ManifestFile.ToJson(ManifestResults.Of(report)));
+        RunJson.Write(w, report);
     });
 
     static int CodeOf(RunResult result, AnswerReport report) => result.Outcome switch

@@ -89,7 +89,7 @@ public sealed class Budget
     /// <summary>Estimates of answers assume the longest; once there are answers, their mean is the better guess.</summary>
     Spending Expected(Spending estimate) => _answers == 0
         ? estimate
-        : new(1, Math.Min(estimate.InputTokens, Mean(_spent.InputTokens)), Math.Min(estimate.OutputTokens, Mean(_spent.OutputTokens)));
+        : new(1, Mean(_spent.InputTokens), Mean(_spent.OutputTokens));
 
     long Mean(long sum) => (sum + _answers - 1) / _answers;
 

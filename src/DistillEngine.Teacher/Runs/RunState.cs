@@ -26,15 +26,17 @@ sealed class RunState(int total, int answeredBefore, TimeProvider time)
         lock (_gate) _inFlight++;
     }
 
-    public void Returned(TeacherReply? reply)
+    /// <returns>Whether it is the first failure of its kind.</returns>
+    public bool Returned(TeacherReply? reply)
     {
         lock (_gate)
         {
             _inFlight--;
-            if (reply is null || reply.IsAnswer) return;
+            if (reply is null || reply.IsAnswer) return false;
             _failedAttempts++;
             ErrorGroup group = GroupOf(reply);
             _errors[reply.ErrorKind] = group with { Attempts = group.Attempts + 1 };
+            return group.Attempts == 0;
         }
     }
 

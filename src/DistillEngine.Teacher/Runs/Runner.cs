@@ -12,6 +12,8 @@ public sealed class Runner : IDisposable
     /// <summary>So many questions given up one after the other mean that the server, not the questions, is at fault.</summary>
     const int GivenUpInARow = 20;
 
+    static readonly TimeSpan LongQuiet = TimeSpan.FromSeconds(5);
+
     readonly ITeacher _teacher;
     readonly RunPlan _plan;
     readonly RunHistory _history;
@@ -24,6 +26,7 @@ public sealed class Runner : IDisposable
     readonly ResiliencePipeline<TeacherReply> _pipeline;
     readonly CancellationTokenSource _halt = new();
     readonly Lock _gate = new();
+    int _notedQuiet;
     RunOutcome? _ending;
     string? _reason;
 
@@ -51,8 +54,9 @@ public sealed class Runner : IDisposable
         for (int i = 0; i < _options.Concurrency; i++) tasks.Add(WorkAsync(queue.Reader));
         await Task.WhenAll(tasks).ConfigureAwait(false);
         RunSnapshot last = Snapshot();
-        RunOutcome outcome = _ending ?? (last.Answered == last.Total ? RunOutcome.Complete : RunOutcome.Partial);
-        return new(outcome, _reason, last, _state.Errors());
+        // What ended it does not matter where nothing was left to ask.
+        if (last.Answered == last.Total && _ending is (RunOutcome.Interrupted or RunOutcome.Budget)) (_ending, _reason) = (RunOutcome.Complete, null);
+        return new(_ending ?? (last.Answered == last.Total ? RunOutcome.Complete : RunOutcome.Partial), _reason, last, _state.Errors());
     }
 
     public void Dispose()
@@ -130,7 +134,7 @@ public sealed class Runner : IDisposable
             }
             finally
             {
-                _state.Returned(reply);
+                if (_state.Returned(reply)) _options.Note($"first failure of its kind, {JournalEntry.NameOf(reply!.ErrorKind)}: {reply.Error}");
             }
             TimeSpan quiet = _limits.Settle(permit, used.Tokens, reply);
             if (quiet > TimeSpan.Zero) NoteQuiet(reply, quiet);
@@ -142,8 +146,11 @@ public sealed class Runner : IDisposable
         }
     }
 
+    /// <summary>Tells of the first wait and of every long one; short ones are many, and progress shows them.</summary>
     void NoteQuiet(TeacherReply reply, TimeSpan quiet)
     {
+        bool isFirst = Interlocked.Exchange(ref _notedQuiet, 1) == 0;
+        if (!isFirst && quiet < LongQuiet) return;
         TimeSpan asked = reply.Limits!.RetryAfter!.Value;
         string cut = asked > quiet ? $"; it asked for {asked.TotalSeconds:N0} s, cut to the longest wait" : "";
         _options.Note($"the server asks to wait (status {reply.Status}): waiting {quiet.TotalSeconds:N1} s, until {(_time.GetUtcNow() + quiet).ToLocalTime():HH:mm:ss}{cut}");
