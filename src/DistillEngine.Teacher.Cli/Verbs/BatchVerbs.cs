@@ -17,7 +17,7 @@ static class BatchVerbs
         var questions = new QuestionOptions();
         var output = new Option<string>("--output") { Description = "Folder of the run", Required = true, HelpName = "RUN" };
         var limitsCompletion = new Option<bool>("--max-completion-tokens") { Description = "Call the limit on tokens max_completion_tokens, as newer OpenAI models want" };
-        Option<bool> json = Options.Json("requests, files");
+        Option<bool> json = CommonOptions.Json("requests, files");
         var command = new Command("export-batch", "Write the unanswered questions as OpenAI batch files, matched on custom_id");
         questions.AddTo(command);
         foreach (Option option in (Option[])[output, limitsCompletion, json]) command.Options.Add(option);
@@ -56,7 +56,7 @@ static class BatchVerbs
         var run = new Argument<string>("RUN") { Description = "Folder of a run" };
         var files = new Argument<string[]>("FILE") { Description = "Output and error files of the batch", Arity = ArgumentArity.OneOrMore };
         Option<string?> input = ParseVerb.Input();
-        Option<bool> json = Options.Json("lines, imported, repeated, unknown, failed, damaged, results");
+        Option<bool> json = CommonOptions.Json("lines, imported, repeated, unknown, failed, damaged, results");
         var command = new Command("import-batch", "Take the answers of a batch into the run, and parse them") { run, files, input, json };
         command.SetAction(p =>
         {

@@ -8,7 +8,7 @@ static class InitVerb
 {
     public static Command Build(Io io)
     {
-        var task = Options.Choice<string>("--task", "Kind of the task", null!, [.. Starter.Kinds.Select(kind => (kind, kind))]);
+        var task = CommonOptions.Choice<string>("--task", "Kind of the task", null!, [.. Starter.Kinds.Select(kind => (kind, kind))]);
         task.Required = true;
         var output = new Option<string>("--output") { Description = "Folder to write into", Required = true, HelpName = "FOLDER" };
         var command = new Command("init", "Write a task file, worked examples and questions to start from") { task, output };

@@ -13,10 +13,10 @@ static class ParseVerb
     public static Command Build(Io io)
     {
         var run = new Argument<string>("RUN") { Description = "Folder of a run" };
-        Option<string> parser = Options.Choice("--parser", "Rules: the task's own, or those of the published code", "task", [.. ReplyParsers.Names.Select(name => (name, name))]);
-        Option<string?> ambiguous = Options.Choice<string?>("--on-ambiguous", "What becomes of an answer that names several choices; default: what the task says", null, ("reject", "reject"), ("first", "first"));
+        Option<string> parser = CommonOptions.Choice("--parser", "Rules: the task's own, or those of the published code", "task", [.. ReplyParsers.Names.Select(name => (name, name))]);
+        Option<string?> ambiguous = CommonOptions.Choice<string?>("--on-ambiguous", "What becomes of an answer that names several choices; default: what the task says", null, ("reject", "reject"), ("first", "first"));
         Option<string?> input = Input();
-        Option<bool> json = Options.Json("results, as in manifest.json");
+        Option<bool> json = CommonOptions.Json("results, as in manifest.json");
         var command = new Command("parse", "Make rationales.jsonl and rejects.jsonl from a run's journal, without asking anybody") { run, parser, ambiguous, input, json };
         command.SetAction(p =>
         {

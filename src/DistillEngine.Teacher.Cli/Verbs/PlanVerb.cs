@@ -13,8 +13,8 @@ static class PlanVerb
         var questions = new QuestionOptions();
         Option<int?> rpm = RateOptions.RequestsAMinute();
         Option<long?> tpm = RateOptions.TokensAMinute();
-        var prompts = Options.AtLeast(new Option<int>("--show") { Description = "Prompts to show", DefaultValueFactory = _ => 1, HelpName = "N" }, 0);
-        Option<bool> json = Options.Json("rows, requests, repeated, promptTokens, answerTokens {low, high}, usd {low, high}, seconds, prompts");
+        var prompts = CommonOptions.AtLeast(new Option<int>("--show") { Description = "Prompts to show", DefaultValueFactory = _ => 1, HelpName = "N" }, 0);
+        Option<bool> json = CommonOptions.Json("rows, requests, repeated, promptTokens, answerTokens {low, high}, usd {low, high}, seconds, prompts");
         var command = new Command("plan", "Show prompts, tokens, cost and time of a run, without asking anybody");
         questions.AddTo(command);
         questions.AddPricesTo(command);

@@ -12,7 +12,7 @@ static class ReportVerb
     {
         var run = new Argument<string>("RUN") { Description = "Folder of a run" };
         Option<string?> input = ParseVerb.Input();
-        Option<bool> json = Options.Json("results, as in manifest.json");
+        Option<bool> json = CommonOptions.Json("results, as in manifest.json");
         var command = new Command("report", "Show answers by parse code, errors, cost and the teacher's accuracy") { run, input, json };
         command.SetAction(p =>
         {

@@ -3,10 +3,10 @@ using DistillEngine.Kernels;
 
 namespace DistillEngine.Cli.Verbs;
 
-/// <summary>Options and small helpers that several verbs share.</summary>
-static class CommonOptions
+/// <summary>Where and on how many threads the verbs compute.</summary>
+static class DeviceOptions
 {
-    public static Option<int> Threads() => Options.AtLeast(new Option<int>("--threads")
+    public static Option<int> Threads() => CommonOptions.AtLeast(new Option<int>("--threads")
     {
         Description = "Compute threads; 0 takes every processor", DefaultValueFactory = _ => 0, HelpName = "N",
     }, 0);

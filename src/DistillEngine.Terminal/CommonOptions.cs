@@ -3,7 +3,7 @@ using System.CommandLine;
 namespace DistillEngine.Terminal;
 
 /// <summary>Options in the form both programs use.</summary>
-public static class Options
+public static class CommonOptions
 {
     public static Option<bool> Json(string shape) => new("--json") { Description = $"Write JSON: {shape}" };
 
