@@ -1,3 +1,5 @@
+using DistillEngine.Core;
+
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 

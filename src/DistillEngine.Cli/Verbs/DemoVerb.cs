@@ -19,7 +19,7 @@ static class DemoVerb
         var output = new Option<string>("--output") { Description = "Folder for data and models", DefaultValueFactory = _ => "distill-demo", HelpName = "DIR" };
         var steps = CommonOptions.AtLeast(new Option<long>("--steps") { Description = "Steps of each of the two trainings", DefaultValueFactory = _ => DemoData.Steps, HelpName = "N" }, 1);
         var seed = new Option<ulong>("--seed") { Description = "Seed of questions, weights and order", DefaultValueFactory = _ => 1UL, HelpName = "N" };
-        Option<int> threads = CommonOptions.Threads();
+        Option<int> threads = DeviceOptions.Threads();
         var command = new Command("demo", "Train on everyday questions with and without rationales, and compare: no download, a few minutes") { output, steps, seed, threads };
         command.SetAction(p =>
         {
@@ -29,7 +29,7 @@ static class DemoVerb
             var data = DemoData.Write(folder, p.GetValue(seed));
             io.Error.WriteLine($"Made {data.TrainRows:N0} training and {data.TestRows:N0} test questions about everyday things in {folder}, such as:");
             foreach (EverydayQuestion q in data.Examples) io.Error.WriteLine($"  {q.Input}  ->  {q.Label}   because: {q.Rationale}");
-            using IBackend backend = CommonOptions.Open("cpu", p.GetValue(threads));
+            using IBackend backend = DeviceOptions.Open("cpu", p.GetValue(threads));
             EvaluationResult standard = Train(io, backend, data, TrainingMethod.Standard, p.GetValue(steps), p.GetValue(seed));
             EvaluationResult stepByStep = Train(io, backend, data, TrainingMethod.StepByStep, p.GetValue(steps), p.GetValue(seed));
             Report(io, data, standard, stepByStep);

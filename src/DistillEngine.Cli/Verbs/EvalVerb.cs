@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using DistillEngine.Cli.Terminal;
 using DistillEngine.Data.Metrics;
 using DistillEngine.Data.Rationales;
 using DistillEngine.Kernels;
@@ -18,14 +17,14 @@ static class EvalVerb
         var data = new Option<string>("--data") { Description = "Rationale file with gold labels", Required = true, HelpName = "FILE" };
         var task = new Option<string?>("--task") { Description = "Default: the task the model was trained on", HelpName = "NAME|FILE" };
         GenerationOptionSet generation = new();
-        Option<int> threads = CommonOptions.Threads();
-        Option<string> device = CommonOptions.Device();
+        Option<int> threads = DeviceOptions.Threads();
+        Option<string> device = DeviceOptions.Device();
         Option<bool> json = CommonOptions.Json("rows, metric, accuracy (0 to 1), low and high (95 % interval)");
         var command = new Command("eval", "Measure a trained model on labelled rows with its task's metric") { model, data, task, threads, device, json };
         generation.AddTo(command);
         command.SetAction(p =>
         {
-            using IBackend backend = CommonOptions.Open(p.GetValue(device)!, p.GetValue(threads));
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
             using StudentModel student = StudentModel.Open(p.GetValue(model)!, p.GetValue(task), backend);
             EvaluationResult result = Evaluate(io, student, p.GetValue(data)!, generation.Rows(p), generation.Options(p));
             if (p.GetValue(json))

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using DistillEngine.Cli.Terminal;
 using DistillEngine.Core;
 using DistillEngine.Data.Batching;
 using DistillEngine.Kernels;
@@ -19,13 +18,13 @@ static class PredictVerb
         var explain = new Option<bool>("--explain") { Description = "Write the explanation too" };
         var jsonl = new Option<bool>("--jsonl") { Description = "Write one object an input: id, input, label, rationale" };
         GenerationOptionSet generation = new();
-        Option<int> threads = CommonOptions.Threads();
-        Option<string> device = CommonOptions.Device();
+        Option<int> threads = DeviceOptions.Threads();
+        Option<string> device = DeviceOptions.Device();
         var command = new Command("predict", "Answer inputs, and explain the answers") { text, model, input, task, explain, jsonl, threads, device };
         generation.AddTo(command);
         command.SetAction(p =>
         {
-            using IBackend backend = CommonOptions.Open(p.GetValue(device)!, p.GetValue(threads));
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
             using StudentModel student = StudentModel.Open(p.GetValue(model)!, p.GetValue(task), backend);
             bool isExplaining = p.GetValue(explain);
             if (isExplaining && student.Method == TrainingMethod.Standard)

@@ -45,8 +45,8 @@ static class TrainVerb
         Option<int> maxNewTokens = Number("--max-new-tokens", "Longest answer in validation", standard.MaxNewTokens);
         Option<int> keep = Number("--keep", "Checkpoints that stay; 0 = all", standard.Keep);
         var resume = new Option<bool>("--resume") { Description = "Go on from the newest checkpoint of --output, or start where there is none" };
-        Option<int> threads = CommonOptions.Threads();
-        Option<string> device = CommonOptions.Device();
+        Option<int> threads = DeviceOptions.Threads();
+        Option<string> device = DeviceOptions.Device();
         Option<bool> json = CommonOptions.Json("one object a step: step, loss, labelLoss, rationaleLoss, gradientNorm, learningRate, tokensPerSecond");
         var command = new Command("train", "Train a T5 on a rationale file: predict the label and explain it")
         {
@@ -67,7 +67,7 @@ static class TrainVerb
                 ValidationData = p.GetValue(validation), ValidationFraction = p.GetValue(validationFraction), Patience = p.GetValue(patience),
                 MaxNewTokens = p.GetValue(maxNewTokens), Keep = p.GetValue(keep), Resume = p.GetValue(resume),
             };
-            using IBackend backend = CommonOptions.Open(p.GetValue(device)!, p.GetValue(threads));
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
             var observer = new TrainingConsole(io, options.Steps, p.GetValue(json));
             new TrainingRun(options, backend, observer).Execute(io.Cancel);
             observer.Finish($"Trained {options.Output}. Next: distill eval --model {options.Output} --data FILE, or distill predict --model {options.Output} \"a question\" --explain");

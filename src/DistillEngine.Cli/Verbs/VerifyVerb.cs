@@ -12,13 +12,13 @@ static class VerifyVerb
     {
         var golden = new Option<string[]>("--golden") { Description = "Folder of golden cases (models/, optimizers/, tokenizers/, …); may be given more than once", Required = true, HelpName = "FOLDER" };
         var data = new Option<string?>("--data") { Description = "Folder of the published data sets, for the checks that need them", HelpName = "FOLDER" };
-        Option<int> threads = CommonOptions.Threads();
-        Option<string> device = CommonOptions.Device();
+        Option<int> threads = DeviceOptions.Threads();
+        Option<string> device = DeviceOptions.Device();
         Option<bool> json = CommonOptions.Json("one object a check: case, check, worst, error, allowed, pass (null with a reason where it is skipped)");
         var command = new Command("verify", "Compute every golden case on this machine and compare with the reference") { golden, data, threads, device, json };
         command.SetAction(p =>
         {
-            using IBackend backend = CommonOptions.Open(p.GetValue(device)!, p.GetValue(threads));
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
             int passed = 0, failed = 0, skipped = 0;
             if (!p.GetValue(json)) io.Output.WriteLine($"{"case",-38} {"check",-34} {"result",-7} {"error",10} {"allowed",10}  worst");
             GoldenRunner.Run(p.GetValue(golden)!, p.GetValue(data), backend, Report, io.Cancel);

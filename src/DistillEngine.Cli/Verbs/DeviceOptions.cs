@@ -1,0 +1,25 @@
+using System.CommandLine;
+using DistillEngine.Kernels;
+
+namespace DistillEngine.Cli.Verbs;
+
+/// <summary>Where and on how many threads the verbs compute.</summary>
+static class DeviceOptions
+{
+    public static Option<int> Threads() => CommonOptions.AtLeast(new Option<int>("--threads")
+    {
+        Description = "Compute threads; 0 takes every processor", DefaultValueFactory = _ => 0, HelpName = "N",
+    }, 0);
+
+    public static Option<string> Device() => new("--device")
+    {
+        Description = "Where to compute: auto or cpu", DefaultValueFactory = _ => "auto", HelpName = "NAME",
+    };
+
+    /// <exception cref="UsageException">The device is unknown or not part of this program.</exception>
+    public static IBackend Open(string device, int threads) => device switch
+    {
+        "auto" or "cpu" => CpuBackend.Open(threads),
+        _ => throw new UsageException($"--device {device}: this program computes on the CPU alone; expected auto or cpu. 'distill doctor' lists the devices."),
+    };
+}
