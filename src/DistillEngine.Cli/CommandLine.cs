@@ -1,11 +1,10 @@
 using System.CommandLine;
-using System.CommandLine.Invocation;
 using DistillEngine.Cli.Verbs;
 using DistillEngine.Training;
 
 namespace DistillEngine.Cli;
 
-/// <summary>The verb table of <c>distill</c>, and what becomes of errors: one line that says what, where and what to do, and an exit code.</summary>
+/// <summary>The verb table of <c>distill</c>.</summary>
 public static class CommandLine
 {
     /// <param name="output">Data.</param>
@@ -13,27 +12,9 @@ public static class CommandLine
     /// <returns>The exit status.</returns>
     public static int Run(string[] args, TextWriter output, TextWriter error, CancellationToken cancel)
     {
-        ParseResult parsed = Build(new Io(output, error, cancel)).Parse(args);
-        if (parsed.Action is ParseErrorAction)
-        {
-            foreach (var problem in parsed.Errors) error.WriteLine($"distill: {problem.Message}");
-            error.WriteLine($"See '{PathOf(parsed.CommandResult.Command)} --help'.");
-            return ExitCode.Usage;
-        }
-        try
-        {
-            return parsed.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
-        }
-        catch (OperationCanceledException)
-        {
-            error.WriteLine("distill: stopped. Run the same command with --resume to go on, where it has that option.");
-            return ExitCode.Interrupted;
-        }
-        catch (Exception e) when (CodeOf(e) is { } code)
-        {
-            error.WriteLine($"distill: {e.Message}");
-            return code;
-        }
+        var io = new Io(output, error, cancel);
+        return Host.Run("distill", Build(io), args, io, "stopped. Run the same command with --resume to go on, where it has that option.",
+            e => e is NonFiniteLossException ? ExitCode.Failure : null);
     }
 
     static RootCommand Build(Io io)
@@ -50,17 +31,4 @@ public static class CommandLine
         root.Subcommands.Add(DoctorVerb.Build(io));
         return root;
     }
-
-    static string PathOf(Command command) =>
-        command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? $"{PathOf(parent)} {command.Name}" : "distill";
-
-    /// <summary>Exit code of an error whose message is meant for a user; null for a bug, which keeps its stack trace.</summary>
-    static int? CodeOf(Exception e) => e switch
-    {
-        InvalidDataException or FileNotFoundException or DirectoryNotFoundException => ExitCode.Invalid,
-        UsageException or ArgumentException => ExitCode.Usage,
-        IOException or UnauthorizedAccessException => ExitCode.Failure,
-        NonFiniteLossException or InsufficientMemoryException => ExitCode.Failure,
-        _ => null,
-    };
 }

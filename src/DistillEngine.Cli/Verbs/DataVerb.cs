@@ -25,7 +25,7 @@ static class DataVerb
         var split = new Option<string>("--split") { Description = "train, valid or test", Required = true, HelpName = "NAME" };
         var input = new Option<string>("--input") { Description = "Folder of the published data set: X_train.json and llm/train_CoT_0.json …", Required = true, HelpName = "FOLDER" };
         var output = new Option<string>("--output") { Description = "Rationale file to write (.gz allowed)", Required = true, HelpName = "FILE" };
-        Option<bool> json = CommonOptions.Json("rows, parsed, teacherAccuracy (0 to 1)");
+        Option<bool> json = Options.Json("rows, parsed, teacherAccuracy (0 to 1)");
         var dss = new Command("dss", "The layout of the published Distilling Step-by-Step data, read with the published parsers") { task, split, input, output, json };
         dss.SetAction(p =>
         {
@@ -56,7 +56,7 @@ static class DataVerb
         Argument<string> file = File();
         Option<string> task = Task(isRequired: false);
         var tokenizer = new Option<string?>("--tokenizer") { Description = "Also count tokens with this tokenizer", HelpName = "FILE" };
-        Option<bool> json = CommonOptions.Json("rows, withRationale, statuses, teacherRows, teacherAccuracy (0 to 1 or null)");
+        Option<bool> json = Options.Json("rows, withRationale, statuses, teacherRows, teacherAccuracy (0 to 1 or null)");
         var command = new Command("stats", "Count rows, labels, lengths, and the teacher's accuracy against gold") { file, task, tokenizer, json };
         command.SetAction(p =>
         {
@@ -73,7 +73,7 @@ static class DataVerb
     static Command BuildPreview(Io io)
     {
         Argument<string> file = File();
-        var row = CommonOptions.AtLeast(new Option<int>("--row") { Description = "Row, from 0", Required = true, HelpName = "N" }, 0);
+        var row = Options.AtLeast(new Option<int>("--row") { Description = "Row, from 0", Required = true, HelpName = "N" }, 0);
         var tokenizer = new Option<string>("--tokenizer") { Description = "Tokenizer of the model that will be trained", Required = true, HelpName = "FILE" };
         Option<string> task = Task(isRequired: false);
         var command = new Command("preview", "Show the exact texts and token ids of both tasks for one row") { file, row, tokenizer, task };
@@ -110,7 +110,7 @@ static class DataVerb
     static Command BuildSample(Io io)
     {
         Argument<string> file = File();
-        var rows = CommonOptions.AtLeast(new Option<int>("--rows") { Description = "Rows to take", Required = true, HelpName = "N" }, 1);
+        var rows = Options.AtLeast(new Option<int>("--rows") { Description = "Rows to take", Required = true, HelpName = "N" }, 1);
         var output = new Option<string>("--output") { Description = "File to write", Required = true, HelpName = "FILE" };
         var seed = new Option<ulong>("--seed") { Description = "Seed of the choice", DefaultValueFactory = _ => 0UL, HelpName = "N" };
         var command = new Command("sample", "Copy some rows, chosen by a seed, in file order") { file, rows, output, seed };

@@ -17,7 +17,7 @@ static class DemoVerb
     public static Command Build(Io io)
     {
         var output = new Option<string>("--output") { Description = "Folder for data and models", DefaultValueFactory = _ => "distill-demo", HelpName = "DIR" };
-        var steps = CommonOptions.AtLeast(new Option<long>("--steps") { Description = "Steps of each of the two trainings", DefaultValueFactory = _ => DemoData.Steps, HelpName = "N" }, 1);
+        var steps = Options.AtLeast(new Option<long>("--steps") { Description = "Steps of each of the two trainings", DefaultValueFactory = _ => DemoData.Steps, HelpName = "N" }, 1);
         var seed = new Option<ulong>("--seed") { Description = "Seed of questions, weights and order", DefaultValueFactory = _ => 1UL, HelpName = "N" };
         Option<int> threads = CommonOptions.Threads();
         var command = new Command("demo", "Train on everyday questions with and without rationales, and compare: no download, a few minutes") { output, steps, seed, threads };

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using DistillEngine.Cli.Terminal;
 using DistillEngine.Data.Metrics;
 using DistillEngine.Data.Rationales;
 using DistillEngine.Kernels;
@@ -20,7 +19,7 @@ static class EvalVerb
         GenerationOptionSet generation = new();
         Option<int> threads = CommonOptions.Threads();
         Option<string> device = CommonOptions.Device();
-        Option<bool> json = CommonOptions.Json("rows, metric, accuracy (0 to 1), low and high (95 % interval)");
+        Option<bool> json = Options.Json("rows, metric, accuracy (0 to 1), low and high (95 % interval)");
         var command = new Command("eval", "Measure a trained model on labelled rows with its task's metric") { model, data, task, threads, device, json };
         generation.AddTo(command);
         command.SetAction(p =>

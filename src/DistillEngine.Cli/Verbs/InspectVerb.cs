@@ -12,7 +12,7 @@ static class InspectVerb
     public static Command Build(Io io)
     {
         var path = new Argument<string>("PATH") { Description = "A model folder, a .safetensors or .bin file, config.json, spiece.model or tokenizer.json" };
-        Option<bool> json = CommonOptions.Json("path, kind, and what the kind has: parameters, configuration, tensors, vocabulary");
+        Option<bool> json = Options.Json("path, kind, and what the kind has: parameters, configuration, tensors, vocabulary");
         var command = new Command("inspect", "Check a model folder or file, then show what it holds") { path, json };
         command.SetAction(p =>
         {

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using DistillEngine.Cli.Terminal;
 using DistillEngine.Core;
 using DistillEngine.Data.Batching;
 using DistillEngine.Kernels;

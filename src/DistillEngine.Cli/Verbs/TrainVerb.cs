@@ -16,13 +16,13 @@ static class TrainVerb
         var model = new Option<string>("--model") { Description = $"{string.Join(", ", T5Presets.Names)} (trained from scratch), or a model folder", Required = true, HelpName = "NAME|FOLDER" };
         var tokenizer = new Option<string?>("--tokenizer") { Description = "spiece.model, tokenizer.json, or a folder with one; default: the model folder's", HelpName = "FILE" };
         var output = new Option<string>("--output") { Description = "Folder of the run; at the end it is the trained model's folder", Required = true, HelpName = "DIR" };
-        var method = CommonOptions.Choice("--method", "Training method", TrainingMethod.StepByStep, ("step-by-step", TrainingMethod.StepByStep), ("standard", TrainingMethod.Standard));
-        var labelSource = CommonOptions.Choice("--label-source", "Labels to train on", LabelSource.GoldElseTeacher,
+        var method = Options.Choice("--method", "Training method", TrainingMethod.StepByStep, ("step-by-step", TrainingMethod.StepByStep), ("standard", TrainingMethod.Standard));
+        var labelSource = Options.Choice("--label-source", "Labels to train on", LabelSource.GoldElseTeacher,
             ("gold", LabelSource.Gold), ("teacher", LabelSource.Teacher), ("gold-else-teacher", LabelSource.GoldElseTeacher));
-        var onMismatch = CommonOptions.Choice("--on-mismatch", "Rows whose teacher label differs from gold", MismatchRule.Keep, ("keep", MismatchRule.Keep), ("drop", MismatchRule.Drop));
-        var accumulateMean = CommonOptions.Choice("--accumulate-mean", "What a step's losses are means of", AccumulateMean.Tokens,
+        var onMismatch = Options.Choice("--on-mismatch", "Rows whose teacher label differs from gold", MismatchRule.Keep, ("keep", MismatchRule.Keep), ("drop", MismatchRule.Drop));
+        var accumulateMean = Options.Choice("--accumulate-mean", "What a step's losses are means of", AccumulateMean.Tokens,
             ("tokens", AccumulateMean.Tokens), ("micro-batches", AccumulateMean.MicroBatches));
-        var order = CommonOptions.Choice("--order", "Order of the rows", RowOrder.Shuffled, ("shuffled", RowOrder.Shuffled), ("published", RowOrder.Published), ("file", RowOrder.File));
+        var order = Options.Choice("--order", "Order of the rows", RowOrder.Shuffled, ("shuffled", RowOrder.Shuffled), ("published", RowOrder.Published), ("file", RowOrder.File));
         var standard = new TrainingOptions { Data = "", Task = "", Model = "", Output = "" };
         Option<double> alpha = Number("--alpha", "Loss = alpha x label loss + (1 - alpha) x rationale loss", standard.Alpha);
         Option<long> steps = Number("--steps", "Optimizer steps", standard.Steps);
@@ -47,7 +47,7 @@ static class TrainVerb
         var resume = new Option<bool>("--resume") { Description = "Go on from the newest checkpoint of --output, or start where there is none" };
         Option<int> threads = CommonOptions.Threads();
         Option<string> device = CommonOptions.Device();
-        Option<bool> json = CommonOptions.Json("one object a step: step, loss, labelLoss, rationaleLoss, gradientNorm, learningRate, tokensPerSecond");
+        Option<bool> json = Options.Json("one object a step: step, loss, labelLoss, rationaleLoss, gradientNorm, learningRate, tokensPerSecond");
         var command = new Command("train", "Train a T5 on a rationale file: predict the label and explain it")
         {
             data, task, model, tokenizer, output, method, alpha, steps, batch, accumulate, accumulateMean, optimizer, rate, weightDecay, schedule, warmup, clip, dropout, seed,

@@ -1,5 +1,4 @@
 using System.Globalization;
-using DistillEngine.Cli.Terminal;
 using DistillEngine.Training;
 
 namespace DistillEngine.Cli.Verbs;

@@ -14,7 +14,7 @@ static class VerifyVerb
         var data = new Option<string?>("--data") { Description = "Folder of the published data sets, for the checks that need them", HelpName = "FOLDER" };
         Option<int> threads = CommonOptions.Threads();
         Option<string> device = CommonOptions.Device();
-        Option<bool> json = CommonOptions.Json("one object a check: case, check, worst, error, allowed, pass (null with a reason where it is skipped)");
+        Option<bool> json = Options.Json("one object a check: case, check, worst, error, allowed, pass (null with a reason where it is skipped)");
         var command = new Command("verify", "Compute every golden case on this machine and compare with the reference") { golden, data, threads, device, json };
         command.SetAction(p =>
         {

@@ -80,7 +80,7 @@ public static class DssImporter
         var parsed = parser.Parse(output);
         string? teacherLabel = parsed.Label == parser.Unparsed ? null : parsed.Label;
         string? rationale = parsed.Rationale == parser.Unparsed ? null : parsed.Rationale;
-        isCorrect = teacherLabel is not null && metric.Score(teacherLabel, source.Label, source.Choices) == 1;
+        isCorrect = teacherLabel is not null && metric.Score(teacherLabel, source.Label!, source.Choices) == 1;
         bool isParsed = !string.IsNullOrEmpty(teacherLabel);
         var flags = new List<string>();
         if (isParsed && !isCorrect) flags.Add("label_mismatch");

@@ -3,7 +3,7 @@ using System.IO.Compression;
 namespace DistillEngine.Data.Rationales;
 
 /// <summary>Lines of a file, plain or gzip, as bytes without their line feed. Holds one line at a time.</summary>
-sealed class LineReader : IDisposable
+public sealed class LineReader : IDisposable
 {
     /// <summary>A longer line is no row: it bounds what a small compressed file can make the reader hold.</summary>
     const int MaxLineBytes = 64 << 20;
@@ -18,7 +18,7 @@ sealed class LineReader : IDisposable
     public LineReader(string path)
     {
         _path = path;
-        var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
+        var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 1);
         bool isGzip = file.ReadByte() == 0x1F && file.ReadByte() == 0x8B;
         file.Position = 0;
         if (!isGzip && path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase))
@@ -31,6 +31,9 @@ sealed class LineReader : IDisposable
 
     /// <summary>Number of the line read last, from 1.</summary>
     public long Line { get; private set; }
+
+    /// <summary>Whether the line read last ended in a line feed: false for a last line that was cut short.</summary>
+    public bool IsTerminated { get; private set; }
 
     /// <summary>The next line, valid until the next call.</summary>
     /// <returns>False at the end of the file.</returns>
@@ -64,6 +67,7 @@ sealed class LineReader : IDisposable
         Line++;
         var line = _buffer.AsMemory(_start, end - _start);
         _start = end + skip;
+        IsTerminated = skip == 1;
         return Line == 1 && line.Span.StartsWith("\uFEFF"u8) ? line[3..] : line;
     }
 

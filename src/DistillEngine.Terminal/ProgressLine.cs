@@ -1,9 +1,9 @@
 using System.Diagnostics;
 
-namespace DistillEngine.Cli.Terminal;
+namespace DistillEngine.Terminal;
 
 /// <summary>Progress: one line that is redrawn on a terminal, a plain line every ten seconds elsewhere.</summary>
-sealed class ProgressLine(Io io)
+public sealed class ProgressLine(Io io)
 {
     static readonly TimeSpan RedrawInterval = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan PlainInterval = TimeSpan.FromSeconds(10);

@@ -1,9 +1,9 @@
 using System.Text.Json;
 
-namespace DistillEngine.Cli;
+namespace DistillEngine.Terminal;
 
 /// <summary>Where a verb reads its cancellation and writes: data to <see cref="Output"/>, messages to <see cref="Error"/>.</summary>
-sealed record Io(TextWriter Output, TextWriter Error, CancellationToken Cancel)
+public sealed record Io(TextWriter Output, TextWriter Error, CancellationToken Cancel)
 {
     /// <summary>Whether messages go to a terminal that can redraw a line.</summary>
     public bool IsTerminal =>

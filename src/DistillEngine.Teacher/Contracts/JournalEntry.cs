@@ -1,0 +1,172 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace DistillEngine.Teacher;
+
+/// <summary>A line of <c>journal.jsonl</c>: one attempt, whatever came of it. Lines are appended and never changed.</summary>
+public sealed record JournalEntry
+{
+    /// <summary>When the attempt ended (<c>t</c>), to the second, UTC.</summary>
+    public required DateTimeOffset Time { get; init; }
+
+    /// <summary><see cref="TeacherRequest.Key"/>.</summary>
+    public required string Key { get; init; }
+
+    /// <summary>The row's <c>task/split/key</c>.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Number of the sample, from 0.</summary>
+    public required int Sample { get; init; }
+
+    /// <summary>Number of the attempt at this request, from 1.</summary>
+    public required int Attempt { get; init; }
+
+    /// <summary>HTTP status; 0 where no response came.</summary>
+    public required int Status { get; init; }
+
+    public string? Finish { get; init; }
+
+    public string? Text { get; init; }
+
+    public string? Reasoning { get; init; }
+
+    public TokenUsage? Usage { get; init; }
+
+    /// <summary>Name the server gives the model that answered.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The server's <c>system_fingerprint</c> (<c>fp</c>).</summary>
+    public string? Fingerprint { get; init; }
+
+    /// <summary>Duration in milliseconds (<c>ms</c>).</summary>
+    public long Milliseconds { get; init; }
+
+    /// <summary>The server's id of the request (<c>req_id</c>).</summary>
+    public string? RequestId { get; init; }
+
+    /// <summary>Why there is no answer (<c>err</c>): the kind of error, a colon and a line of text. Null where there is one.</summary>
+    public string? Error { get; init; }
+
+    /// <summary>Whether the attempt brought an answer. Such entries are what a run need not ask again.</summary>
+    public bool IsAnswer => Error is null && Text is not null;
+
+    /// <summary>The kind of error, as written before the colon of <see cref="Error"/>.</summary>
+    public string? ErrorKind => Error?.Split(':', 2)[0];
+
+    public static JournalEntry Of(TeacherRequest request, TeacherReply reply, int attempt, DateTimeOffset time) => new()
+    {
+        Time = time,
+        Key = request.Key,
+        Id = request.RowId,
+        Sample = request.Sample,
+        Attempt = attempt,
+        Status = reply.Status,
+        Finish = reply.Finish,
+        Text = reply.Text,
+        Reasoning = reply.Reasoning,
+        Usage = reply.Usage,
+        Model = reply.Model,
+        Fingerprint = reply.Fingerprint,
+        Milliseconds = reply.Milliseconds,
+        RequestId = reply.RequestId,
+        Error = reply.IsAnswer ? null : $"{NameOf(reply.ErrorKind)}: {reply.Error}",
+    };
+
+    /// <summary>Name of a kind in journals and reports.</summary>
+    public static string NameOf(TeacherErrorKind kind) => kind switch
+    {
+        TeacherErrorKind.None => "none",
+        TeacherErrorKind.RateLimited => "rate_limited",
+        TeacherErrorKind.Quota => "quota",
+        TeacherErrorKind.Server => "server",
+        TeacherErrorKind.Transport => "transport",
+        TeacherErrorKind.Timeout => "timeout",
+        TeacherErrorKind.BadReply => "bad_reply",
+        TeacherErrorKind.Unauthorized => "unauthorized",
+        TeacherErrorKind.BadRequest => "bad_request",
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "unknown kind of error."),
+    };
+
+    /// <summary>Writes the entry as one object; the line feed is the caller's.</summary>
+    public void Write(Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        json.WriteString("t", Time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+        json.WriteString("key", Key);
+        json.WriteString("id", Id);
+        json.WriteNumber("sample", Sample);
+        json.WriteNumber("attempt", Attempt);
+        json.WriteNumber("status", Status);
+        json.WriteString("finish", Finish);
+        json.WriteString("text", Text);
+        json.WriteString("reasoning", Reasoning);
+        if (Usage is null)
+        {
+            json.WriteNull("usage");
+        }
+        else
+        {
+            json.WriteStartObject("usage");
+            WriteCount(json, "in", Usage.Input);
+            WriteCount(json, "out", Usage.Output);
+            WriteCount(json, "cached", Usage.Cached);
+            json.WriteEndObject();
+        }
+        json.WriteString("model", Model);
+        json.WriteString("fp", Fingerprint);
+        json.WriteNumber("ms", Milliseconds);
+        json.WriteString("req_id", RequestId);
+        json.WriteString("err", Error);
+        json.WriteEndObject();
+    }
+
+    /// <summary>Reads one line.</summary>
+    /// <exception cref="JsonException">The line is no JSON object.</exception>
+    /// <exception cref="FormatException">A field is missing or has another type.</exception>
+    public static JournalEntry Parse(ReadOnlyMemory<byte> line)
+    {
+        using var document = JsonDocument.Parse(line);
+        JsonElement root = document.RootElement;
+        if (root.ValueKind != JsonValueKind.Object) throw new FormatException("the line is no JSON object (expected one attempt a line).");
+        try
+        {
+            return new()
+            {
+                Time = Required(root, "t").GetDateTimeOffset(),
+                Key = Required(root, "key").GetString()!,
+                Id = Required(root, "id").GetString()!,
+                Sample = Required(root, "sample").GetInt32(),
+                Attempt = Required(root, "attempt").GetInt32(),
+                Status = Required(root, "status").GetInt32(),
+                Finish = TextOf(root, "finish"),
+                Text = TextOf(root, "text"),
+                Reasoning = TextOf(root, "reasoning"),
+                Usage = Optional(root, "usage") is { } usage ? new(Count(usage, "in"), Count(usage, "out"), Count(usage, "cached")) : null,
+                Model = TextOf(root, "model"),
+                Fingerprint = TextOf(root, "fp"),
+                Milliseconds = Optional(root, "ms")?.GetInt64() ?? 0,
+                RequestId = TextOf(root, "req_id"),
+                Error = TextOf(root, "err"),
+            };
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new FormatException($"a field has an unexpected type: {e.Message}", e);
+        }
+    }
+
+    static JsonElement Required(JsonElement root, string name) =>
+        Optional(root, name) ?? throw new FormatException($"{name}: is missing (expected a line of journal.jsonl).");
+
+    static JsonElement? Optional(JsonElement root, string name) =>
+        root.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
+
+    static string? TextOf(JsonElement root, string name) => Optional(root, name)?.GetString();
+
+    static long? Count(JsonElement root, string name) => Optional(root, name)?.GetInt64();
+
+    static void WriteCount(Utf8JsonWriter json, string name, long? value)
+    {
+        if (value is { } count) json.WriteNumber(name, count);
+    }
+}

@@ -1,0 +1,40 @@
+namespace DistillEngine.Teacher;
+
+/// <summary>What came of one attempt: an answer, or the reason why there is none.</summary>
+public sealed record TeacherReply
+{
+    /// <summary>The answer, without the reasoning that the server keeps apart; null where there is no answer.</summary>
+    public string? Text { get; init; }
+
+    /// <summary>Reasoning that the server returned beside the answer (<c>reasoning_content</c>), or null.</summary>
+    public string? Reasoning { get; init; }
+
+    /// <summary>Why the teacher stopped, as the server calls it: <c>stop</c>, <c>length</c>, <c>content_filter</c>, or any other word.</summary>
+    public string? Finish { get; init; }
+
+    public TokenUsage? Usage { get; init; }
+
+    /// <summary>Name the server gives the model that answered.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The server's <c>system_fingerprint</c>.</summary>
+    public string? Fingerprint { get; init; }
+
+    public string? RequestId { get; init; }
+
+    /// <summary>Time from sending to the last byte, in milliseconds.</summary>
+    public long Milliseconds { get; init; }
+
+    /// <summary>HTTP status; 0 where no response came.</summary>
+    public int Status { get; init; }
+
+    /// <summary>One line for the user, or null where there is an answer.</summary>
+    public string? Error { get; init; }
+
+    public TeacherErrorKind ErrorKind { get; init; }
+
+    /// <summary>What the server said about its limits, or null.</summary>
+    public RateLimitHints? Limits { get; init; }
+
+    public bool IsAnswer => ErrorKind == TeacherErrorKind.None;
+}

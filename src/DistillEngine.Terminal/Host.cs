@@ -1,0 +1,74 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.Runtime.InteropServices;
+
+namespace DistillEngine.Terminal;
+
+/// <summary>What both programs do around their verbs: signals, and errors as one line and an exit code.</summary>
+public static class Host
+{
+    /// <summary>Runs a program under signals: the first Ctrl+C or SIGTERM cancels, the second ends the process at once.</summary>
+    /// <param name="stopping">What the user reads on the first signal.</param>
+    /// <param name="run">The program, given what the first signal cancels.</param>
+    /// <returns>The exit status.</returns>
+    public static int UnderSignals(string stopping, Func<CancellationToken, int> run)
+    {
+        using var cancel = new CancellationTokenSource();
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        return run(cancel.Token);
+
+        void Stop(PosixSignalContext signal)
+        {
+            if (cancel.IsCancellationRequested) Environment.Exit(ExitCode.Interrupted);
+            signal.Cancel = true;
+            Console.Error.WriteLine(stopping);
+            cancel.Cancel();
+        }
+    }
+
+    /// <summary>Parses and runs a command line.</summary>
+    /// <param name="program">Name of the program, which messages start with.</param>
+    /// <param name="interrupted">What the user reads when a verb was cancelled.</param>
+    /// <param name="codeOf">Exit code of the program's own errors whose messages are meant for a user; null for other errors.</param>
+    /// <returns>The exit status.</returns>
+    public static int Run(string program, RootCommand root, string[] args, Io io, string interrupted, Func<Exception, int?> codeOf)
+    {
+        ParseResult parsed = root.Parse(args);
+        if (parsed.Action is ParseErrorAction)
+        {
+            foreach (var problem in parsed.Errors) io.Error.WriteLine($"{program}: {problem.Message}");
+            io.Error.WriteLine($"See '{PathOf(program, parsed.CommandResult.Command)} --help'.");
+            return ExitCode.Usage;
+        }
+        try
+        {
+            return parsed.Invoke(new InvocationConfiguration
+            {
+                Output = io.Output, Error = io.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null,
+            });
+        }
+        catch (OperationCanceledException)
+        {
+            io.Error.WriteLine($"{program}: {interrupted}");
+            return ExitCode.Interrupted;
+        }
+        catch (Exception e) when ((codeOf(e) ?? CodeOf(e)) is { } code)
+        {
+            io.Error.WriteLine($"{program}: {e.Message}");
+            return code;
+        }
+    }
+
+    static string PathOf(string program, Command command) =>
+        command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? $"{PathOf(program, parent)} {command.Name}" : program;
+
+    /// <summary>Exit code of an error whose message is meant for a user; null for a bug, which keeps its stack trace.</summary>
+    static int? CodeOf(Exception e) => e switch
+    {
+        InvalidDataException or FileNotFoundException or DirectoryNotFoundException => ExitCode.Invalid,
+        UsageException or ArgumentException => ExitCode.Usage,
+        IOException or UnauthorizedAccessException or InsufficientMemoryException => ExitCode.Failure,
+        _ => null,
+    };
+}
