@@ -8,7 +8,12 @@ readonly ref struct ReplyBody
 {
     static readonly string[] ThinkingTags = ["think", "thinking"];
 
-    ReplyBody(ReadOnlySpan<char> text, bool isCut, bool isThinking) => (Text, IsCut, IsThinking) = (text, isCut, isThinking);
+    ReplyBody(ReadOnlySpan<char> text, bool isCut, bool isThinking)
+    {
+        Text = text;
+        IsCut = isCut;
+        IsThinking = isThinking;
+    }
 
     public ReadOnlySpan<char> Text { get; }
 

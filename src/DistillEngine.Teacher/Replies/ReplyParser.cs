@@ -39,7 +39,7 @@ public sealed class ReplyParser : IReplyParser
             TaskCategory.MultipleChoice => new ChoiceReader(task.Labels, task.Parse),
             TaskCategory.Classification => new ClassReader(task.Labels, task.Parse),
             TaskCategory.Equation => new EquationReader(),
-            _ => new TextReader(task.Labels),
+            _ => new FreeTextReader(task.Labels),
         };
         _cue = CueOf(task.Teacher?.Query.Text ?? "");
     }

@@ -4,7 +4,7 @@ using DistillEngine.Data.Tasks;
 namespace DistillEngine.Teacher.Replies;
 
 /// <summary>Free text: what follows the marker, by the task's normalization.</summary>
-sealed class TextReader(LabelOptions labels) : IAnswerReader
+sealed class FreeTextReader(LabelOptions labels) : IAnswerReader
 {
     /// <inheritdoc/>
     public AnswerLabel Read(ReadOnlySpan<char> answer, SourceRow row)
