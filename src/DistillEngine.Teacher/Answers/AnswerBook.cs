@@ -1,0 +1,55 @@
+namespace DistillEngine.Teacher.Answers;
+
+/// <summary>The answers of a journal, by row and sample, and what else its lines tell.</summary>
+public sealed class AnswerBook
+{
+    readonly Dictionary<(string Id, int Sample), JournalEntry> _answers = [];
+    readonly Dictionary<string, JournalEntry> _answerOfKey = new(StringComparer.Ordinal);
+    readonly Dictionary<(string Id, int Sample), JournalEntry> _errors = [];
+    readonly SortedDictionary<string, int> _errorKinds = new(StringComparer.Ordinal);
+
+    /// <param name="journal">The entries, in the journal's order.</param>
+    public AnswerBook(IEnumerable<JournalEntry> journal)
+    {
+        ArgumentNullException.ThrowIfNull(journal);
+        foreach (var entry in journal) Add(entry);
+    }
+
+    /// <summary>Attempts that were made.</summary>
+    public int Attempts { get; private set; }
+
+    /// <summary>Time of the first attempt, or null.</summary>
+    public DateTimeOffset? First { get; private set; }
+
+    /// <summary>Time of the last attempt, or null.</summary>
+    public DateTimeOffset? Last { get; private set; }
+
+    /// <summary>Attempts without an answer, by kind of error.</summary>
+    public IReadOnlyDictionary<string, int> ErrorKinds => _errorKinds;
+
+    /// <summary>The answer of a row's sample: where the same request was answered twice, the first; where it was asked again in another way,
+    /// the last.</summary>
+    /// <param name="key">Key of the request, which finds the answer to an equal request for another row; or null.</param>
+    public JournalEntry? Answer(string id, int sample, string? key = null) =>
+        _answers.TryGetValue((id, sample), out var entry) || (key is not null && _answerOfKey.TryGetValue(key, out entry)) ? entry : null;
+
+    /// <summary>The last failed attempt at a row's sample.</summary>
+    public JournalEntry? Error(string id, int sample) => _errors.GetValueOrDefault((id, sample));
+
+    void Add(JournalEntry entry)
+    {
+        Attempts++;
+        if (First is null || entry.Time < First) First = entry.Time;
+        if (Last is null || entry.Time > Last) Last = entry.Time;
+        var place = (entry.Id, entry.Sample);
+        if (!entry.IsAnswer)
+        {
+            _errors[place] = entry;
+            string kind = entry.ErrorKind ?? "unknown";
+            _errorKinds[kind] = _errorKinds.GetValueOrDefault(kind) + 1;
+            return;
+        }
+        _answerOfKey.TryAdd(entry.Key, entry);
+        if (!_answers.TryGetValue(place, out var held) || held.Key != entry.Key) _answers[place] = entry;
+    }
+}
