@@ -24,6 +24,15 @@ public sealed class AnswerBook
     /// <summary>Time of the last attempt, or null.</summary>
     public DateTimeOffset? Last { get; private set; }
 
+    /// <summary>Tokens read in all attempts, as far as the server counted them; null where it never did.</summary>
+    public long? InputTokens { get; private set; }
+
+    /// <summary>Tokens written in all attempts.</summary>
+    public long? OutputTokens { get; private set; }
+
+    /// <summary>Tokens of all prompts that came from the server's cache.</summary>
+    public long? CachedTokens { get; private set; }
+
     /// <summary>Attempts without an answer, by kind of error.</summary>
     public IReadOnlyDictionary<string, int> ErrorKinds => _errorKinds;
 
@@ -41,6 +50,9 @@ public sealed class AnswerBook
         Attempts++;
         if (First is null || entry.Time < First) First = entry.Time;
         if (Last is null || entry.Time > Last) Last = entry.Time;
+        InputTokens = Sum(InputTokens, entry.Usage?.Input);
+        OutputTokens = Sum(OutputTokens, entry.Usage?.Output);
+        CachedTokens = Sum(CachedTokens, entry.Usage?.Cached);
         var place = (entry.Id, entry.Sample);
         if (!entry.IsAnswer)
         {
@@ -52,4 +64,6 @@ public sealed class AnswerBook
         _answerOfKey.TryAdd(entry.Key, entry);
         if (!_answers.TryGetValue(place, out var held) || held.Key != entry.Key) _answers[place] = entry;
     }
+
+    static long? Sum(long? sum, long? more) => more is null ? sum : (sum ?? 0) + more;
 }

@@ -34,16 +34,16 @@ public sealed record AnswerReport
     /// <summary>Attempts without an answer, by kind of error, the most frequent first.</summary>
     public required IReadOnlyList<KeyValuePair<string, int>> Errors { get; init; }
 
-    /// <summary>Tokens read for the answers in use; null where no server counted them.</summary>
+    /// <summary>Tokens read in all attempts; null where the server did not count them.</summary>
     public required long? InputTokens { get; init; }
 
-    /// <summary>Tokens written in the answers in use.</summary>
+    /// <summary>Tokens written in all attempts.</summary>
     public required long? OutputTokens { get; init; }
 
     /// <summary>Tokens of the prompts that came from the server's cache.</summary>
     public required long? CachedTokens { get; init; }
 
-    /// <summary>US dollars of the answers in use; null without prices or counts.</summary>
+    /// <summary>US dollars of all attempts; null without prices or counts.</summary>
     public required double? Dollars { get; init; }
 
     /// <summary>Answered rows with a gold label.</summary>
@@ -77,20 +77,11 @@ public sealed record AnswerReport
     {
         Dictionary<string, int> statuses = [], codes = [], flags = [];
         int answered = 0, failed = 0, gold = 0, acceptedGold = 0, correct = 0;
-        long? input = null, output = null, cached = null;
-        double? dollars = null;
         foreach (var (row, code, samples, isCorrect) in assembled)
         {
             Add(statuses, RationaleWriter.NameOf(row.Status));
             foreach (string flag in row.Flags) Add(flags, flag);
             foreach (var sample in samples) Add(codes, Replies.ParseCodes.NameOf(sample));
-            if (row.Usage is { } usage)
-            {
-                input = Sum(input, usage.InputTokens);
-                output = Sum(output, usage.OutputTokens);
-                cached = Sum(cached, usage.CachedTokens);
-                if (usage.Dollars is { } cost) dollars = (dollars ?? 0) + cost;
-            }
             if (code is null) continue;
             answered++;
             if (code != ParseCode.Ok) failed++;
@@ -111,10 +102,10 @@ public sealed record AnswerReport
             Flags = Sorted(flags),
             Attempts = book.Attempts,
             Errors = Sorted(book.ErrorKinds),
-            InputTokens = input,
-            OutputTokens = output,
-            CachedTokens = cached,
-            Dollars = dollars,
+            InputTokens = book.InputTokens,
+            OutputTokens = book.OutputTokens,
+            CachedTokens = book.CachedTokens,
+            Dollars = settings.Cost is { } cost && book is { InputTokens: { } input, OutputTokens: { } output } ? cost(input, output) : null,
             GoldRows = gold,
             AcceptedGoldRows = acceptedGold,
             Correct = correct,
@@ -124,8 +115,6 @@ public sealed record AnswerReport
     }
 
     static void Add(Dictionary<string, int> counts, string key) => counts[key] = counts.GetValueOrDefault(key) + 1;
-
-    static long? Sum(long? sum, long? more) => more is null ? sum : (sum ?? 0) + more;
 
     static List<KeyValuePair<string, int>> Sorted(IReadOnlyDictionary<string, int> counts) =>
         [.. counts.OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key, StringComparer.Ordinal)];
