@@ -72,6 +72,7 @@ public sealed record SourceRow
                 continue;
             }
             var value = Read(path, line, column, element, task.Labels.Set);
+            if (value.Items is null && IsList(task, variable)) value = FieldValue.FromStored(value.Text);
             values[variable] = value;
             fields.Add(new(variable, value.Text));
         }
@@ -97,6 +98,9 @@ public sealed record SourceRow
     static bool IsLabelOnly(TaskDefinition task, string variable) =>
         task.Student.Label.Variables.Contains(variable) && !task.Student.Input.Variables.Contains(variable)
         && task.Student.Segments?.Any(s => s.Variables.Contains(variable)) != true && task.Teacher?.Query.Variables.Contains(variable) != true;
+
+    /// <summary>Whether a variable must be a list; tables hold lists as JSON texts.</summary>
+    static bool IsList(TaskDefinition task, string variable) => task.Labels.From == variable || task.Student.Input.Lists.Contains(variable);
 
     static string Labelled(string path, long line, TaskDefinition task, Dictionary<string, FieldValue> values)
     {

@@ -1,0 +1,42 @@
+using Polly;
+using Polly.Retry;
+
+namespace DistillEngine.Teacher.Runs;
+
+/// <summary>How often and when a question is asked again.</summary>
+/// <param name="Attempts">Attempts at one question, at least 1.</param>
+/// <param name="LongestWait">What any wait is cut to, the server's wishes included.</param>
+public sealed record RetryOptions(int Attempts, TimeSpan LongestWait)
+{
+    static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(1);
+
+    /// <summary>Whether the same question can succeed at another time.</summary>
+    public static bool CanSucceed(TeacherErrorKind kind) => kind is TeacherErrorKind.RateLimited or TeacherErrorKind.Server
+        or TeacherErrorKind.Transport or TeacherErrorKind.Timeout or TeacherErrorKind.BadReply;
+
+    /// <summary>A pipeline that asks until there is an answer or no hope: exponential waits with jitter, or as long as the server asks.</summary>
+    /// <param name="waiting">Is told of every wait.</param>
+    internal ResiliencePipeline<TeacherReply> Build(TimeProvider time, Action<TeacherReply, TimeSpan> waiting)
+    {
+        var builder = new ResiliencePipelineBuilder<TeacherReply> { TimeProvider = time };
+        if (Attempts == 1) return builder.Build();
+        return builder.AddRetry(new RetryStrategyOptions<TeacherReply>
+        {
+            MaxRetryAttempts = Attempts - 1,
+            ShouldHandle = args => ValueTask.FromResult(args.Outcome.Result is { } reply && CanSucceed(reply.ErrorKind)),
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            Delay = FirstWait < LongestWait ? FirstWait : LongestWait,
+            MaxDelay = LongestWait,
+            // MaxDelay does not hold for generated delays, so the server's wish is cut here.
+            DelayGenerator = args => ValueTask.FromResult(args.Outcome.Result?.Limits?.RetryAfter is { } asked
+                ? asked < LongestWait ? asked : LongestWait
+                : (TimeSpan?)null),
+            OnRetry = args =>
+            {
+                waiting(args.Outcome.Result!, args.RetryDelay);
+                return ValueTask.CompletedTask;
+            },
+        }).Build();
+    }
+}
