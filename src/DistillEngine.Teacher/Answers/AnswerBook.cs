@@ -6,6 +6,7 @@ public sealed class AnswerBook
     readonly Dictionary<(string Id, int Sample), JournalEntry> _answers = [];
     readonly Dictionary<string, JournalEntry> _answerOfKey = new(StringComparer.Ordinal);
     readonly Dictionary<(string Id, int Sample), JournalEntry> _errors = [];
+    readonly Dictionary<string, JournalEntry> _errorOfKey = new(StringComparer.Ordinal);
     readonly SortedDictionary<string, int> _errorKinds = new(StringComparer.Ordinal);
 
     /// <param name="journal">The entries, in the journal's order.</param>
@@ -36,11 +37,15 @@ public sealed class AnswerBook
     /// <summary>Attempts without an answer, by kind of error.</summary>
     public IReadOnlyDictionary<string, int> ErrorKinds => _errorKinds;
 
-    /// <summary>The answer of a row's sample: where the same request was answered twice, the first; where it was asked again in another way,
-    /// the last.</summary>
-    /// <param name="key">Key of the request, which finds the answer to an equal request for another row; or null.</param>
-    public JournalEntry? Answer(string id, int sample, string? key = null) =>
-        _answers.TryGetValue((id, sample), out var entry) || (key is not null && _answerOfKey.TryGetValue(key, out entry)) ? entry : null;
+    /// <summary>The answer to a request: the first, where a broken run was given two.</summary>
+    public JournalEntry? Answer(string key) => _answerOfKey.GetValueOrDefault(key);
+
+    /// <summary>The answer of a row's sample, for journals whose requests cannot be made again: where the same request was answered twice,
+    /// the first; where the row was asked again in another way, the last.</summary>
+    public JournalEntry? Answer(string id, int sample) => _answers.GetValueOrDefault((id, sample));
+
+    /// <summary>The last failed attempt at a request.</summary>
+    public JournalEntry? Error(string key) => _errorOfKey.GetValueOrDefault(key);
 
     /// <summary>The last failed attempt at a row's sample.</summary>
     public JournalEntry? Error(string id, int sample) => _errors.GetValueOrDefault((id, sample));
@@ -57,6 +62,7 @@ public sealed class AnswerBook
         if (!entry.IsAnswer)
         {
             _errors[place] = entry;
+            _errorOfKey[entry.Key] = entry;
             string kind = entry.ErrorKind ?? "unknown";
             _errorKinds[kind] = _errorKinds.GetValueOrDefault(kind) + 1;
             return;

@@ -21,7 +21,7 @@ public sealed record AnswerSettings
     /// <summary>US dollars for tokens read and written, or null where prices are not known.</summary>
     public Func<long, long, double>? Cost { get; init; }
 
-    /// <summary>Key of a row's sample (<see cref="TeacherRequest.Key"/>): finds answers that another row with the same prompt was given.
-    /// Null: answers are found by id and sample alone.</summary>
+    /// <summary>Key of a row's sample (<see cref="TeacherRequest.Key"/>). Rows with the same prompt share an answer, and answers to other
+    /// prompts do not count. Null: answers are found by id and sample.</summary>
     public Func<TeacherRow, int, string>? KeyOf { get; init; }
 }

@@ -20,9 +20,10 @@ sealed class RowAssembler(AnswerSettings settings, AnswerBook book)
         JournalEntry? error = null;
         for (int i = 0; i < settings.Samples; i++)
         {
-            if (book.Answer(row.Id, i, settings.KeyOf?.Invoke(row, i)) is { } entry)
+            string? key = settings.KeyOf?.Invoke(row, i);
+            if ((key is null ? book.Answer(row.Id, i) : book.Answer(key)) is { } entry)
                 samples.Add(new(i, entry, settings.Parser.Parse(entry.Text!, entry.Finish, row.Source)));
-            else error ??= book.Error(row.Id, i);
+            else error ??= key is null ? book.Error(row.Id, i) : book.Error(key);
         }
         if (samples.Count == 0) return error is null ? null : Unanswered(row, error);
         var ballot = Ballot.Count(samples, settings.Task.Category);

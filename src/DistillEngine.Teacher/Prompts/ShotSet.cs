@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using DistillEngine.Data.Import;
 using DistillEngine.Data.Metrics;
-using DistillEngine.Data.Rationales;
 using DistillEngine.Data.Tasks;
 using DistillEngine.Teacher.Replies;
 
@@ -72,9 +71,8 @@ public sealed class ShotSet
         if (inputs.Count == 0 || !Task.Data.Files.TryGetValue("test", out string? name)) return null;
         string? path = folders.Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
         if (path is null) return null;
-        using var lines = new LineReader(path);
-        while (lines.TryRead(out var line))
-            Refuse(inputs, SourceRow.Parse(path, lines.Line, line, Task, needsLabel: false).Input, $"{path}:{lines.Line}");
+        var rows = SourceFile.Read(path, Task, needsLabel: false);
+        for (int i = 0; i < rows.Count; i++) Refuse(inputs, rows[i].Input, $"{i + 1} of {path}");
         return path;
     }
 

@@ -49,8 +49,8 @@ readonly record struct EquationText(string Text, double Value, bool IsNumber, st
     {
         var parser = new EquationParser(side);
         if (!parser.TryParse(out string form, out double value)) return None(parser.Problem);
-        var rest = side.AsSpan(parser.Position).Trim(" .;:!%");
-        if (side.AsSpan(parser.Position).Contains('%')) return None("a percentage is no number.");
+        var rest = side.AsSpan(parser.Position).Trim(" .;:!*");
+        if (rest.Contains('%')) return None("a percentage is no number.");
         if (!rest.IsEmpty && !IsUnit(rest)) return None($"{AnswerLabel.Quote(rest)} follows it.");
         return double.IsFinite(value) ? new(form, value, parser.IsNumber, null) : None("it divides by zero, or overflows.");
     }
@@ -64,7 +64,7 @@ readonly record struct EquationText(string Text, double Value, bool IsNumber, st
         for (int i = clean.Length - 1; i >= 0; i--)
         {
             bool isSeparator = clean[i] == ',' && i > 0 && char.IsAsciiDigit(clean[i - 1]) && IsGroup(clean, i + 1);
-            if (isSeparator || clean[i] is '$' or '€' or '£' or '`' or '*' && IsBold(clean, i)) clean.Remove(i, 1);
+            if (isSeparator || clean[i] is '$' or '€' or '£' or '`') clean.Remove(i, 1);
         }
         return clean.ToString();
     }
@@ -76,9 +76,6 @@ readonly record struct EquationText(string Text, double Value, bool IsNumber, st
         while (end < text.Length && char.IsAsciiDigit(text[end])) end++;
         return end - start == 3;
     }
-
-    /// <summary>Whether an asterisk is one of a pair that marks bold text.</summary>
-    static bool IsBold(StringBuilder text, int i) => (i > 0 && text[i - 1] == '*') || (i + 1 < text.Length && text[i + 1] == '*');
 
     static bool IsName(string side)
     {

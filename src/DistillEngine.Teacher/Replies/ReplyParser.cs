@@ -112,6 +112,11 @@ public sealed class ReplyParser : IReplyParser
             reachesEnd = close < 0;
             return (close < 0 ? rest : rest[..close]).Trim();
         }
+        if (!_options.TakeLast && AnswerMarker.First(rest, _options.Markers) is { } next)
+        {
+            reachesEnd = false;
+            rest = rest[..next.Start];
+        }
         rest = rest.TrimStart(" \t\r\n:*_`\"“”");
         if (_isWholeText) return rest.Trim();
         int feed = rest.IndexOf('\n');
