@@ -1,6 +1,7 @@
 using System.Globalization;
 using DistillEngine.Data.Metrics;
 using DistillEngine.Data.Rationales;
+using DistillEngine.Data.Tasks;
 using DistillEngine.Teacher.Replies;
 
 namespace DistillEngine.Teacher.Answers;
@@ -91,7 +92,7 @@ sealed class RowAssembler(AnswerSettings settings, AnswerBook book)
             Weight = agreement,
             Vote = new(settings.Samples, ballot.Valid, ballot.Agreeing.Count, "majority", ballot.IsTie),
         };
-        return new(result, ParseCode.Ok, [.. samples.Select(sample => sample.Reply.Code)], isCorrect);
+        return new(result, ParseCode.Ok, [.. samples.Select(sample => sample.Reply.Code)], isCorrect == false ? IsCorrectByLogic(row, label) : isCorrect);
     }
 
     /// <summary>Everything that does not depend on what the answers say.</summary>
@@ -133,6 +134,11 @@ sealed class RowAssembler(AnswerSettings settings, AnswerBook book)
     bool? IsCorrect(TeacherRow row, string? label) => label is not null && row.Source.Label is { } gold
         ? _metric.Score(label, gold, row.Source.Choices) == 1
         : null;
+
+    /// <summary>The published accuracy gives "(34 + 40) and (62 - 17)" the value of its last part; the metric, which the trainer goes by, gives
+    /// it none.</summary>
+    bool IsCorrectByLogic(TeacherRow row, string label) => settings is { Parser: PublishedReplyParser, Task.Category: TaskCategory.Equation }
+        && EquationEvaluator.EvaluateWithLogic(label) == EquationEvaluator.EvaluateWithLogic(row.Source.Label);
 
     /// <summary>Further rationales for the winning label, each text once.</summary>
     static List<string> Alternatives(Ballot ballot)

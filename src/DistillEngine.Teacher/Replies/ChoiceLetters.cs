@@ -6,7 +6,7 @@ static class ChoiceLetters
     /// <summary>No letter, or a letter beyond the choices.</summary>
     public const int None = -1;
 
-    static readonly string[] Prefixes = ["option ", "choice ", "letter ", "answer "];
+    static readonly string[] Prefixes = ["answer:", "answer ", "option ", "choice ", "letter "];
 
     /// <summary>Number of the first choice named by letter, from 0, or <see cref="None"/>.</summary>
     /// <param name="isAmbiguous">Whether different letters occur.</param>

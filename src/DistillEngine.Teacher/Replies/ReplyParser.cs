@@ -92,7 +92,12 @@ public sealed class ReplyParser : IReplyParser
     {
         if (body.IsThinking && body.Text.IsEmpty)
             return ParsedReply.Rejected(ParseCode.Truncated, "the answer ends within its thinking (expected a closing tag; raise max_tokens).");
-        if (body.Text.IsEmpty) return ParsedReply.Rejected(ParseCode.NoMarker, "the answer is empty.");
+        if (body.Text.IsEmpty)
+        {
+            return isCutShort
+                ? ParsedReply.Rejected(ParseCode.Truncated, "the token limit ended the answer before it began (raise max_tokens).")
+                : ParsedReply.Rejected(ParseCode.NoMarker, "the answer is empty.");
+        }
         if (Refusals.IsRefusal(body.Text)) return ParsedReply.Rejected(ParseCode.Refusal, "the teacher declines to answer.");
         if (Repetition.Find(body.Text, _options.MaxRepeatNgram) is { } repeated) return ParsedReply.Rejected(ParseCode.Loop, repeated);
         return isCutShort

@@ -103,8 +103,12 @@ public sealed class RunFolder
         return report;
     }
 
-    /// <summary>The parser that the manifest names, for looking at answers while they arrive.</summary>
-    public IReplyParser Parser() => ReplyParsers.For(TaskOf(Manifest), Manifest.Parser);
+    /// <summary>Looks at answers while they arrive, by the rules that the manifest names.</summary>
+    public FailureWatch Watch()
+    {
+        var task = TaskOf(Manifest);
+        return new(ReplyParsers.For(task, Manifest.Parser), task.Parse);
+    }
 
     AnswerBook Journal()
     {
