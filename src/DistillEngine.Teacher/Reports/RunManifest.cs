@@ -54,9 +54,6 @@ public sealed record RunManifest
     /// <summary>Rules that took the answers apart: <c>task</c> or <c>published</c>.</summary>
     public string Parser { get; init; } = "task";
 
-    /// <summary><c>reject</c> or <c>first</c> where it replaces the task's own <c>on_ambiguous</c>, else null.</summary>
-    public string? OnAmbiguous { get; init; }
-
     /// <summary>Limits of speed, by option name; null for none.</summary>
     public IReadOnlyDictionary<string, double?> Limits { get; init; } = new Dictionary<string, double?>();
 

@@ -1,5 +1,5 @@
+using DistillEngine.Data.Tasks;
 using DistillEngine.Teacher.Answers;
-using DistillEngine.Teacher.Replies;
 using Xunit;
 
 namespace DistillEngine.Tests.Teacher.Answers;
@@ -42,18 +42,18 @@ public class AnswerReportTests
     {
         var run = new Answering();
         run.Task = run.Task with { Parse = run.Task.Parse with { AbortAfter = 10, AbortIfFailedOver = 0.3 } };
-        var watch = new FailureWatch(ReplyParsers.For(run.Task), run.Task.Parse);
-        string? reason = null;
+        var watch = new FailureWatch(run.Task.Parse);
+        bool stops = false;
         for (int i = 0; i < answered; i++)
         {
             run.Row($"{i}");
             if (i < failed) run.Writes($"{i}", "Hm.");
             else run.Says($"{i}", 'a');
-            reason = watch.Look(run.Rows[i], new() { Text = run.Journal[i].Text });
+            stops = watch.Add(i < failed);
         }
         Assert.Equal(expected, run.Write().TooManyFailed);
-        Assert.Equal(expected, reason is not null);
-        if (expected) Assert.Contains($"{failed} of {answered} answers", reason);
+        Assert.Equal(expected, stops);
+        Assert.Contains($"{failed} of {answered} answers", watch.Describe());
     }
 
     [Fact]
