@@ -21,8 +21,10 @@ public static class AnswerFiles
     public static AnswerReport Write(string folder, IReadOnlyList<TeacherRow> rows, AnswerBook book, AnswerSettings settings)
     {
         var assembled = Assemble(rows, book, settings, out var report);
-        RationaleWriter.Write(Path.Combine(folder, RationalesName), assembled.Where(row => !row.IsDuplicate).Select(row => row.Row with { Raw = null }));
-        RationaleWriter.Write(Path.Combine(folder, RejectsName), assembled.Where(row => row.Row.Status != RationaleStatus.Ok).Select(row => row.Row));
+        RationaleWriter.Write(Path.Combine(folder, RationalesName),
+            assembled.Where(row => !row.IsDuplicate).Select(row => row.Row with { Raw = null }));
+        RationaleWriter.Write(Path.Combine(folder, RejectsName),
+            assembled.Where(row => row.Row.Status != RationaleStatus.Ok).Select(row => row.Row));
         return report;
     }
 
@@ -46,10 +48,13 @@ public static class AnswerFiles
         foreach (var row in rows)
         {
             if (assembler.Assemble(row) is not { } result) continue;
-            if (result.Row.Status == RationaleStatus.Ok && settings.Task.Filter.DedupeInput && !inputs.TryAdd(row.Source.Input, row.Id))
-                result = Duplicate(result, inputs[row.Source.Input]);
-            else if (result.Row.Status == RationaleStatus.Ok && result.Row.Rationale is { } rationale && !rationales.Add(ChoiceMatch.Simplify(rationale)))
-                result = result with { Row = result.Row with { Flags = [.. result.Row.Flags, "near_duplicate"] } };
+            if (result.Row.Status == RationaleStatus.Ok)
+            {
+                if (settings.Task.Filter.DedupeInput && !inputs.TryAdd(row.Source.Input, row.Id))
+                    result = Duplicate(result, inputs[row.Source.Input]);
+                else if (result.Row.Rationale is { } rationale && !rationales.Add(ChoiceMatch.Simplify(rationale)))
+                    result = result with { Row = result.Row with { Flags = [.. result.Row.Flags, "near_duplicate"] } };
+            }
             assembled.Add(result);
         }
         report = AnswerReport.Of(rows.Count, assembled, book, settings);

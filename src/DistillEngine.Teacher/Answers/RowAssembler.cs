@@ -39,7 +39,8 @@ sealed class RowAssembler(AnswerSettings settings, AnswerBook book)
 
     AssembledRow Rejected(TeacherRow row, List<ParsedSample> samples)
     {
-        var causes = samples.GroupBy(sample => sample.Reply.Code).OrderByDescending(group => group.Count()).ThenBy(group => group.First().Index).ToList();
+        var causes = samples.GroupBy(sample => sample.Reply.Code)
+            .OrderByDescending(group => group.Count()).ThenBy(group => group.First().Index).ToList();
         var first = causes[0].First();
         var code = first.Reply.Code;
         var status = ParseCodes.StatusOf(code);
@@ -52,7 +53,8 @@ sealed class RowAssembler(AnswerSettings settings, AnswerBook book)
             TeacherLabel = label,
             Status = status,
             Flags = flags,
-            Reason = string.Join(" ", causes.Select(cause => Describe(cause.Key, cause.First().Reply.Reason!, cause.Count(), samples.Count))),
+            Reason = string.Join(" ", causes.Select(cause =>
+                Describe(cause.Key, cause.First().Reply.Reason!, cause.Count(), samples.Count))),
             Raw = Clip(first.Entry.Text!),
             Vote = new(settings.Samples, 0, 0, "majority", false),
         };
@@ -74,7 +76,8 @@ sealed class RowAssembler(AnswerSettings settings, AnswerBook book)
         if (agreement < settings.Task.Filter.MinAgreement)
         {
             flags.Add("low_agreement");
-            reason = Invariant($"{ballot.Agreeing.Count} of {settings.Samples} samples agree (expected a share of at least {settings.Task.Filter.MinAgreement}).");
+            reason = Invariant($"{ballot.Agreeing.Count} of {settings.Samples} samples agree ")
+                + Invariant($"(expected a share of at least {settings.Task.Filter.MinAgreement}).");
         }
         else if (isCorrect == false && settings.Task.Filter.RequireLabelMatch)
         {
@@ -89,10 +92,12 @@ sealed class RowAssembler(AnswerSettings settings, AnswerBook book)
             Flags = flags,
             Reason = reason,
             Raw = reason is null ? null : Clip(winner.Entry.Text!),
-            Weight = agreement,
+            // A filtered row trains its gold label only, which the teacher's doubts are no reason to weaken.
+            Weight = reason is null ? agreement : 1,
             Vote = new(settings.Samples, ballot.Valid, ballot.Agreeing.Count, "majority", ballot.IsTie),
         };
-        return new(result, ParseCode.Ok, [.. samples.Select(sample => sample.Reply.Code)], isCorrect == false ? IsCorrectByLogic(row, label) : isCorrect);
+        if (isCorrect == false) isCorrect = IsCorrectByLogic(row, label);
+        return new(result, ParseCode.Ok, [.. samples.Select(sample => sample.Reply.Code)], isCorrect);
     }
 
     /// <summary>Everything that does not depend on what the answers say.</summary>
@@ -135,9 +140,10 @@ sealed class RowAssembler(AnswerSettings settings, AnswerBook book)
         ? _metric.Score(label, gold, row.Source.Choices) == 1
         : null;
 
-    /// <summary>The published accuracy gives "(34 + 40) and (62 - 17)" the value of its last part; the metric, which the trainer goes by, gives
-    /// it none.</summary>
-    bool IsCorrectByLogic(TeacherRow row, string label) => settings is { Parser: PublishedReplyParser, Task.Category: TaskCategory.Equation }
+    /// <summary>The published accuracy gives "(34 + 40) and (62 - 17)" the value of its last part; the metric, which the trainer goes by,
+    /// gives it none.</summary>
+    bool IsCorrectByLogic(TeacherRow row, string label) =>
+        settings is { Parser: PublishedReplyParser, Task.Category: TaskCategory.Equation }
         && EquationEvaluator.EvaluateWithLogic(label) == EquationEvaluator.EvaluateWithLogic(row.Source.Label);
 
     /// <summary>Further rationales for the winning label, each text once.</summary>

@@ -115,7 +115,8 @@ static class ShotFile
     static string ReadInput(string place, JsonElement root, TaskDefinition task, Dictionary<string, FieldValue> values)
     {
         bool hasFields = root.TryGetProperty("fields", out var fields);
-        if (hasFields == root.TryGetProperty("input", out _)) throw Error(place, "has both 'fields' and 'input', or neither (expected one of them).");
+        if (hasFields == root.TryGetProperty("input", out _))
+            throw Error(place, "has both 'fields' and 'input', or neither (expected one of them).");
         if (!hasFields) return Required(place, root, "input");
         if (fields.ValueKind != JsonValueKind.Object) throw Error(place, "fields: is no object (expected variable → text or list).");
         foreach (var field in fields.EnumerateObject())

@@ -94,10 +94,14 @@ public sealed class ShotSet
     {
         var parsed = parser.Parse(shot.Answer, "stop", shot.Row);
         string? problem = null;
-        if (!parsed.IsOk) problem = $"is rejected by the task's own rules as {ParseCodes.NameOf(parsed.Code)}: {parsed.Reason}";
-        else if (!IsSameLabel(task, parsed.Label!, shot.Label)) problem = $"shows the label '{shot.Label}', but the task's own rules read '{parsed.Label}' from it.";
-        else if (parsed.Rationale != shot.Rationale.Trim()) problem = $"shows a rationale of which the task's own rules read '{parsed.Rationale}' only.";
-        else if (parsed.Flags.FirstOrDefault(flag => flag is not "number_only") is { } flag) problem = $"is flagged {flag} by the task's own rules.";
+        if (!parsed.IsOk)
+            problem = $"is rejected by the task's own rules as {ParseCodes.NameOf(parsed.Code)}: {parsed.Reason}";
+        else if (!IsSameLabel(task, parsed.Label!, shot.Label))
+            problem = $"shows the label '{shot.Label}', but the task's own rules read '{parsed.Label}' from it.";
+        else if (parsed.Rationale != shot.Rationale.Trim())
+            problem = $"shows a rationale of which the task's own rules read '{parsed.Rationale}' only.";
+        else if (parsed.Flags.FirstOrDefault(flag => flag is not "number_only") is { } flag)
+            problem = $"is flagged {flag} by the task's own rules.";
         if (problem is not null)
             throw new InvalidDataException($"{shot.Place}: the example {problem} (expected it to parse to what it shows; change the example, "
                 + $"or 'parse' and 'teacher.shot' in {task.Path}).");

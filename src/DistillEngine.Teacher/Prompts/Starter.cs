@@ -18,9 +18,11 @@ public static class Starter
     public static IReadOnlyList<string> Write(string kind, string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        if (!Kinds.Contains(kind)) throw new ArgumentException($"'{kind}' is no starter (expected one of {string.Join(", ", Kinds)}).", nameof(kind));
+        if (!Kinds.Contains(kind))
+            throw new ArgumentException($"'{kind}' is no starter (expected one of {string.Join(", ", Kinds)}).", nameof(kind));
         string[] paths = [.. FileNames.Select(name => Path.Combine(folder, name))];
-        if (Array.Find(paths, Path.Exists) is { } existing) throw new IOException($"{existing}: exists already (expected a folder without it; nothing was written).");
+        if (Array.Find(paths, Path.Exists) is { } existing)
+            throw new IOException($"{existing}: exists already (expected a folder without it; nothing was written).");
         Directory.CreateDirectory(folder);
         for (int i = 0; i < paths.Length; i++) AtomicFile.WriteAllText(paths[i], Resources.ReadText($"Starters.{kind}.{FileNames[i]}"));
         return paths;

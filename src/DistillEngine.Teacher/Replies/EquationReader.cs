@@ -9,7 +9,8 @@ sealed class EquationReader : IAnswerReader
     public AnswerLabel Read(ReadOnlySpan<char> answer, SourceRow row)
     {
         var equation = EquationText.Parse(answer);
-        if (equation.Problem is { } problem) return AnswerLabel.None(ParseCode.NotEvaluable, $"{AnswerLabel.Quote(answer)} has no value: {problem}");
+        if (equation.Problem is { } problem)
+            return AnswerLabel.None(ParseCode.NotEvaluable, $"{AnswerLabel.Quote(answer)} has no value: {problem}");
         return equation.IsNumber
             ? AnswerLabel.Equation(equation.Text, equation.Value, "number_only")
             : AnswerLabel.Equation(equation.Text, equation.Value);

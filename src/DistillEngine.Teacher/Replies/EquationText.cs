@@ -18,7 +18,10 @@ readonly record struct EquationText(string Text, double Value, bool IsNumber, st
 
     /// <summary>Words after a number that change its value.</summary>
     static readonly string[] Multipliers =
-        ["dozen", "hundred", "thousand", "million", "billion", "percent", "half", "halves", "quarter", "third", "and", "or", "to", "plus", "minus", "times"];
+    [
+        "dozen", "hundred", "thousand", "million", "billion", "percent", "half", "halves", "quarter", "third", "and", "or", "to", "plus",
+        "minus", "times",
+    ];
 
     /// <summary>Whether two values are the same but for rounding in a text.</summary>
     public static bool AreEqual(double a, double b) => Math.Abs(a - b) <= 0.005 * Math.Max(1, Math.Max(Math.Abs(a), Math.Abs(b)));

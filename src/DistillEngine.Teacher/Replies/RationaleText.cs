@@ -5,7 +5,8 @@ namespace DistillEngine.Teacher.Replies;
 /// <summary>The rationale within the text before a marker.</summary>
 static class RationaleText
 {
-    static readonly string[] DanglingWords = ["and so", "so", "therefore", "hence", "thus", "and", "then", "finally", "in conclusion", "the final", "final"];
+    static readonly string[] DanglingWords =
+        ["and so", "so", "therefore", "hence", "thus", "and", "then", "finally", "in conclusion", "the final", "final"];
 
     static readonly string[] Headings = ["rationale:", "reasoning:", "explanation:"];
 

@@ -14,13 +14,13 @@ static class Repetition
     public static string? Find(ReadOnlySpan<char> text, int times)
     {
         if (times == 0) return null;
-        var words = new List<(int Hash, bool HasLetter)>();
+        var words = new List<(ulong Hash, bool HasLetter)>();
         foreach (var range in text.SplitAny(" \t\r\n"))
         {
             var word = text[range];
             if (word.IsEmpty) continue;
             if (word.Length > MaxWordChars) return $"a word of {word.Length} characters: {AnswerLabel.Quote(word)}.";
-            words.Add((string.GetHashCode(word, StringComparison.OrdinalIgnoreCase), HasLetter(word)));
+            words.Add((HashOf(word), HasLetter(word)));
         }
         if (times == 1) times = 2;
         for (int period = 1; period <= MaxPeriod && period * times <= words.Count; period++)
@@ -37,13 +37,22 @@ static class Repetition
         return null;
     }
 
-    static bool AnyLetter(List<(int Hash, bool HasLetter)> words, int start, int count)
+    static bool AnyLetter(List<(ulong Hash, bool HasLetter)> words, int start, int count)
     {
         for (int i = start; i < start + count; i++)
         {
             if (words[i].HasLetter) return true;
         }
         return false;
+    }
+
+    /// <summary>FNV-1a over the lower-case word. The runtime's own hash differs from one process to the next, and equal answers shall give equal
+    /// files.</summary>
+    static ulong HashOf(ReadOnlySpan<char> word)
+    {
+        ulong hash = 14695981039346656037;
+        foreach (char c in word) hash = (hash ^ char.ToLowerInvariant(c)) * 1099511628211;
+        return hash;
     }
 
     static bool HasLetter(ReadOnlySpan<char> word)

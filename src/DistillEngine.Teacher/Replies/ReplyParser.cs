@@ -52,7 +52,10 @@ public sealed class ReplyParser : IReplyParser
         var body = ReplyBody.Of(text, _options, _cue);
         if (finish == "content_filter") return ParsedReply.Rejected(ParseCode.Refusal, "the server filtered the answer (content_filter).");
         if (body.Text.Length > MaxChars)
-            return ParsedReply.Rejected(ParseCode.Truncated, $"the answer has {body.Text.Length:N0} characters (expected at most {MaxChars:N0}).");
+        {
+            return ParsedReply.Rejected(ParseCode.Truncated,
+                $"the answer has {body.Text.Length} characters (expected at most {MaxChars}).");
+        }
         var marker = _options.TakeLast ? AnswerMarker.Last(body.Text, _options.Markers) : AnswerMarker.First(body.Text, _options.Markers);
         bool isCutShort = finish is "length" or "max_tokens" && !body.IsCut;
         if (marker is not { } found) return WithoutMarker(body, isCutShort);
@@ -80,7 +83,8 @@ public sealed class ReplyParser : IReplyParser
                 : $"the rationale has {rationale.Length} characters (expected at least {_options.MinRationaleChars}).", name);
         if (Repetition.Find(rationale, _options.MaxRepeatNgram) is { } repeated)
             return ParsedReply.Rejected(ParseCode.Loop, repeated, name);
-        if (IsQuestion(rationale, row.Input)) return ParsedReply.Rejected(ParseCode.EmptyRationale, "the rationale only repeats the question.", name);
+        if (IsQuestion(rationale, row.Input))
+            return ParsedReply.Rejected(ParseCode.EmptyRationale, "the rationale only repeats the question.", name);
         var flags = new List<string>(label.Flags);
         if (label.Value is { } value && RationaleText.FinalNumber(rationale) is { } stated && !EquationText.AreEqual(stated, value))
             flags.Add("value_mismatch");
@@ -91,7 +95,10 @@ public sealed class ReplyParser : IReplyParser
     ParsedReply WithoutMarker(ReplyBody body, bool isCutShort)
     {
         if (body.IsThinking && body.Text.IsEmpty)
-            return ParsedReply.Rejected(ParseCode.Truncated, "the answer ends within its thinking (expected a closing tag; raise max_tokens).");
+        {
+            return ParsedReply.Rejected(ParseCode.Truncated,
+                "the answer ends within its thinking (expected a closing tag; raise max_tokens).");
+        }
         if (body.Text.IsEmpty)
         {
             return isCutShort
@@ -102,7 +109,8 @@ public sealed class ReplyParser : IReplyParser
         if (Repetition.Find(body.Text, _options.MaxRepeatNgram) is { } repeated) return ParsedReply.Rejected(ParseCode.Loop, repeated);
         return isCutShort
             ? ParsedReply.Rejected(ParseCode.Truncated, "the token limit ended the answer before its label.")
-            : ParsedReply.Rejected(ParseCode.NoMarker, $"none of the markers occurs ({string.Join(", ", _options.Markers.Select(m => $"'{m}'"))}).");
+            : ParsedReply.Rejected(ParseCode.NoMarker,
+                $"none of the markers occurs ({string.Join(", ", _options.Markers.Select(m => $"'{m}'"))}).");
     }
 
     /// <summary>The line after the marker, or for free text all that follows; for a marker that opens a brace, what stands up to its

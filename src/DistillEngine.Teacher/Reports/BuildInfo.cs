@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.InteropServices;
 
 namespace DistillEngine.Teacher.Reports;
 
@@ -6,11 +7,12 @@ namespace DistillEngine.Teacher.Reports;
 public static class BuildInfo
 {
     /// <summary>Commit the program was built from, as the build noted it, or null.</summary>
-    public static string? Commit { get; } = CommitOf(typeof(BuildInfo).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion);
+    public static string? Commit { get; } =
+        CommitOf(typeof(BuildInfo).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion);
 
     /// <summary>Name and version of the operating system and the processor's architecture.</summary>
     public static string Host { get; } =
-        $"{System.Runtime.InteropServices.RuntimeInformation.OSDescription} {System.Runtime.InteropServices.RuntimeInformation.OSArchitecture}".Trim();
+        $"{RuntimeInformation.OSDescription} {RuntimeInformation.OSArchitecture}".Trim();
 
     static string? CommitOf(string? version)
     {

@@ -36,7 +36,8 @@ public static class DatasetCard
         foreach (var input in manifest.Inputs) Line(text, $"| input | {Cell(input.Name)}, {input.Rows:N0} rows, SHA-256 {input.Sha256} |");
         Line(text, $"| model | {Cell(manifest.Model)}{(manifest.Endpoint is null ? "" : $" at {Cell(manifest.Endpoint)}")} |");
         Line(text, $"| prompt | {manifest.Prompt.Form}, {manifest.Task.ShotCount} worked examples, SHA-256 {manifest.Prompt.Sha256} |");
-        Line(text, $"| sampling | {manifest.Samples} a row, {(manifest.Params.Temperature is { } heat ? $"temperature {heat.ToString(CultureInfo.InvariantCulture)}" : "the server's temperature")}, at most {manifest.Params.MaxTokens} tokens |");
+        string heat = manifest.Params.Temperature?.ToString(CultureInfo.InvariantCulture) ?? "the server's";
+        Line(text, $"| sampling | {manifest.Samples} a row, temperature {heat}, at most {manifest.Params.MaxTokens} tokens |");
         Line(text, $"| parsing | {manifest.Parser} rules |");
         Line(text, $"| date | {manifest.Started.UtcDateTime:yyyy-MM-dd} |");
         Line(text, $"");
@@ -51,9 +52,15 @@ public static class DatasetCard
             Line(text, $"Flags: {RunReport.Counts(report.Flags)}.");
             Line(text, $"");
         }
-        Line(text, report.Accuracy is { } accuracy
-            ? (FormattableString)$"The teacher's label is the gold label in {RunReport.Share(accuracy)} of {report.GoldRows:N0} answered rows with one. Where it is not, the rationale argues for a wrong label; such rows carry the flag `label_mismatch`."
-            : $"The rows have no gold labels, so the teacher's accuracy is not known.");
+        if (report.Accuracy is { } accuracy)
+        {
+            Line(text, $"The teacher's label is the gold label in {RunReport.Share(accuracy)} of {report.GoldRows:N0} answered rows with one.");
+            Line(text, $"Where it is not, the rationale argues for a wrong label; such rows carry the flag `label_mismatch`.");
+        }
+        else
+        {
+            Line(text, $"The rows have no gold labels, so the teacher's accuracy is not known.");
+        }
         Line(text, $"");
         AppendTerms(text, manifest);
         return text.ToString();
@@ -89,10 +96,17 @@ public static class DatasetCard
     {
         Line(text, $"## Licence and terms of use");
         Line(text, $"");
-        Line(text, IsKnown(manifest.Task.License)
-            ? (FormattableString)$"The task file names the licence of the questions as: {manifest.Task.License}. That licence covers the questions and gold labels, not necessarily the rationales."
-            : $"The task file names no licence of the questions. Find it out before you share this data.");
-        if (!string.IsNullOrWhiteSpace(manifest.Task.Source)) Line(text, $"Source of the questions, as named by the task file: {manifest.Task.Source}.");
+        if (IsKnown(manifest.Task.License))
+        {
+            Line(text, $"The task file names the licence of the questions as: {manifest.Task.License}.");
+            Line(text, $"That licence covers the questions and gold labels, not necessarily the rationales.");
+        }
+        else
+        {
+            Line(text, $"The task file names no licence of the questions. Find it out before you share this data.");
+        }
+        if (!string.IsNullOrWhiteSpace(manifest.Task.Source))
+            Line(text, $"Source of the questions, as named by the task file: {manifest.Task.Source}.");
         Line(text, $"");
         Line(text, $"The rationales and teacher labels were written by `{manifest.Model}`. The terms of use of a model and of its provider may");
         Line(text, $"restrict what its output may be used for, training other models included. Read them before you train on this data or share it.");
@@ -100,7 +114,8 @@ public static class DatasetCard
         Line(text, $"Rationales are what the model wrote, not proofs: they may be wrong, biased, or give other reasons than those that led to the label.");
     }
 
-    static bool IsKnown(string? license) => !string.IsNullOrWhiteSpace(license) && !license.Equals("unknown", StringComparison.OrdinalIgnoreCase);
+    static bool IsKnown(string? license) =>
+        !string.IsNullOrWhiteSpace(license) && !license.Equals("unknown", StringComparison.OrdinalIgnoreCase);
 
     static string SizeCategory(int rows) => rows switch
     {

@@ -19,6 +19,8 @@ public static class ManifestFile
         WriteIndented = true,
         NewLine = "\n",
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
     });
 
     /// <summary>Writes the manifest in one step: a reader sees the old one or the new.</summary>
@@ -41,7 +43,8 @@ public static class ManifestFile
         if (!File.Exists(path))
             throw new FileNotFoundException($"{path}: no such file (expected a folder that 'distill-teacher run' has written).", path);
         long length = new FileInfo(path).Length;
-        if (length > MaxFileBytes) throw new InvalidDataException($"{path}: has {length:N0} bytes (expected a manifest of at most {MaxFileBytes:N0}).");
+        if (length > MaxFileBytes)
+            throw new InvalidDataException($"{path}: has {length:N0} bytes (expected a manifest of at most {MaxFileBytes:N0}).");
         try
         {
             using var stream = File.OpenRead(path);

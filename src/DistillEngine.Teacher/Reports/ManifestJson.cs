@@ -3,7 +3,6 @@ using System.Text.Json.Serialization;
 namespace DistillEngine.Teacher.Reports;
 
 /// <summary>Generated readers and writers, so that nothing is found out by reflection.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(RunManifest))]
 [JsonSerializable(typeof(ManifestResults))]
 sealed partial class ManifestJson : JsonSerializerContext;

@@ -5,4 +5,5 @@ namespace DistillEngine.Teacher.Reports;
 /// <param name="Sha256">Of the canonical definition and its worked examples (<c>task_sha</c>).</param>
 /// <param name="DefinitionSha256">Of the canonical definition alone.</param>
 /// <param name="ShotsSha256">Of the worked examples.</param>
-public sealed record ManifestTask(string Name, string Path, string Sha256, string DefinitionSha256, string ShotsSha256, int ShotCount, string? License, string? Source);
+public sealed record ManifestTask(string Name, string Path, string Sha256, string DefinitionSha256, string ShotsSha256, int ShotCount,
+    string? License, string? Source);

@@ -19,7 +19,10 @@ public static class RunReport
         Line(text, $"rows      {report.Rows:N0}: {report.Answered:N0} answered, {report.Pending:N0} not asked yet");
         Line(text, $"attempts  {report.Attempts:N0}{(report.Errors.Count == 0 ? "" : $", of which failed: {Counts(report.Errors)}")}");
         if (report.InputTokens is not null || report.OutputTokens is not null)
-            Line(text, $"tokens    {report.InputTokens ?? 0:N0} read, {report.OutputTokens ?? 0:N0} written{(report.CachedTokens > 0 ? $", {report.CachedTokens:N0} from the server's cache" : "")}");
+        {
+            string cached = report.CachedTokens > 0 ? string.Create(CultureInfo.InvariantCulture, $", {report.CachedTokens:N0} from the server's cache") : "";
+            Line(text, $"tokens    {report.InputTokens ?? 0:N0} read, {report.OutputTokens ?? 0:N0} written{cached}");
+        }
         if (report.Dollars is { } dollars) Line(text, $"spent     ${dollars:0.####}");
         Line(text, $"status    {Counts(report.Statuses)}");
         Line(text, $"answers   {Counts(report.ParseCodes)}");
@@ -29,7 +32,10 @@ public static class RunReport
         if (report.AcceptedAccuracy is { } accepted)
             Line(text, $"          {Share(accepted)} of the {report.AcceptedGoldRows:N0} of them with an accepted answer");
         if (report.TooManyFailed)
-            Line(text, $"warning   {report.FailedShare:P1} of the answered rows were not accepted (the task stops above {report.AbortIfFailedOver:P0}); see rejects.jsonl for the reasons");
+        {
+            Line(text, $"warning   {report.FailedShare:P1} of the answered rows were not accepted (the task stops above {report.AbortIfFailedOver:P0});");
+            Line(text, $"          see rejects.jsonl for the reasons");
+        }
         return text.ToString();
     }
 

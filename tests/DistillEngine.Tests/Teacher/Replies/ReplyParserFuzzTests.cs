@@ -35,10 +35,18 @@ public class ReplyParserFuzzTests
         const int Seed = 20_260;
         var random = new Random(Seed);
         var task = TaskReader.Load(name);
+        var others = task.Parse with
+        {
+            Markers = ["####", "\\boxed{", "so the answer is"],
+            PreferLetter = false,
+            RejectAmbiguous = false,
+            TakeLast = false,
+        };
         IReplyParser[] parsers =
         [
             new ReplyParser(task),
-            new ReplyParser(task with { Parse = task.Parse with { Markers = ["####", "\\boxed{", "so the answer is"], PreferLetter = false, RejectAmbiguous = false, TakeLast = false } }),
+            new ReplyParser(task with { Parse = others }),
+            new ReplyParser(task with { Category = TaskCategory.Text }),
             ReplyParsers.For(task, "published"),
         ];
         var text = new StringBuilder();
