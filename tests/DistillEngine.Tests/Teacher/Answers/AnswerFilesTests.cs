@@ -1,6 +1,5 @@
 using DistillEngine.Data.Batching;
 using DistillEngine.Data.Rationales;
-using DistillEngine.Data.Tasks;
 using DistillEngine.Teacher.Answers;
 using Xunit;
 

@@ -1,4 +1,3 @@
-using DistillEngine.Data.Tasks;
 using DistillEngine.Teacher.Answers;
 using Xunit;
 

@@ -1,4 +1,3 @@
-using DistillEngine.Data.Import;
 using DistillEngine.Data.Rationales;
 using DistillEngine.Data.Tasks;
 using DistillEngine.Teacher;

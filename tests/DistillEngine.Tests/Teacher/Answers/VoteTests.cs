@@ -1,5 +1,4 @@
 using DistillEngine.Data.Rationales;
-using DistillEngine.Data.Tasks;
 using Xunit;
 
 namespace DistillEngine.Tests.Teacher.Answers;

@@ -1,6 +1,5 @@
 using DistillEngine.Data.Import;
 using DistillEngine.Data.Tasks;
-using DistillEngine.Teacher;
 using DistillEngine.Teacher.Prompts;
 using DistillEngine.Tests.Data;
 using Xunit;

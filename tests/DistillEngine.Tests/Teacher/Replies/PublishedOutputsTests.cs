@@ -1,4 +1,3 @@
-using DistillEngine.Data.Import;
 using DistillEngine.Data.Metrics;
 using DistillEngine.Data.Tasks;
 using DistillEngine.Teacher.Replies;

@@ -1,8 +1,6 @@
 using System.Text.Json;
-using DistillEngine.Data.Tasks;
 using DistillEngine.Teacher;
 using DistillEngine.Teacher.Answers;
-using DistillEngine.Teacher.Prompts;
 using DistillEngine.Teacher.Reports;
 using DistillEngine.Tests.Data;
 using DistillEngine.Tests.Teacher.Answers;
