@@ -8,6 +8,10 @@ namespace DistillEngine.Teacher.Runs;
 /// </summary>
 public sealed class Budget
 {
+    /// <summary>The least a request can use. Until there is an answer, requests go one at a time where their estimates alone stand in the way: the
+    /// first answer tells what they really use.</summary>
+    static readonly Spending Least = new(1, 1, 0);
+
     readonly Lock _gate = new();
     readonly BudgetLimits _limits;
     readonly Prices? _prices;
@@ -49,12 +53,13 @@ public sealed class Budget
             lock (_gate)
             {
                 Spending expected = Expected(estimate);
-                if (Exceeded(_spent + _reserved + expected) is null)
+                bool isFirst = _answers == 0 && _reserved.Requests == 0 && Exceeded(_spent + Least) is null;
+                if (isFirst || Exceeded(_spent + _reserved + expected) is null)
                 {
                     _reserved += expected;
                     return expected;
                 }
-                if (Exceeded(_spent + expected) is not null) return null;
+                if (Exceeded(_spent + (_answers == 0 ? Least : expected)) is not null) return null;
                 settled = _settled.Task;
             }
             await settled.WaitAsync(cancel).ConfigureAwait(false);
@@ -78,7 +83,7 @@ public sealed class Budget
     /// <summary>Which limit is reached, in words; for the message when a run stops.</summary>
     public string Describe(Spending estimate)
     {
-        lock (_gate) return Exceeded(_spent + Expected(estimate)) ?? "no limit is reached";
+        lock (_gate) return Exceeded(_spent + (_answers == 0 ? Least : Expected(estimate))) ?? "no limit is reached";
     }
 
     /// <summary>Estimates of answers assume the longest; once there are answers, their mean is the better guess.</summary>

@@ -25,5 +25,20 @@ public sealed class RunLock : IDisposable
         }
     }
 
+    /// <summary>Whether a process works in the folder.</summary>
+    public static bool IsHeld(string folder)
+    {
+        if (!File.Exists(Path.Combine(folder, FileName))) return false;
+        try
+        {
+            using RunLock held = Take(folder);
+            return false;
+        }
+        catch (RunInUseException)
+        {
+            return true;
+        }
+    }
+
     public void Dispose() => _file.Dispose();
 }

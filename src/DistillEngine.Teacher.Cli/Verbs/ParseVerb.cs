@@ -1,0 +1,39 @@
+using System.CommandLine;
+using DistillEngine.Data.Tasks;
+using DistillEngine.Teacher.Answers;
+using DistillEngine.Teacher.Replies;
+using DistillEngine.Teacher.Reports;
+using DistillEngine.Teacher.Sessions;
+
+namespace DistillEngine.Teacher.Cli.Verbs;
+
+/// <summary><c>distill-teacher parse</c>: makes the rationale file from the journal, by the present rules. Asks nobody.</summary>
+static class ParseVerb
+{
+    public static Command Build(Io io)
+    {
+        var run = new Argument<string>("RUN") { Description = "Folder of a run" };
+        Option<string> parser = Options.Choice("--parser", "Rules: the task's own, or those of the published code", "task", [.. ReplyParsers.Names.Select(name => (name, name))]);
+        Option<string?> ambiguous = Options.Choice<string?>("--on-ambiguous", "What becomes of an answer that names several choices; default: what the task says", null, ("reject", "reject"), ("first", "first"));
+        Option<string?> input = Input();
+        Option<bool> json = Options.Json("the results as in manifest.json");
+        var command = new Command("parse", "Make rationales.jsonl and rejects.jsonl from a run's journal, without asking anybody") { run, parser, ambiguous, input, json };
+        command.SetAction(p =>
+        {
+            string path = p.GetValue(run)!;
+            using RunFolder folder = RunFolder.TakeExisting(path);
+            RunManifest manifest = ManifestFile.Read(path);
+            RunSetup setup = RunSetup.Load(manifest, RunPaths.Read(path), p.GetValue(input), task => Change(task, p.GetValue(ambiguous)));
+            AnswerReport report = folder.Parse(setup, p.GetValue(parser)!, TimeProvider.System.GetUtcNow());
+            if (p.GetValue(json)) io.Output.WriteLine(ManifestFile.ToJson(ManifestResults.Of(report, path)));
+            else io.Output.Write(RunReport.Of(ManifestFile.Read(path), report));
+            return report.TooManyFailed ? ExitCode.Unparsed : ExitCode.Ok;
+        });
+        return command;
+    }
+
+    public static Option<string?> Input() => new("--input") { Description = "The run's rows, where they have moved", HelpName = "FILE" };
+
+    static TaskDefinition Change(TaskDefinition task, string? onAmbiguous) =>
+        onAmbiguous is null ? task : task with { Parse = task.Parse with { RejectAmbiguous = onAmbiguous == "reject" } };
+}

@@ -1,0 +1,138 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text.Json;
+using DistillEngine.Core;
+using DistillEngine.Data.Rationales;
+using DistillEngine.Data.Tasks;
+using DistillEngine.Teacher.Answers;
+using DistillEngine.Teacher.Replies;
+using DistillEngine.Teacher.Reports;
+using DistillEngine.Teacher.Runs;
+
+namespace DistillEngine.Teacher.Sessions;
+
+/// <summary>The folder of a run, held against other processes: its manifest, and what <c>parse</c> makes of its journal.</summary>
+public sealed class RunFolder : IDisposable
+{
+    readonly RunLock _lock;
+
+    RunFolder(string path, RunLock held) => (FolderPath, _lock) = (path, held);
+
+    public string FolderPath { get; }
+
+    /// <summary>Takes a folder, which is created if missing, and clears away what an interrupted process left.</summary>
+    /// <exception cref="RunInUseException">Another process works in it.</exception>
+    public static RunFolder Take(string path)
+    {
+        RunLock held = RunLock.Take(path);
+        Leftovers.Delete(path);
+        return new(path, held);
+    }
+
+    /// <summary>As <see cref="Take"/>, for a folder that must be a run's already.</summary>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    public static RunFolder TakeExisting(string path) =>
+        Directory.Exists(path) ? Take(path) : throw new DirectoryNotFoundException($"{path}: no such folder (expected one that 'distill-teacher run' has written).");
+
+    /// <summary>Starts a run, or goes on with the one that is there; either way the manifest then says what is valid now.</summary>
+    /// <exception cref="InvalidDataException">The folder holds a run with other settings; the message says what differs.</exception>
+    public RunManifest Begin(RunSetup setup, RunTerms terms, DateTimeOffset now)
+    {
+        RunManifest manifest = Describe(setup, terms, now);
+        if (File.Exists(Path.Combine(FolderPath, ManifestFile.Name)))
+        {
+            RunManifest before = ManifestFile.Read(FolderPath);
+            // Where the model is asked is no part of a question: a server may move, and a batch be finished online.
+            IReadOnlyList<string> differences = before.Differences(manifest with { Endpoint = before.Endpoint, Provider = before.Provider });
+            if (differences.Count > 0)
+                throw new InvalidDataException($"{FolderPath}: holds a run with other settings: {string.Join("; ", differences)} (expected the same; choose another --output).");
+            manifest = manifest with { Started = before.Started, Prices = manifest.Prices ?? before.Prices, Results = before.Results };
+        }
+        ManifestFile.Write(FolderPath, manifest);
+        bool isBuiltIn = TaskReader.BuiltIn.Contains(setup.Task.Name) && setup.Task.Path.StartsWith("built-in:", StringComparison.Ordinal);
+        new RunPaths(isBuiltIn ? setup.Task.Name : Path.GetFullPath(setup.Task.Path), setup.Input, setup.Plan.Requests.Count).Write(FolderPath);
+        return manifest;
+    }
+
+    /// <summary>Makes <c>rationales.jsonl</c>, <c>rejects.jsonl</c> and the data-set card from the journal, and notes the results in the manifest.</summary>
+    /// <param name="parser">Name of the parsing rules; see <see cref="ReplyParsers"/>.</param>
+    public AnswerReport Parse(RunSetup setup, string parser, DateTimeOffset now)
+    {
+        RunManifest manifest = ManifestFile.Read(FolderPath) with { Parser = parser };
+        AnswerReport report = AnswerFiles.Write(FolderPath, setup.Rows, Book(FolderPath), Settings(setup, manifest));
+        manifest = manifest with { Results = ManifestResults.Of(report, FolderPath), Finished = report.Pending == 0 ? now : null };
+        ManifestFile.Write(FolderPath, manifest);
+        DatasetCard.Write(FolderPath, manifest, report);
+        return report;
+    }
+
+    /// <summary>What <see cref="Parse"/> would report, without writing and without the lock.</summary>
+    public static AnswerReport Inspect(string folder, RunSetup setup, RunManifest manifest) =>
+        AnswerFiles.Inspect(setup.Rows, Book(folder), Settings(setup, manifest));
+
+    public void Dispose() => _lock.Dispose();
+
+    static AnswerBook Book(string folder)
+    {
+        string path = Path.Combine(folder, JournalReader.FileName);
+        return new(File.Exists(path) ? JournalReader.Read(path) : []);
+    }
+
+    static AnswerSettings Settings(RunSetup setup, RunManifest manifest) => new()
+    {
+        Task = setup.Task,
+        Parser = ReplyParsers.For(setup.Task, manifest.Parser),
+        Samples = manifest.Samples,
+        Provenance = new Provenance
+        {
+            Run = manifest.Run,
+            Model = manifest.Model,
+            Provider = manifest.Provider,
+            PromptSha = manifest.Prompt.Sha256,
+            ParametersSha = manifest.ParamsSha,
+            Task = manifest.Task.Name,
+            TaskSha = manifest.Task.Sha256,
+            Tool = manifest.Tool,
+        },
+        Cost = manifest.Prices is { } prices ? (read, written) => new Prices(prices.Input, prices.Output).Of(read, written) : null,
+        KeyOf = (row, sample) => new TeacherRequest(row.Id, sample, manifest.Model, setup.Renderer.Render(row), manifest.Params).Key,
+    };
+
+    RunManifest Describe(RunSetup setup, RunTerms terms, DateTimeOffset now)
+    {
+        TaskDefinition task = setup.Task;
+        return new()
+        {
+            Run = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(FolderPath))),
+            Tool = ToolVersion.Name,
+            Commit = BuildInfo.Commit,
+            Host = BuildInfo.Host,
+            Started = now,
+            Task = new(task.Name, task.Path.StartsWith("built-in:", StringComparison.Ordinal) ? task.Path : Path.GetFileName(task.Path), setup.Shots.TaskSha256,
+                task.Sha256, setup.Shots.Sha256, setup.Shots.Shots.Count, task.License, task.Source),
+            Inputs = [ManifestInput.Of(setup.Input, setup.Rows.Count)],
+            Prompt = new(RunSetup.FormName(setup.Renderer.IsChat), setup.Renderer.Sha256, setup.Renderer.Text),
+            Model = setup.Plan.Model,
+            Provider = terms.Provider,
+            Endpoint = terms.Endpoint,
+            Params = setup.Plan.Parameters,
+            ParamsSha = HashOf(setup.Plan.Parameters),
+            Samples = setup.Plan.Samples,
+            Limits = terms.Limits,
+            Budget = terms.Budget,
+            Prices = terms.Prices is { } prices ? new(prices.Input, prices.Output, "--price-in, --price-out") : null,
+        };
+    }
+
+    static string HashOf(TeacherParameters parameters)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            TeacherRequest.WriteCanonical(json, parameters);
+            json.WriteEndObject();
+        }
+        return Convert.ToHexStringLower(SHA256.HashData(buffer.WrittenSpan));
+    }
+}

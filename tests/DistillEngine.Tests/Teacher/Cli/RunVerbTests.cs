@@ -1,0 +1,176 @@
+using System.Text.Json;
+using DistillEngine.Data.Rationales;
+using DistillEngine.Teacher.Runs;
+using Xunit;
+
+namespace DistillEngine.Tests.Teacher.Cli;
+
+public class RunVerbTests
+{
+    [Fact]
+    public async Task Run_WhenAllIsWell_WritesFilesThatTheTrainerReads()
+    {
+        await using FakeTeacherServer server = await StartAsync();
+        using var folder = new TeacherFolder();
+        var (code, output, error) = Run(server, folder, 20);
+        Assert.True(code == 0, error);
+        Assert.Contains("20 answered", output, StringComparison.Ordinal);
+        List<RationaleRow> rows = RationaleReader.ReadAll(folder.File("run/rationales.jsonl"));
+        Assert.All(rows, row => Assert.Equal(RationaleStatus.Ok, row.Status));
+        Assert.Equal("( 3.0 + 3.0 )", rows[3].Label);
+        Assert.True(File.Exists(folder.File("run/manifest.json")));
+    }
+
+    [Fact]
+    public async Task Run_WhenStartedAgain_AsksNothing()
+    {
+        await using FakeTeacherServer server = await StartAsync();
+        using var folder = new TeacherFolder();
+        Run(server, folder, 10);
+        byte[] before = File.ReadAllBytes(folder.File("run/rationales.jsonl"));
+        var (code, _, error) = Run(server, folder, 10);
+        Assert.True(code == 0, error);
+        Assert.Equal(10, server.Requests.Count);
+        Assert.Equal(before, File.ReadAllBytes(folder.File("run/rationales.jsonl")));
+    }
+
+    [Theory]
+    [InlineData("model", "--model", "other")]
+    [InlineData("samples", "--samples", "2")]
+    [InlineData("parameters", "--max-tokens", "33")]
+    [InlineData("api", "--api", "chat")]
+    public async Task Run_WhenSettingsDiffer_RefusesAndSaysWhich(string what, string option, string value)
+    {
+        await using FakeTeacherServer server = await StartAsync();
+        using var folder = new TeacherFolder();
+        Run(server, folder, 3);
+        string[] args = TeacherProgram.RunArguments(server, folder.File("sums.jsonl"), folder.File("run"));
+        args = option == "--model" ? [.. args[..^1], value] : [.. args, option, value];
+        var (code, _, error) = TeacherProgram.Run(args);
+        Assert.Equal(3, code);
+        Assert.Contains(what, error, StringComparison.Ordinal);
+        Assert.Equal(3, server.Requests.Count);
+    }
+
+    [Fact]
+    public async Task Run_WhenAnotherProcessWorksInTheFolder_IsRefused()
+    {
+        await using FakeTeacherServer server = await StartAsync();
+        using var folder = new TeacherFolder();
+        using RunLock held = RunLock.Take(folder.File("run"));
+        var (code, _, error) = Run(server, folder, 3);
+        Assert.Equal(1, code);
+        Assert.Contains("another process", error, StringComparison.Ordinal);
+        Assert.Empty(server.Requests);
+    }
+
+    [Theory]
+    [InlineData("--budget-requests", "7", 7)]
+    [InlineData("--budget-tokens", "420", 7)]
+    [InlineData("--budget-usd", "0.00042", 7)]
+    public async Task Run_WhenTheBudgetIsReached_StopsWithItsOwnCodeAndGoesOnWithMore(string option, string value, int expected)
+    {
+        // The fake teacher counts 40 tokens read and 20 written for each answer.
+        await using FakeTeacherServer server = await StartAsync();
+        using var folder = new TeacherFolder();
+        var (code, _, error) = Run(server, folder, 30, option, value, "--price-in", "1", "--price-out", "1", "--concurrency", "1", "--max-tokens", "25");
+        Assert.True(code == 4, error);
+        Assert.InRange(server.Requests.Count, 1, expected);
+        Assert.Equal(server.Requests.Count, TeacherFixtures.ReadJournal(folder.File("run")).Count);
+        Assert.Equal(0, Run(server, folder, 30, "--max-tokens", "25").Code);
+        Assert.Equal(30, server.Requests.Count);
+    }
+
+    [Fact]
+    public async Task Run_WhenAnswersDoNotParse_StopsEarlyWithItsOwnCode()
+    {
+        await using FakeTeacherServer server = await StartAsync();
+        server.Answer = _ => "I would rather talk about the weather.";
+        using var folder = new TeacherFolder();
+        var (code, _, error) = Run(server, folder, 300, "--concurrency", "2");
+        Assert.Equal(5, code);
+        Assert.Contains("do not parse", error, StringComparison.Ordinal);
+        Assert.InRange(server.Requests.Count, 50, 60);
+    }
+
+    [Fact]
+    public async Task Run_WhenSomeRowsGetNoAnswer_SaysSoWithItsOwnCode()
+    {
+        await using FakeTeacherServer server = await StartAsync();
+        server.Faults = number => number == 2 ? Fault.TooLong : Fault.None;
+        using var folder = new TeacherFolder();
+        var (code, output, _) = Run(server, folder, 5, "--json");
+        Assert.Equal(6, code);
+        using JsonDocument json = JsonDocument.Parse(output);
+        Assert.Equal(("partial", 4), (json.RootElement.GetProperty("outcome").GetString(), json.RootElement.GetProperty("answered").GetInt32()));
+    }
+
+    [Fact]
+    public async Task Run_WhenTheUserStopsIt_KeepsWhatIsPaidAndExitsSo()
+    {
+        await using FakeTeacherServer server = await StartAsync();
+        using var stop = new CancellationTokenSource();
+        server.Faults = number =>
+        {
+            if (number == 5) stop.Cancel();
+            return Fault.None;
+        };
+        using var folder = new TeacherFolder();
+        var (code, _, _) = TeacherProgram.Run(stop.Token, TeacherProgram.RunArguments(server, TeacherProgram.WriteQuestions(folder, 400), folder.File("run"), "--concurrency", "2"));
+        Assert.Equal(130, code);
+        Assert.Equal(server.Requests.Count, TeacherFixtures.ReadJournal(folder.File("run")).Count);
+    }
+
+    [Fact]
+    public async Task Run_WithAKeyFile_SendsTheKeyAndWritesItNowhere()
+    {
+        const string key = "sk-test-4711-do-not-show";
+        await using FakeTeacherServer server = await StartAsync();
+        server.Faults = number => number == 1 ? Fault.WrongKey : Fault.None;
+        using var folder = new TeacherFolder();
+        File.WriteAllText(folder.File("key"), key + "\n");
+        var (_, output, error) = Run(server, folder, 4, "--key-file", folder.File("key"), "--concurrency", "1");
+        Assert.Equal($"Bearer {key}", server.Requests.First().Authorization);
+        Assert.DoesNotContain(key, output + error, StringComparison.Ordinal);
+        foreach (string file in Directory.EnumerateFiles(folder.File("run"), "*", SearchOption.AllDirectories))
+            Assert.DoesNotContain(key, File.ReadAllText(file), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Replay_OfAJournal_GivesTheSameRationales()
+    {
+        await using FakeTeacherServer server = await StartAsync();
+        using var folder = new TeacherFolder();
+        Run(server, folder, 6);
+        var (code, _, error) = TeacherProgram.Run("run", "--task", "svamp", "--input", folder.File("sums.jsonl"), "--output", folder.File("again"), "--model", "fake-1",
+            "--replay", folder.File("run/journal.jsonl"));
+        Assert.True(code == 0, error);
+        Assert.Equal(6, server.Requests.Count);
+        Assert.Equal(RationaleReader.ReadAll(folder.File("run/rationales.jsonl")).Select(r => r.Rationale), RationaleReader.ReadAll(folder.File("again/rationales.jsonl")).Select(r => r.Rationale));
+    }
+
+    [Fact]
+    public async Task Status_AndReport_SpeakOfTheRun()
+    {
+        await using FakeTeacherServer server = await StartAsync();
+        using var folder = new TeacherFolder();
+        Run(server, folder, 6);
+        var (_, status, _) = TeacherProgram.Run("status", folder.File("run"), "--json");
+        using JsonDocument json = JsonDocument.Parse(status);
+        Assert.Equal((6, 6, false), (json.RootElement.GetProperty("requests").GetInt32(), json.RootElement.GetProperty("answered").GetInt32(), json.RootElement.GetProperty("isRunning").GetBoolean()));
+        var (code, report, error) = TeacherProgram.Run("report", folder.File("run"));
+        Assert.True(code == 0, error);
+        Assert.Contains("accuracy", report, StringComparison.Ordinal);
+        Assert.Equal(0, TeacherProgram.Run("parse", folder.File("run")).Code);
+    }
+
+    static async Task<FakeTeacherServer> StartAsync()
+    {
+        FakeTeacherServer server = await FakeTeacherServer.StartAsync();
+        server.Answer = TeacherProgram.Solve;
+        return server;
+    }
+
+    static (int Code, string Output, string Error) Run(FakeTeacherServer server, TeacherFolder folder, int rows, params string[] more) =>
+        TeacherProgram.Run(TeacherProgram.RunArguments(server, TeacherProgram.WriteQuestions(folder, rows), folder.File("run"), more));
+}
