@@ -28,6 +28,12 @@ public sealed record RationaleRow
     /// <summary>Notes such as <c>label_mismatch</c>.</summary>
     public IReadOnlyList<string> Flags { get; init; } = [];
 
+    /// <summary>Why the row is not <see cref="RationaleStatus.Ok"/>, in one line, or null.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>The teacher's answer as it came, where it was rejected; null elsewhere.</summary>
+    public string? Raw { get; init; }
+
     /// <summary>Weight of the row's tokens in both losses, finite and above 0.</summary>
     public double Weight { get; init; } = 1;
 

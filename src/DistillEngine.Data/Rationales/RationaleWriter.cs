@@ -68,6 +68,8 @@ public static class RationaleWriter
         WriteTexts(json, "rationales", row.Rationales);
         json.WriteString("status", NameOf(row.Status));
         WriteTexts(json, "flags", row.Flags);
+        WriteText(json, "reason", row.Reason);
+        WriteText(json, "raw", row.Raw);
         if (row.Weight != 1) json.WriteNumber("weight", row.Weight);
         WriteVote(json, row.Vote);
         WriteSamples(json, row.Samples);

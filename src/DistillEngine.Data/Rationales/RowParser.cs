@@ -58,7 +58,7 @@ sealed class RowParser(TaskDefinition? task)
             return null;
         }
         string? schema = null, id = null, input = null, inputSha = null, label = null, teacherLabel = null, rationale = null, status = null,
-            split = null;
+            reason = null, raw = null, split = null;
         List<string>? rationales = null, flags = null;
         List<TeacherSample>? samples = null;
         List<KeyValuePair<string, string>>? fields = null;
@@ -84,6 +84,8 @@ sealed class RowParser(TaskDefinition? task)
                 case "rationales": rationales = Texts(ref reader, name); break;
                 case "status": status = Text(ref reader, name, isNullable: false); break;
                 case "flags": flags = Texts(ref reader, name); break;
+                case "reason": reason = Text(ref reader, name); break;
+                case "raw": raw = Text(ref reader, name); break;
                 case "weight": weight = Number(ref reader, name) ?? 1; break;
                 case "vote": vote = ReadVote(ref reader); break;
                 case "samples": samples = ReadSamples(ref reader); break;
@@ -121,6 +123,8 @@ sealed class RowParser(TaskDefinition? task)
             Rationales = rationales ?? [],
             Status = parsedStatus,
             Flags = flags ?? [],
+            Reason = reason,
+            Raw = raw,
             Weight = weight,
             Vote = vote,
             Samples = samples ?? [],
