@@ -1,7 +1,6 @@
-using DistillEngine.Core;
-
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using DistillEngine.Core;
 
 namespace DistillEngine.Data;
 
