@@ -7,26 +7,6 @@ public static class CommonOptions
 {
     public static Option<bool> Json(string shape) => new("--json") { Description = $"Write JSON: {shape}" };
 
-    /// <summary>An option that takes one of an enumeration's names in the form users write, such as <c>step-by-step</c>.</summary>
-    public static Option<T> Choice<T>(string name, string description, T standard, params (string Name, T Value)[] choices)
-    {
-        var option = new Option<T>(name)
-        {
-            Description = $"{description}: {string.Join(", ", choices.Select(c => c.Name))}",
-            HelpName = "NAME",
-            DefaultValueFactory = _ => standard,
-            CustomParser = result =>
-            {
-                string text = result.Tokens[0].Value;
-                foreach (var (candidate, value) in choices)
-                    if (candidate == text) return value;
-                result.AddError($"{name} is '{text}', expected one of {string.Join(", ", choices.Select(c => c.Name))}.");
-                return default;
-            },
-        };
-        return option;
-    }
-
     public static Option<T> AtLeast<T>(Option<T> option, T least) where T : IComparable<T>
     {
         option.Validators.Add(result =>

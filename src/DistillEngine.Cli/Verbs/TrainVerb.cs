@@ -16,13 +16,13 @@ static class TrainVerb
         var model = new Option<string>("--model") { Description = $"{string.Join(", ", T5Presets.Names)} (trained from scratch), or a model folder", Required = true, HelpName = "NAME|FOLDER" };
         var tokenizer = new Option<string?>("--tokenizer") { Description = "spiece.model, tokenizer.json, or a folder with one; default: the model folder's", HelpName = "FILE" };
         var output = new Option<string>("--output") { Description = "Folder of the run; at the end it is the trained model's folder", Required = true, HelpName = "DIR" };
-        var method = CommonOptions.Choice("--method", "Training method", TrainingMethod.StepByStep, ("step-by-step", TrainingMethod.StepByStep), ("standard", TrainingMethod.Standard));
-        var labelSource = CommonOptions.Choice("--label-source", "Labels to train on", LabelSource.GoldElseTeacher,
-            ("gold", LabelSource.Gold), ("teacher", LabelSource.Teacher), ("gold-else-teacher", LabelSource.GoldElseTeacher));
-        var onMismatch = CommonOptions.Choice("--on-mismatch", "Rows whose teacher label differs from gold", MismatchRule.Keep, ("keep", MismatchRule.Keep), ("drop", MismatchRule.Drop));
-        var accumulateMean = CommonOptions.Choice("--accumulate-mean", "What a step's losses are means of", AccumulateMean.Tokens,
+        var method = new ChoiceOption<TrainingMethod>("--method", "Training method", ("step-by-step", TrainingMethod.StepByStep), ("standard", TrainingMethod.Standard));
+        var labelSource = new ChoiceOption<LabelSource>("--label-source", "Labels to train on",
+            ("gold-else-teacher", LabelSource.GoldElseTeacher), ("gold", LabelSource.Gold), ("teacher", LabelSource.Teacher));
+        var onMismatch = new ChoiceOption<MismatchRule>("--on-mismatch", "Rows whose teacher label differs from gold", ("keep", MismatchRule.Keep), ("drop", MismatchRule.Drop));
+        var accumulateMean = new ChoiceOption<AccumulateMean>("--accumulate-mean", "What a step's losses are means of",
             ("tokens", AccumulateMean.Tokens), ("micro-batches", AccumulateMean.MicroBatches));
-        var order = CommonOptions.Choice("--order", "Order of the rows", RowOrder.Shuffled, ("shuffled", RowOrder.Shuffled), ("published", RowOrder.Published), ("file", RowOrder.File));
+        var order = new ChoiceOption<RowOrder>("--order", "Order of the rows", ("shuffled", RowOrder.Shuffled), ("published", RowOrder.Published), ("file", RowOrder.File));
         var standard = new TrainingOptions { Data = "", Task = "", Model = "", Output = "" };
         Option<double> alpha = Number("--alpha", "Loss = alpha x label loss + (1 - alpha) x rationale loss", standard.Alpha);
         Option<long> steps = Number("--steps", "Optimizer steps", standard.Steps);
@@ -59,9 +59,9 @@ static class TrainVerb
             var options = new TrainingOptions
             {
                 Data = p.GetValue(data)!, Task = p.GetValue(task)!, Model = p.GetValue(model)!, Tokenizer = p.GetValue(tokenizer), Output = p.GetValue(output)!,
-                Method = p.GetValue(method), LabelSource = p.GetValue(labelSource), OnMismatch = p.GetValue(onMismatch), Alpha = p.GetValue(alpha),
-                AccumulateMean = p.GetValue(accumulateMean), Steps = p.GetValue(steps), Batch = p.GetValue(batch), Accumulate = p.GetValue(accumulate),
-                Order = p.GetValue(order), BucketSteps = p.GetValue(bucketSteps), 
+                Method = method.Of(p), LabelSource = labelSource.Of(p), OnMismatch = onMismatch.Of(p), Alpha = p.GetValue(alpha),
+                AccumulateMean = accumulateMean.Of(p), Steps = p.GetValue(steps), Batch = p.GetValue(batch), Accumulate = p.GetValue(accumulate),
+                Order = order.Of(p), BucketSteps = p.GetValue(bucketSteps), 
                 Optimizer = new() { Name = name, LearningRate = p.GetValue(rate) ?? Optimizers.DefaultLearningRate(name), WeightDecay = p.GetValue(weightDecay) }, Schedule = p.GetValue(schedule)!, Warmup = p.GetValue(warmup),
                 Clip = p.GetValue(clip), Dropout = p.GetValue(dropout), Seed = p.GetValue(seed), SaveEvery = p.GetValue(saveEvery), EvalEvery = p.GetValue(evalEvery),
                 ValidationData = p.GetValue(validation), ValidationFraction = p.GetValue(validationFraction), Patience = p.GetValue(patience),

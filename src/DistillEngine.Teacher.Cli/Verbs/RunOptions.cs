@@ -23,8 +23,8 @@ sealed class RunOptions
     readonly Option<long?> _budgetRequests = CommonOptions.AtLeast(new Option<long?>("--budget-requests") { Description = "Requests in all, over every start of the run", HelpName = "N" }, 1);
     readonly Option<long?> _budgetTokens = CommonOptions.AtLeast(new Option<long?>("--budget-tokens") { Description = "Tokens in all, read and written", HelpName = "N" }, 1);
     readonly Option<double?> _budgetDollars = CommonOptions.AtLeast(new Option<double?>("--budget-usd") { Description = "US dollars in all; needs prices", HelpName = "X" }, 0);
-    readonly Option<Durability> _fsync = CommonOptions.Choice("--fsync", "When the journal is brought to disk, against power failures", Durability.EverySecond,
-        ("line", Durability.EveryLine), ("second", Durability.EverySecond), ("end", Durability.AtTheEnd));
+    readonly ChoiceOption<Durability> _fsync = new("--fsync", "When the journal is brought to disk, against power failures",
+        ("second", Durability.EverySecond), ("line", Durability.EveryLine), ("end", Durability.AtTheEnd));
     readonly Option<bool> _json = CommonOptions.Json("outcome, reason, requests, answered, givenUp, attempts, inputTokens, outputTokens, usd, seconds, errors, results");
 
     public void AddTo(Command command)
@@ -49,7 +49,7 @@ sealed class RunOptions
         Retry = new(parsed.GetValue(_attempts), TimeSpan.FromSeconds(parsed.GetValue(_maxWait))),
         Timeout = TimeSpan.FromSeconds(parsed.GetValue(_timeout)),
         Budget = new(parsed.GetValue(_budgetRequests), parsed.GetValue(_budgetTokens), parsed.GetValue(_budgetDollars)),
-        Durability = parsed.GetValue(_fsync),
+        Durability = _fsync.Of(parsed),
         IsJson = parsed.GetValue(_json),
     };
 
