@@ -2,8 +2,8 @@ using System.CommandLine;
 
 namespace DistillEngine.Terminal;
 
-/// <summary>An option that takes one of an enumeration's values under the names that users write, such as <c>step-by-step</c>.</summary>
-public sealed class ChoiceOption<T> : Option<string> where T : struct
+/// <summary>An option that takes one of some values under the names that users write, such as <c>step-by-step</c>.</summary>
+public sealed class ChoiceOption<T> : Option<string>
 {
     readonly (string Name, T Value)[] _choices;
 

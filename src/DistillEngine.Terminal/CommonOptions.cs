@@ -7,15 +7,6 @@ public static class CommonOptions
 {
     public static Option<bool> Json(string shape) => new("--json") { Description = $"Write JSON: {shape}" };
 
-    /// <summary>An option that takes one of some names.</summary>
-    /// <param name="standard">Its default, or null for none.</param>
-    public static Option<string?> OneOf(string name, string description, string? standard, IReadOnlyList<string> names)
-    {
-        var option = new Option<string?>(name) { Description = $"{description}: {string.Join(", ", names)}", HelpName = "NAME" };
-        if (standard is not null) option.DefaultValueFactory = _ => standard;
-        return option.AcceptOnlyFromAmong([.. names]);
-    }
-
     public static Option<T> AtLeast<T>(Option<T> option, T least) where T : IComparable<T>
     {
         option.Validators.Add(result =>

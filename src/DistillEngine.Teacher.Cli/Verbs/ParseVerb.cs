@@ -13,8 +13,8 @@ static class ParseVerb
     public static Command Build(Io io)
     {
         var run = new Argument<string>("RUN") { Description = "Folder of a run" };
-        Option<string?> parser = CommonOptions.OneOf("--parser", "Rules: the task's own, or those of the published code", "task", [.. ReplyParsers.Names]);
-        Option<string?> ambiguous = CommonOptions.OneOf("--on-ambiguous", "What becomes of an answer that names several choices; default: what the task says", null, ["reject", "first"]);
+        var parser = new ChoiceOption<string>("--parser", "Rules: the task's own, or those of the published code", [.. ReplyParsers.Names.Select(name => (name, name))]);
+        var ambiguous = new ChoiceOption<bool?>("--on-ambiguous", "What becomes of an answer that names several choices", ("task", null), ("reject", true), ("first", false));
         Option<string?> input = Input();
         Option<bool> json = CommonOptions.Json("results, as in manifest.json");
         var command = new Command("parse", "Make rationales.jsonl and rejects.jsonl from a run's journal, without asking anybody") { run, parser, ambiguous, input, json };
@@ -23,8 +23,8 @@ static class ParseVerb
             string path = p.GetValue(run)!;
             using RunFolder folder = RunFolder.TakeExisting(path);
             RunManifest manifest = ManifestFile.Read(path);
-            RunSetup setup = RunSetup.Load(manifest, RunPaths.Read(path), p.GetValue(input), task => Change(task, p.GetValue(ambiguous)));
-            AnswerReport report = folder.Parse(setup, p.GetValue(parser)!, TimeProvider.System.GetUtcNow());
+            RunSetup setup = RunSetup.Load(manifest, RunPaths.Read(path), p.GetValue(input), task => Change(task, ambiguous.Of(p)));
+            AnswerReport report = folder.Parse(setup, parser.Of(p), TimeProvider.System.GetUtcNow());
             if (p.GetValue(json)) io.WriteJson(w => RunJson.Write(w, report));
             else io.Output.Write(RunReport.Of(ManifestFile.Read(path), report));
             return report.TooManyFailed ? ExitCode.Unparsed : ExitCode.Ok;
@@ -34,6 +34,6 @@ static class ParseVerb
 
     public static Option<string?> Input() => new("--input") { Description = "The run's rows, where they have moved", HelpName = "FILE" };
 
-    static TaskDefinition Change(TaskDefinition task, string? onAmbiguous) =>
-        onAmbiguous is null ? task : task with { Parse = task.Parse with { RejectAmbiguous = onAmbiguous == "reject" } };
+    static TaskDefinition Change(TaskDefinition task, bool? rejectAmbiguous) =>
+        rejectAmbiguous is { } reject ? task with { Parse = task.Parse with { RejectAmbiguous = reject } } : task;
 }

@@ -11,7 +11,7 @@ sealed class QuestionOptions
     readonly Option<string> _task = new("--task") { Description = $"{string.Join(", ", TaskReader.BuiltIn)}, or a task file", Required = true, HelpName = "NAME|FILE" };
     readonly Option<string> _input = new("--input") { Description = "Rows: JSON lines, a JSON array, CSV, or a published data file", Required = true, HelpName = "FILE" };
     readonly Option<string> _model = new("--model") { Description = "The teacher, as its server calls it", Required = true, HelpName = "NAME" };
-    readonly Option<string?> _api = CommonOptions.OneOf("--api", "How to ask; default: what the task says", null, ["completions", "chat"]);
+    readonly ChoiceOption<bool?> _api = new("--api", "How to ask", ("task", null), ("completions", false), ("chat", true));
     readonly Option<int?> _samples = CommonOptions.AtLeast(new Option<int?>("--samples") { Description = "Answers for each row, of which the majority counts; default: what the task says", HelpName = "N" }, 1);
     readonly Option<int?> _maxTokens = CommonOptions.AtLeast(new Option<int?>("--max-tokens") { Description = "Most tokens of an answer; default: what the task says", HelpName = "N" }, 1);
     readonly Option<double?> _temperature = CommonOptions.AtLeast(new Option<double?>("--temperature") { Description = "Sampling temperature; default: what the task says", HelpName = "X" }, 0);
@@ -38,7 +38,7 @@ sealed class QuestionOptions
         Task = parsed.GetValue(_task)!,
         Input = parsed.GetValue(_input)!,
         Model = parsed.GetValue(_model)!,
-        IsChat = parsed.GetValue(_api) is { } api ? api == "chat" : null,
+        IsChat = _api.Of(parsed),
         Samples = parsed.GetValue(_samples),
         MaxTokens = parsed.GetValue(_maxTokens),
         Temperature = parsed.GetValue(_temperature),
