@@ -5,6 +5,9 @@ namespace DistillEngine.Terminal;
 /// <summary>Progress: one line that is redrawn on a terminal, a plain line every ten seconds elsewhere.</summary>
 public sealed class ProgressLine(Io io)
 {
+    // Some terminals do not tell.
+    const int UnknownWidth = 79;
+
     static readonly TimeSpan RedrawInterval = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan PlainInterval = TimeSpan.FromSeconds(10);
 
@@ -25,7 +28,7 @@ public sealed class ProgressLine(Io io)
             io.Error.WriteLine(text);
             return;
         }
-        int width = Math.Max(20, Console.WindowWidth - 1);
+        int width = Console.WindowWidth > 1 ? Console.WindowWidth - 1 : UnknownWidth;
         string line = text.Length > width ? text[..width] : text;
         io.Error.Write("\r" + line.PadRight(_shown));
         _shown = line.Length;
