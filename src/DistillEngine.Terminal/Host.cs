@@ -48,7 +48,10 @@ public static class Host
         {
             return parsed.Invoke(new InvocationConfiguration
             {
-                Output = io.Output, Error = io.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null,
+                Output = io.Output,
+                Error = io.Error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null,
             });
         }
         catch (OperationCanceledException)

@@ -38,8 +38,12 @@ sealed record RunSettings
     {
         Limits = new Dictionary<string, double?>
         {
-            ["concurrency"] = Concurrency, ["rpm"] = RequestsAMinute, ["tpm"] = TokensAMinute,
-            ["max-attempts"] = Retry.Attempts, ["max-wait"] = Retry.LongestWait.TotalSeconds, ["timeout"] = Timeout.TotalSeconds,
+            ["concurrency"] = Concurrency,
+            ["rpm"] = RequestsAMinute,
+            ["tpm"] = TokensAMinute,
+            ["max-attempts"] = Retry.Attempts,
+            ["max-wait"] = Retry.LongestWait.TotalSeconds,
+            ["timeout"] = Timeout.TotalSeconds,
         },
         Budget = new Dictionary<string, double?> { ["requests"] = Budget.Requests, ["tokens"] = Budget.Tokens, ["usd"] = Budget.Dollars },
     };

@@ -76,23 +76,20 @@ public static class BatchImport
 
     static TeacherReply ReadReply(JsonElement root)
     {
-        if (Member(root, "response") is not { } response)
+        if (root.Member("response") is not { } response)
         {
-            var (kind, text) = Member(root, "error") is { } error ? ErrorText.Classify(0, error) : (TeacherErrorKind.BadReply, "the line holds neither a response nor an error");
+            var (kind, text) = root.Member("error") is { } error ? ErrorText.Classify(0, error) : (TeacherErrorKind.BadReply, "the line holds neither a response nor an error");
             return new() { ErrorKind = kind, Error = text };
         }
-        int status = Member(response, "status_code") is { ValueKind: JsonValueKind.Number } code && code.TryGetInt32(out int number) ? number : 200;
-        string? id = Member(response, "request_id") is { ValueKind: JsonValueKind.String } request ? request.GetString() : null;
-        if (Member(response, "body") is not { } body) return new() { Status = status, RequestId = id, ErrorKind = TeacherErrorKind.BadReply, Error = "the response holds no body" };
+        int status = (int)(response.CountMember("status_code") ?? 200);
+        string? id = response.TextMember("request_id");
+        if (response.Member("body") is not { } body) return new() { Status = status, RequestId = id, ErrorKind = TeacherErrorKind.BadReply, Error = "the response holds no body" };
         if (status is >= 200 and < 300)
         {
             TeacherReply reply = AnswerBody.Read(body);
             return reply with { Status = status, RequestId = id ?? reply.RequestId };
         }
-        var failure = ErrorText.Classify(status, Member(body, "error") ?? body);
+        var failure = ErrorText.Classify(status, body.Member("error") ?? body);
         return new() { Status = status, RequestId = id, ErrorKind = failure.Kind, Error = failure.Text };
     }
-
-    static JsonElement? Member(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using DistillEngine.Teacher.Wire;
 
 namespace DistillEngine.Teacher;
 
@@ -141,10 +142,10 @@ public sealed record JournalEntry
                 Finish = TextOf(root, "finish"),
                 Text = TextOf(root, "text"),
                 Reasoning = TextOf(root, "reasoning"),
-                Usage = Optional(root, "usage") is { } usage ? new(Count(usage, "in"), Count(usage, "out"), Count(usage, "cached")) : null,
+                Usage = root.Member("usage") is { } usage ? new(Count(usage, "in"), Count(usage, "out"), Count(usage, "cached")) : null,
                 Model = TextOf(root, "model"),
                 Fingerprint = TextOf(root, "fp"),
-                Milliseconds = Optional(root, "ms")?.GetInt64() ?? 0,
+                Milliseconds = root.Member("ms")?.GetInt64() ?? 0,
                 RequestId = TextOf(root, "req_id"),
                 Error = TextOf(root, "err"),
             };
@@ -156,14 +157,11 @@ public sealed record JournalEntry
     }
 
     static JsonElement Required(JsonElement root, string name) =>
-        Optional(root, name) ?? throw new FormatException($"{name}: is missing (expected a line of journal.jsonl).");
+        root.Member(name) ?? throw new FormatException($"{name}: is missing (expected a line of journal.jsonl).");
 
-    static JsonElement? Optional(JsonElement root, string name) =>
-        root.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
+    static string? TextOf(JsonElement root, string name) => root.Member(name)?.GetString();
 
-    static string? TextOf(JsonElement root, string name) => Optional(root, name)?.GetString();
-
-    static long? Count(JsonElement root, string name) => Optional(root, name)?.GetInt64();
+    static long? Count(JsonElement root, string name) => root.Member(name)?.GetInt64();
 
     static void WriteCount(Utf8JsonWriter json, string name, long? value)
     {

@@ -20,7 +20,7 @@ static partial class ErrorText
             var reader = new Utf8JsonReader(body);
             using var document = JsonDocument.ParseValue(ref reader);
             JsonElement root = document.RootElement;
-            return Classify(status, root.ValueKind == JsonValueKind.Object && root.TryGetProperty("error", out JsonElement error) ? error : root);
+            return Classify(status, root.Member("error") ?? root);
         }
         catch (JsonException)
         {
@@ -31,8 +31,8 @@ static partial class ErrorText
     /// <summary>As <see cref="Classify(int, ReadOnlySpan{byte})"/>, for the <c>error</c> member of a body.</summary>
     public static (TeacherErrorKind Kind, string Text) Classify(int status, JsonElement error)
     {
-        string? code = Member(error, "code"), type = Member(error, "type");
-        string text = Member(error, "message") ?? Member(error, "detail") ?? error.ToString();
+        string? code = error.TextMember("code"), type = error.TextMember("type");
+        string text = error.TextMember("message") ?? error.TextMember("detail") ?? error.ToString();
         bool isQuota = code is "insufficient_quota" or "billing_hard_limit_reached" || type is "insufficient_quota";
         string label = code ?? type ?? "";
         return (KindOf(status, isQuota), $"status {status}{(label.Length > 0 ? $" ({OneLine(label)})" : "")}: {OneLine(text)}");
@@ -59,12 +59,6 @@ static partial class ErrorText
         >= 200 and < 300 => TeacherErrorKind.BadReply,
         _ => TeacherErrorKind.BadRequest,
     };
-
-    static string? Member(JsonElement error, string name)
-    {
-        if (error.ValueKind != JsonValueKind.Object || !error.TryGetProperty(name, out JsonElement value)) return null;
-        return value.ValueKind is JsonValueKind.String or JsonValueKind.Number ? value.ToString() : null;
-    }
 
     static string OneLine(string text)
     {

@@ -26,7 +26,8 @@ static class TeacherFixtures
 
     public static RunnerOptions Options(int concurrency = 16, int attempts = 12) => new()
     {
-        Concurrency = concurrency, Retry = new(attempts, TimeSpan.FromSeconds(60)),
+        Concurrency = concurrency,
+        Retry = new(attempts, TimeSpan.FromSeconds(60)),
     };
 
     public static List<JournalEntry> ReadJournal(string folder) => [.. JournalReader.Read(Path.Combine(folder, JournalReader.FileName))];

@@ -82,7 +82,13 @@ public class JournalTests
 
     static JournalEntry Entry(int number) => new()
     {
-        Time = new(2026, 11, 24, 10, 0, number, TimeSpan.Zero), Key = $"0123456789abcdef0123456789abcd{number:x2}", Id = $"quiz/train/{number}", Sample = 0, Attempt = 1, Status = 200, Milliseconds = 913,
+        Time = new(2026, 11, 24, 10, 0, number, TimeSpan.Zero),
+        Key = $"0123456789abcdef0123456789abcd{number:x2}",
+        Id = $"quiz/train/{number}",
+        Sample = 0,
+        Attempt = 1,
+        Status = 200,
+        Milliseconds = 913,
     };
 
     static void Write(TeacherFolder folder, JournalEntry[] entries)

@@ -13,7 +13,10 @@ public class ChatClientTeacherTests
     {
         var client = new StubClient(_ => new ChatResponse(new ChatMessage(ChatRole.Assistant, [new TextReasoningContent("hm"), new TextContent("So the answer is yes.")]))
         {
-            FinishReason = ChatFinishReason.Stop, ModelId = "m-1", ResponseId = "r-1", Usage = new UsageDetails { InputTokenCount = 4, OutputTokenCount = 3 },
+            FinishReason = ChatFinishReason.Stop,
+            ModelId = "m-1",
+            ResponseId = "r-1",
+            Usage = new UsageDetails { InputTokenCount = 4, OutputTokenCount = 3 },
         });
         TeacherReply reply = await AskAsync(client, TeacherFixtures.Request(isChat: true, sample: 2));
         Assert.Equal(("So the answer is yes.", "hm", "stop", "m-1", "r-1"), (reply.Text, reply.Reasoning, reply.Finish, reply.Model, reply.RequestId));
