@@ -1,3 +1,4 @@
+using DistillEngine.Core;
 using DistillEngine.Data.Batching;
 using DistillEngine.Formats;
 using DistillEngine.Kernels;
@@ -114,6 +115,39 @@ public sealed class TrainingRunTests : IDisposable
         var error = Assert.Throws<InvalidDataException>(() => Run(change(_task.Options("run", 2) with { Resume = true })));
         Assert.Contains($" {setting} was ", error.Message, StringComparison.Ordinal);
         Assert.StartsWith(_task.Output("run"), error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Execute_ResumedWithAnotherVocabularyOfTheSameSize_IsRefusedNamingIt()
+    {
+        Run(_task.Options("run", 2));
+        string path = Path.Combine(_task.Tokenizer, "spiece.model");
+        byte[] vocabulary = File.ReadAllBytes(path);
+        vocabulary[vocabulary.AsSpan().IndexOf("spoon"u8)] = (byte)'x';
+        File.WriteAllBytes(path, vocabulary);
+        var error = Assert.Throws<InvalidDataException>(() => Run(_task.Options("run", 2) with { Resume = true }));
+        Assert.Contains(" tokenizer was ", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Execute_WithResume_DeletesWhatAKillLeft()
+    {
+        Run(_task.Options("run", 2));
+        Directory.CreateDirectory(_task.Output(Path.Combine("run", "best.partial-0123abcd")));
+        File.WriteAllText(_task.Output(Path.Combine("run", "model.safetensors.partial-0123abcd")), "");
+        Run(_task.Options("run", 2) with { Resume = true });
+        Assert.Empty(Leftovers.Find(_task.Output("run")));
+    }
+
+    [Fact]
+    public void Execute_WithALogThatHoldsOtherThings_KeepsTheStepsBeforeThem()
+    {
+        Run(_task.Options("run", 2));
+        string log = Path.Combine(_task.Output("run"), StepLog.FileName);
+        string[] lines = File.ReadAllLines(log);
+        File.WriteAllLines(log, [.. lines, "5", "null"]);
+        Run(_task.Options("run", 2) with { Resume = true });
+        Assert.Equal(lines, File.ReadAllLines(log));
     }
 
     [Fact]
