@@ -139,8 +139,8 @@ public sealed class ModelFolder : IDisposable
         SharedAliases.Contains(name) || (name == Head && Config.TiedHead) || name == Shared
         || name == "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight";
 
-    /// <summary>Whether the file holds a head of its own; false also where it is missing though the configuration unties it, which
-    /// <see cref="Find"/> then reports.</summary>
+    /// <summary>Whether the weights hold a head unlike the embedding; null where they hold none: then the configuration decides, and
+    /// <see cref="Find"/> reports a head that it unties and that is missing.</summary>
     bool? HeadDiffers()
     {
         if (!_weights.TryGetInfo(Head, out TensorInfo? head)) return null;
