@@ -32,10 +32,14 @@ public sealed class ModelFolder : IDisposable
     public T5Config Config { get; }
 
     /// <summary>Opens a folder and reads its configuration; weights are read by <see cref="LoadInto"/>.</summary>
+    /// <exception cref="FileNotFoundException">There is no configuration.</exception>
     /// <exception cref="InvalidDataException">A file is missing or malformed; the message says which, where and what to do.</exception>
     public static ModelFolder Open(string path)
     {
-        var file = HuggingFaceConfig.Load(System.IO.Path.Combine(path, HuggingFaceConfig.ModelFileName));
+        string config = System.IO.Path.Combine(path, HuggingFaceConfig.ModelFileName);
+        if (!System.IO.File.Exists(config))
+            throw new FileNotFoundException($"{config}: no such file. Give a model folder: config.json, weights and the tokenizer's files.", config);
+        var file = HuggingFaceConfig.Load(config);
         TensorSource weights = ModelWeights.Open(path);
         try
         {

@@ -100,6 +100,7 @@ public sealed record TrainingOptions
         Require(Keep >= 0, "--keep", Keep, "at least 0 (0 = all)");
         Require(Patience >= 0, "--patience", Patience, "at least 0");
         Require(MaxNewTokens >= 1, "--max-new-tokens", MaxNewTokens, "at least 1");
+        Require(Order != RowOrder.Published || Seed <= uint.MaxValue, "--seed", Seed, $"at most {uint.MaxValue} with --order published");
         Optimizers.Validate(Optimizer);
         if (Patience > 0 && EvalEvery == 0) throw new ArgumentException("--patience counts evaluations; give --eval-every too.");
         if (EvalEvery > 0 && ValidationData is null && ValidationFraction == 0)
