@@ -8,10 +8,19 @@ static class CommonOptions
 {
     public static Option<bool> Json(string shape) => new("--json") { Description = $"Write JSON: {shape}" };
 
-    public static Option<int> Threads() => AtLeast(new Option<int>("--threads")
+    public static Option<int> Threads()
     {
-        Description = "Compute threads; 0 takes every processor", DefaultValueFactory = _ => 0, HelpName = "N",
-    }, 0);
+        var option = AtLeast(new Option<int>("--threads")
+        {
+            Description = "Compute threads; 0 takes every processor", DefaultValueFactory = _ => 0, HelpName = "N",
+        }, 0);
+        option.Validators.Add(result =>
+        {
+            if (!result.Errors.Any() && result.GetValueOrDefault<int>() > ComputePool.MaxThreads)
+                result.AddError($"--threads is {result.GetValueOrDefault<int>()}, expected at most {ComputePool.MaxThreads}.");
+        });
+        return option;
+    }
 
     public static Option<string> Device() => new("--device")
     {
