@@ -37,7 +37,10 @@ public sealed class TrainingRunTests : IDisposable
     {
         TrainingOptions options = _task.Options("unbroken", 11) with
         {
-            Optimizer = new() { Name = optimizer, LearningRate = 1e-3, WeightDecay = 0.01 }, Schedule = schedule, Accumulate = 2, Batch = 3,
+            Optimizer = new() { Name = optimizer, LearningRate = 1e-3, WeightDecay = 0.01 },
+            Schedule = schedule,
+            Accumulate = 2,
+            Batch = 3,
         };
         RecordingObserver unbroken = Run(options);
         List<StepReport> steps = [];
@@ -79,7 +82,11 @@ public sealed class TrainingRunTests : IDisposable
         // So small a rate that no answer changes.
         TrainingOptions options = _task.Options("run", 1000) with
         {
-            EvalEvery = 2, Patience = 3, ValidationData = _task.Validation, Optimizer = new() { LearningRate = 1e-9 }, SaveEvery = 0,
+            EvalEvery = 2,
+            Patience = 3,
+            ValidationData = _task.Validation,
+            Optimizer = new() { LearningRate = 1e-9 },
+            SaveEvery = 0,
         };
         RecordingObserver observer = Run(options);
         Assert.Equal([(2L, true), (4, false), (6, false), (8, false)], observer.Evaluations.Select(e => (e.Step, e.IsBest)));
