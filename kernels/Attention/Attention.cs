@@ -88,8 +88,7 @@ public abstract class Attention
     {
         int width = q.Shape.D1;
         Check.Shape(q, new(q.Shape.D0, width), operation);
-        // The message is built on failure alone: a call allocates nothing.
-        if (heads <= 0 || width % heads != 0) Check.That(false, operation, $"a width divisible by {heads} heads, got {width}");
+        Check.That(heads > 0 && width % heads == 0, operation, $"a width divisible by {heads} heads, got {width}");
         Check.Shape(k, new(k.Shape.D0, width), operation);
         Check.Shape(v, k.Shape, operation);
         Check.Shape(spans, new(spans.Shape.D0, AttentionSpan.Fields), operation, DType.I32);

@@ -11,6 +11,9 @@ public sealed unsafe class ComputePool : IDisposable
     // Workers spin this long for the next run, since a step makes hundreds of runs microseconds apart; then they sleep.
     static readonly long SpinTicks = Stopwatch.Frequency / 20_000;
 
+    /// <summary>Far above the processors of one machine: a larger number is a mistake, not a wish.</summary>
+    public const int MaxThreads = 1024;
+
     readonly Thread[] _workers;
     readonly Scratch[] _scratch;
     readonly object _gate = new();
@@ -23,11 +26,11 @@ public sealed unsafe class ComputePool : IDisposable
     Exception? _failure;
     bool _stopping;
 
-    /// <param name="threads">1 … 1,024; 1 runs everything on the caller.</param>
+    /// <param name="threads">1 … <see cref="MaxThreads"/>; 1 runs everything on the caller.</param>
     public ComputePool(int threads)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, 1024);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, MaxThreads);
         ThreadCount = threads;
         _scratch = new Scratch[threads];
         for (int i = 0; i < threads; i++) _scratch[i] = new Scratch();

@@ -11,4 +11,9 @@ public readonly record struct BatchLimits(int MaxSequences, int MaxSourceTokens,
     /// <summary>Limits for <paramref name="sequences"/> sequences that may all have the greatest lengths.</summary>
     public static BatchLimits Full(int sequences, int sourceLength, int targetLength) =>
         new(sequences, checked(sequences * sourceLength), checked(sequences * targetLength), sourceLength, targetLength);
+
+    /// <summary>Limits that hold whatever either of two does.</summary>
+    public static BatchLimits Larger(BatchLimits a, BatchLimits b) => new(
+        Math.Max(a.MaxSequences, b.MaxSequences), Math.Max(a.MaxSourceTokens, b.MaxSourceTokens), Math.Max(a.MaxTargetTokens, b.MaxTargetTokens),
+        Math.Max(a.MaxSourceLength, b.MaxSourceLength), Math.Max(a.MaxTargetLength, b.MaxTargetLength));
 }

@@ -1,7 +1,7 @@
-using DistillEngine.Core;
 using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using DistillEngine.Core;
 
 namespace DistillEngine.Formats;
 

@@ -1,5 +1,5 @@
-using DistillEngine.Core;
 using System.IO.MemoryMappedFiles;
+using DistillEngine.Core;
 
 namespace DistillEngine.Formats;
 

@@ -1,6 +1,6 @@
-using DistillEngine.Core;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using DistillEngine.Core;
 
 namespace DistillEngine.Formats;
 

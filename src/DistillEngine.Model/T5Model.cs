@@ -36,7 +36,6 @@ public sealed class T5Model : IDisposable
         _batch = new BatchOnDevice(plan, backend);
         _network = new T5Network(plan);
         (_encodedGradient, _decodedGradient, _nats, _logSumExp, _rowWeights, _lossScratch) = PlanLoss(plan);
-        PlanText = plan.Arena.Describe();
         Parameters = new ParameterStore(plan.Parameters.Specs, backend, training);
         _arena = plan.Arena.Build(backend);
         _pass = new Pass(backend, Parameters, _arena);
@@ -49,9 +48,6 @@ public sealed class T5Model : IDisposable
     public IBackend Backend { get; }
     public bool IsTraining { get; }
     public ParameterStore Parameters { get; }
-
-    /// <summary>Every activation: name, greatest shape, MiB and lifetime.</summary>
-    public string PlanText { get; }
 
     public long ActivationBytes => _arena.ByteLength;
 

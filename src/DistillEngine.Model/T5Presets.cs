@@ -49,7 +49,9 @@ public static class T5Presets
     static T5Config Version11(int dModel, int heads, int layers, int dFeedForward, int dKv = 64) =>
         Version10(dModel, heads, layers, dFeedForward, dKv) with
         {
-            FeedForward = FeedForwardKind.GatedGelu, TiedHead = false, ScaleDecoderOutputs = false,
+            FeedForward = FeedForwardKind.GatedGelu,
+            TiedHead = false,
+            ScaleDecoderOutputs = false,
         };
 
     static T5Config Multilingual(int dModel, int heads, int layers, int dFeedForward) =>

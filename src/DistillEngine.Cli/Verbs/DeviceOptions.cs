@@ -6,10 +6,19 @@ namespace DistillEngine.Cli.Verbs;
 /// <summary>Where and on how many threads the verbs compute.</summary>
 static class DeviceOptions
 {
-    public static Option<int> Threads() => CommonOptions.AtLeast(new Option<int>("--threads")
+    public static Option<int> Threads()
     {
-        Description = "Compute threads; 0 takes every processor", DefaultValueFactory = _ => 0, HelpName = "N",
-    }, 0);
+        var option = CommonOptions.AtLeast(new Option<int>("--threads")
+        {
+            Description = "Compute threads; 0 takes every processor", DefaultValueFactory = _ => 0, HelpName = "N",
+        }, 0);
+        option.Validators.Add(result =>
+        {
+            if (!result.Errors.Any() && result.GetValueOrDefault<int>() > ComputePool.MaxThreads)
+                result.AddError($"--threads is {result.GetValueOrDefault<int>()}, expected at most {ComputePool.MaxThreads}.");
+        });
+        return option;
+    }
 
     public static Option<string> Device() => new("--device")
     {

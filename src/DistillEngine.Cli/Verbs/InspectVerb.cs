@@ -1,6 +1,6 @@
 using System.CommandLine;
-using DistillEngine.Formats;
 using DistillEngine.Data.Tokenization;
+using DistillEngine.Formats;
 using DistillEngine.Model;
 using DistillEngine.Training;
 

@@ -21,6 +21,7 @@ sealed record PredictInput(string Id, string Text, IReadOnlyList<string> Segment
     /// <exception cref="InvalidDataException">path:line: what is wrong.</exception>
     public static List<PredictInput> ReadFile(string path, TaskDefinition task)
     {
+        if (Directory.Exists(path)) throw new InvalidDataException($"{path}: is a folder (expected a file of inputs: a text or, in .jsonl, an object a line).");
         bool isJson = path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase);
         var inputs = new List<PredictInput>();
         int number = 0;

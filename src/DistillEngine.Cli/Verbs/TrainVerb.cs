@@ -61,7 +61,7 @@ static class TrainVerb
                 Data = p.GetValue(data)!, Task = p.GetValue(task)!, Model = p.GetValue(model)!, Tokenizer = p.GetValue(tokenizer), Output = p.GetValue(output)!,
                 Method = method.Of(p), LabelSource = labelSource.Of(p), OnMismatch = onMismatch.Of(p), Alpha = p.GetValue(alpha),
                 AccumulateMean = accumulateMean.Of(p), Steps = p.GetValue(steps), Batch = p.GetValue(batch), Accumulate = p.GetValue(accumulate),
-                Order = order.Of(p), BucketSteps = p.GetValue(bucketSteps), 
+                Order = order.Of(p), BucketSteps = p.GetValue(bucketSteps),
                 Optimizer = new() { Name = name, LearningRate = p.GetValue(rate) ?? Optimizers.DefaultLearningRate(name), WeightDecay = p.GetValue(weightDecay) }, Schedule = p.GetValue(schedule)!, Warmup = p.GetValue(warmup),
                 Clip = p.GetValue(clip), Dropout = p.GetValue(dropout), Seed = p.GetValue(seed), SaveEvery = p.GetValue(saveEvery), EvalEvery = p.GetValue(evalEvery),
                 ValidationData = p.GetValue(validation), ValidationFraction = p.GetValue(validationFraction), Patience = p.GetValue(patience),

@@ -13,10 +13,13 @@ public sealed class AtomicFile : IDisposable
     bool _committed;
 
     /// <summary>Starts a file that will stand at <paramref name="path"/>; its folder must exist.</summary>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="IOException">The temporary file cannot be created.</exception>
     public AtomicFile(string path)
     {
         FinalPath = Path.GetFullPath(path);
+        if (!Directory.Exists(Path.GetDirectoryName(FinalPath)))
+            throw new DirectoryNotFoundException($"{path}: its folder does not exist. Create it, or write elsewhere.");
         _temporary = Leftovers.NewPartial(FinalPath);
         _stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
     }

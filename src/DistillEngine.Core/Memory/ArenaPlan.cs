@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace DistillEngine.Core;
 
 /// <summary>Names, greatest shapes and lifetimes of all activations, settled before any memory is taken.</summary>
@@ -38,16 +36,6 @@ public sealed class ArenaPlan(bool training)
             views[i] = new Tensor(buffer, offset / e.Type.SizeInBytes(), e.Max, e.Type, e.Name);
         }
         return new Arena(buffer, views);
-    }
-
-    /// <summary>One line a slot: name, shape, MiB, lifetime; then the sums.</summary>
-    public string Describe()
-    {
-        var text = new StringBuilder();
-        foreach (Entry e in _entries)
-            text.AppendLine($"{e.Name,-60} {e.Max,-24} {e.Bytes / 1048576.0,10:F2} MiB  {e.Lifetime}");
-        text.AppendLine($"kept {_kept / 1048576.0:F1} MiB, scratch {_scratch / 1048576.0:F1} MiB");
-        return text.ToString();
     }
 
     Slot Add(string name, Shape max, DType type, Lifetime lifetime)

@@ -35,8 +35,6 @@ public sealed class ParameterStore : IDisposable
     /// <summary>Elements of all parameters.</summary>
     public long ParameterCount => Specs.Sum(s => s.Shape.Count);
 
-    public bool HasGradients => _gradients is not null;
-
     public Tensor Value(ParameterId id) => new(_values, _offsets[id.Index], Specs[id.Index].Shape, DType.F32, Specs[id.Index].Name);
 
     /// <exception cref="InvalidOperationException">The store was built without gradients.</exception>

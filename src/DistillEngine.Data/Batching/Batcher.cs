@@ -94,7 +94,7 @@ public sealed class Batcher
     {
         if (_next == _stepEnd) throw new InvalidOperationException("The step has no further micro-batch; call BeginStep first.");
         destination.Clear();
-        int end = Math.Min(_next + _options.BatchRows, _stepEnd);
+        int end = (int)Math.Min((long)_next + _options.BatchRows, _stepEnd);
         for (; _next < end; _next++)
         {
             int row = _order[_next];
@@ -124,7 +124,7 @@ public sealed class Batcher
             weightedRationaleTokens += (double)rationales * _examples.Weight(row);
         }
         int rows = _stepEnd - _stepStart;
-        int microBatches = (rows + _options.BatchRows - 1) / _options.BatchRows;
+        int microBatches = (int)(((long)rows + _options.BatchRows - 1) / _options.BatchRows);
         return new(microBatches, rows, sequences, sourceTokens, labelTokens, rationaleTokens, weightedLabelTokens, weightedRationaleTokens);
     }
 

@@ -54,7 +54,7 @@ sealed class RowParser(TaskDefinition? task)
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
         {
-            Fault("", $"the line is {Name(reader.TokenType)} (expected one JSON object a line).");
+            Fault("", $"the line is {LocatedJson.NameOf(reader.TokenType)} (expected one JSON object a line).");
             return null;
         }
         string? schema = null, id = null, input = null, inputSha = null, label = null, teacherLabel = null, rationale = null, status = null,
@@ -366,20 +366,12 @@ sealed class RowParser(TaskDefinition? task)
 
     void WrongType(ref Utf8JsonReader reader, string field, string expected)
     {
-        string got = reader.TokenType == JsonTokenType.Number ? Encoding.UTF8.GetString(reader.ValueSpan) : Name(reader.TokenType);
+        string got = reader.TokenType == JsonTokenType.Number
+            ? Encoding.UTF8.GetString(reader.ValueSpan)
+            : LocatedJson.NameOf(reader.TokenType);
         Fault(field, $"is {got} (expected {expected}).");
         reader.Skip();
     }
 
     void Fault(string field, string problem) => _errors.Add(new(_line, field, problem));
-
-    static string Name(JsonTokenType type) => type switch
-    {
-        JsonTokenType.StartObject => "an object",
-        JsonTokenType.StartArray => "an array",
-        JsonTokenType.String => "a string",
-        JsonTokenType.Number => "a number",
-        JsonTokenType.Null => "null",
-        _ => "true or false",
-    };
 }

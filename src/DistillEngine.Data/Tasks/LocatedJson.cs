@@ -26,15 +26,7 @@ sealed class LocatedJson
     public List<(string Name, int Line, LocatedJson Value)> Members { get; } = [];
 
     /// <summary>How the kind is called in messages.</summary>
-    public string KindName => Kind switch
-    {
-        JsonTokenType.StartObject => "an object",
-        JsonTokenType.StartArray => "an array",
-        JsonTokenType.String => "a string",
-        JsonTokenType.Number => "a number",
-        JsonTokenType.Null => "null",
-        _ => "true or false",
-    };
+    public string KindName => NameOf(Kind);
 
     /// <summary>Reads JSON with comments and trailing commas.</summary>
     /// <exception cref="InvalidDataException">The file is not valid JSON, not UTF-8, repeats a key or is too large.</exception>
@@ -99,6 +91,17 @@ sealed class LocatedJson
         }
     }
 
+    /// <summary>How a kind of value is called in messages.</summary>
+    public static string NameOf(JsonTokenType kind) => kind switch
+    {
+        JsonTokenType.StartObject => "an object",
+        JsonTokenType.StartArray => "an array",
+        JsonTokenType.String => "a string",
+        JsonTokenType.Number => "a number",
+        JsonTokenType.Null => "null",
+        _ => "true or false",
+    };
+
     /// <summary>The part of a parser message before the position, which is given in our own form.</summary>
     public static string FirstSentence(string message)
     {
@@ -130,7 +133,10 @@ sealed class LocatedJson
             case JsonTokenType.String:
                 return new LocatedJson(JsonTokenType.String, line) { Text = ReadText(path, line, ref reader) };
             case JsonTokenType.Number:
-                return new LocatedJson(JsonTokenType.Number, line) { Number = reader.GetDouble() };
+                double number = reader.GetDouble();
+                if (!double.IsFinite(number))
+                    DataError.Throw(path, line, "", "a number is beyond the range of 64-bit floating point (expected a finite number).");
+                return new LocatedJson(JsonTokenType.Number, line) { Number = number };
             default:
                 return new LocatedJson(reader.TokenType, line);
         }

@@ -1,14 +1,16 @@
 using System.Buffers.Binary;
 using System.Text;
+using DistillEngine.Core;
 
 namespace DistillEngine.Data.Tokenization;
 
 /// <summary>Writes a Unigram vocabulary as the <c>spiece.model</c> that SentencePiece and Hugging Face read.</summary>
 public static class SentencePieceModelWriter
 {
-    /// <summary>Writes <paramref name="model"/> to <paramref name="path"/>, replacing what is there.</summary>
+    /// <summary>Writes <paramref name="model"/> to <paramref name="path"/> atomically, replacing what is there; see <see cref="AtomicFile"/>.</summary>
     /// <exception cref="ArgumentException">The model breaks a rule of SentencePiece: no unknown piece, a piece twice, a score that is not finite …</exception>
-    public static void Write(string path, SentencePieceModel model) => File.WriteAllBytes(path, Serialize(model));
+    public static void Write(string path, SentencePieceModel model) =>
+        AtomicFile.WriteAllBytes(path, Serialize(model));
 
     /// <summary>The bytes of the file.</summary>
     /// <exception cref="ArgumentException">As for <see cref="Write"/>.</exception>

@@ -30,7 +30,7 @@ public sealed partial class SentencePieceTokenizer
         var isJson = file.EndsWith(".json", StringComparison.OrdinalIgnoreCase) || (bytes.Length > 0 && bytes[0] == '{');
         var model = isJson ? TokenizerJsonReader.Read(bytes, file) : SentencePieceModelReader.Read(bytes, file);
         var extraIds = isJson || SpecialTokens.AnySentinel(model.Pieces) ? 0 : ExtraIds(model, file);
-        return new SentencePieceTokenizer(model, extraIds, message => new InvalidDataException(
+        return new SentencePieceTokenizer(model, extraIds, file, message => new InvalidDataException(
             $"{file}: {message}. The file is damaged or not a SentencePiece vocabulary; copy it again from its source."));
     }
 

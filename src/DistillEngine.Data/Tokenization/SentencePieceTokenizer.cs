@@ -19,6 +19,7 @@ public sealed partial class SentencePieceTokenizer : Tokenizer, ITokenizer
     readonly SpecialTokens _special;
     readonly Dictionary<string, int> _ids;
     readonly int[]? _byteIds;
+    readonly string? _path;
     readonly int? _padId;
     readonly int? _eosId;
     readonly ConcurrentBag<EncodeScratch> _scratches = [];
@@ -27,14 +28,14 @@ public sealed partial class SentencePieceTokenizer : Tokenizer, ITokenizer
     /// <param name="extraIds">Sentinels above the pieces, 0 for none; <c>&lt;extra_id_0&gt;</c> is the last id, the others count down.</param>
     /// <exception cref="ArgumentException">The vocabulary breaks a rule of SentencePiece, or <paramref name="extraIds"/> is negative.</exception>
     public SentencePieceTokenizer(SentencePieceModel model, int extraIds = 0)
-        : this(Checked(model), extraIds, static message => new ArgumentException($"Vocabulary: {message}.", nameof(model)))
+        : this(Checked(model), extraIds, null, static message => new ArgumentException($"Vocabulary: {message}.", nameof(model)))
     {
     }
 
-    SentencePieceTokenizer(SentencePieceModel model, int extraIds, Func<string, Exception> fault)
+    SentencePieceTokenizer(SentencePieceModel model, int extraIds, string? path, Func<string, Exception> fault)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(extraIds);
-        _model = model;
+        (_model, _path) = (model, path);
         _special = new SpecialTokens(model.Pieces, extraIds);
         _normalizer = NormalizerOf(model.Normalizer, ProtectedSymbols(model.Pieces), fault);
         _decoder = new PieceDecoder(model, _special, model.Denormalizer is { } settings ? NormalizerOf(settings, null, fault) : null);
@@ -68,10 +69,12 @@ public sealed partial class SentencePieceTokenizer : Tokenizer, ITokenizer
 
     /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">The vocabulary has no such piece.</exception>
+    /// <exception cref="InvalidDataException">Likewise, where it was read from a file, which the message names.</exception>
     public int PadId => _padId ?? throw Missing(_model.PadPiece, "pad_id=0");
 
     /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">The vocabulary has no such piece.</exception>
+    /// <exception cref="InvalidDataException">Likewise, where it was read from a file, which the message names.</exception>
     public int EosId => _eosId ?? throw Missing(_model.EosPiece, "eos_id=1");
 
     /// <summary>Id of what no piece covers.</summary>
@@ -212,8 +215,13 @@ public sealed partial class SentencePieceTokenizer : Tokenizer, ITokenizer
         ? throw new ArgumentException($"Vocabulary: {(found.Piece < 0 ? "" : $"piece {found.Piece} ")}{found.Message}.", nameof(model))
         : model;
 
-    static InvalidOperationException Missing(string piece, string option) =>
-        new($"The vocabulary has no piece '{piece}'; T5 needs it. Train the vocabulary with {option}.");
+    Exception Missing(string piece, string option)
+    {
+        string problem = $"has no piece '{piece}', which T5 needs. Train the vocabulary with {option}";
+        return _path is null
+            ? new InvalidOperationException($"The vocabulary {problem}.")
+            : new InvalidDataException($"{_path}: the vocabulary {problem}, or give the one that belongs to the model.");
+    }
 
     static SentencePieceNormalizer NormalizerOf(NormalizerSettings settings, PieceTrie? symbols, Func<string, Exception> fault)
     {

@@ -25,7 +25,8 @@ public sealed record GenerationOptions
         if (MaxNewTokens < 1) throw new ArgumentException($"max new tokens is {MaxNewTokens}, expected at least 1.");
         if (MinNewTokens < 0 || MinNewTokens > MaxNewTokens)
             throw new ArgumentException($"min new tokens is {MinNewTokens}, expected 0 to max new tokens = {MaxNewTokens}.");
-        if (!(RepetitionPenalty > 0)) throw new ArgumentException($"repetition penalty is {RepetitionPenalty}, expected above 0.");
+        if (!(RepetitionPenalty > 0 && float.IsFinite(RepetitionPenalty)))
+            throw new ArgumentException($"repetition penalty is {RepetitionPenalty}, expected a finite number above 0.");
         if (NoRepeatNgramSize < 0) throw new ArgumentException($"no-repeat n-gram size is {NoRepeatNgramSize}, expected at least 0.");
         if (VocabularySize < 0) throw new ArgumentException($"vocabulary size is {VocabularySize}, expected at least 0.");
     }

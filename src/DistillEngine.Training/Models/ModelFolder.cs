@@ -32,10 +32,14 @@ public sealed class ModelFolder : IDisposable
     public T5Config Config { get; }
 
     /// <summary>Opens a folder and reads its configuration; weights are read by <see cref="LoadInto"/>.</summary>
+    /// <exception cref="FileNotFoundException">There is no configuration.</exception>
     /// <exception cref="InvalidDataException">A file is missing or malformed; the message says which, where and what to do.</exception>
     public static ModelFolder Open(string path)
     {
-        var file = HuggingFaceConfig.Load(System.IO.Path.Combine(path, HuggingFaceConfig.ModelFileName));
+        string config = System.IO.Path.Combine(path, HuggingFaceConfig.ModelFileName);
+        if (!System.IO.File.Exists(config))
+            throw new FileNotFoundException($"{config}: no such file. Give a model folder: config.json, weights and the tokenizer's files.", config);
+        var file = HuggingFaceConfig.Load(config);
         TensorSource weights = ModelWeights.Open(path);
         try
         {
@@ -139,8 +143,8 @@ public sealed class ModelFolder : IDisposable
         SharedAliases.Contains(name) || (name == Head && Config.TiedHead) || name == Shared
         || name == "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight";
 
-    /// <summary>Whether the file holds a head of its own; false also where it is missing though the configuration unties it, which
-    /// <see cref="Find"/> then reports.</summary>
+    /// <summary>Whether the weights hold a head unlike the embedding; null where they hold none: then the configuration decides, and
+    /// <see cref="Find"/> reports a head that it unties and that is missing.</summary>
     bool? HeadDiffers()
     {
         if (!_weights.TryGetInfo(Head, out TensorInfo? head)) return null;

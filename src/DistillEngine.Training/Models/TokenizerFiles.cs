@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using DistillEngine.Core;
 
 namespace DistillEngine.Training;
@@ -27,6 +29,19 @@ public sealed class TokenizerFiles
 
     /// <summary>Whether a vocabulary is among them.</summary>
     public bool HasVocabulary => _files.Any(f => f.Name is SentencePiece or Fast);
+
+    /// <summary>SHA-256 over names and contents, lower-case hexadecimal: equal files encode texts to equal ids.</summary>
+    public string Sha256()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var (source, name) in _files)
+        {
+            byte[] contents = File.ReadAllBytes(source);
+            hash.AppendData(Encoding.UTF8.GetBytes($"{name} {contents.Length}\n"));
+            hash.AppendData(contents);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
 
     public void CopyTo(string folder)
     {

@@ -58,7 +58,7 @@ public sealed class StepLog : IDisposable
         else writer.WriteNull(name);
     }
 
-    // A line torn by a kill counts as later than every step.
+    // A line that is no step, such as one torn by a kill, counts as later than every step.
     static long StepOf(string line)
     {
         try
@@ -66,7 +66,7 @@ public sealed class StepLog : IDisposable
             using var document = JsonDocument.Parse(line);
             return document.RootElement.TryGetProperty("step", out JsonElement step) && step.TryGetInt64(out long value) ? value : long.MaxValue;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             return long.MaxValue;
         }

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using DistillEngine.Core;
 using DistillEngine.Data.Batching;
 using DistillEngine.Data.Tasks;
-using DistillEngine.Core;
 
 namespace DistillEngine.Training;
 
@@ -67,6 +67,7 @@ public sealed record StudentFile
     public TaskDefinition LoadTask(string folder) => TaskReader.Load(Task == TaskFileName ? Path.Combine(folder, TaskFileName) : Task);
 }
 
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true)]
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true,
+    UseStringEnumConverter = true)]
 [JsonSerializable(typeof(StudentFile))]
 sealed partial class StudentFileJson : JsonSerializerContext;

@@ -39,7 +39,7 @@ public sealed class TrainingData
         if (options.EvalEvery > 0)
         {
             if (options.ValidationData is { } path) held = RationaleReader.ReadAll(path, task);
-            else (rows, held) = ValidationSplit.Of(rows, options.ValidationFraction, options.Seed);
+            else (rows, held) = HoldOut(rows, options);
         }
         List<TrainingExample> examples = Select(rows, options, task, out SelectionReport selection);
         var encoder = new TaskEncoder(task.Student, tokenizer, options.Method);
@@ -47,6 +47,15 @@ public sealed class TrainingData
         Evaluator? validation = held.Count == 0 ? null : Validate(held, options, task, tokenizer);
         using FileStream stream = File.OpenRead(options.Data);
         return new TrainingData(task, selection, set, encoder, validation, Convert.ToHexStringLower(SHA256.HashData(stream)));
+    }
+
+    static (List<RationaleRow> Train, List<RationaleRow> Held) HoldOut(List<RationaleRow> rows, TrainingOptions options)
+    {
+        int count = (int)Math.Ceiling(options.ValidationFraction * rows.Count);
+        return count < rows.Count
+            ? ValidationSplit.Of(rows, count, options.Seed)
+            : throw new InvalidDataException($"{options.Data}: holding {count} of {rows.Count} rows out for validation leaves none to train on. "
+                + "Give --validation FILE, a smaller --validation-fraction, or --eval-every 0.");
     }
 
     static List<TrainingExample> Select(List<RationaleRow> rows, TrainingOptions options, TaskDefinition task, out SelectionReport report)

@@ -100,6 +100,7 @@ public sealed record TrainingOptions
         Require(Keep >= 0, "--keep", Keep, "at least 0 (0 = all)");
         Require(Patience >= 0, "--patience", Patience, "at least 0");
         Require(MaxNewTokens >= 1, "--max-new-tokens", MaxNewTokens, "at least 1");
+        Require(Order != RowOrder.Published || Seed <= uint.MaxValue, "--seed", Seed, $"at most {uint.MaxValue} with --order published");
         Optimizers.Validate(Optimizer);
         if (Patience > 0 && EvalEvery == 0) throw new ArgumentException("--patience counts evaluations; give --eval-every too.");
         if (EvalEvery > 0 && ValidationData is null && ValidationFraction == 0)
@@ -109,11 +110,13 @@ public sealed record TrainingOptions
     /// <summary>What decides the bits of the weights, by option: a resumed run must agree in all of it.</summary>
     /// <param name="dataSha256">Hash of the data file's bytes.</param>
     /// <param name="taskSha256">Hash of the task's definition: wherever its file lies, it is the same task.</param>
-    public SortedDictionary<string, string> Settings(string dataSha256, string taskSha256) => new(StringComparer.Ordinal)
+    /// <param name="tokenizerSha256">Hash of the tokenizer's files: another vocabulary of the same size would give the ids other meanings.</param>
+    public SortedDictionary<string, string> Settings(string dataSha256, string taskSha256, string tokenizerSha256) => new(StringComparer.Ordinal)
     {
         ["data"] = dataSha256,
         ["task"] = taskSha256,
         ["model"] = Model,
+        ["tokenizer"] = tokenizerSha256,
         ["method"] = Method.ToString(),
         ["label-source"] = LabelSource.ToString(),
         ["on-mismatch"] = OnMismatch.ToString(),

@@ -38,12 +38,16 @@ public sealed record TrainingPlan
             throw new InvalidDataException($"{options.Tokenizer ?? options.Model}: the tokenizer has {tokenizer.VocabularySize:N0} ids, the model '{options.Model}' only {config.VocabularySize:N0}. Use the tokenizer that belongs to the model.");
         if (tokenizer.EosId != config.EosId || tokenizer.PadId != config.PadId)
             throw new InvalidDataException($"{options.Tokenizer ?? options.Model}: the tokenizer has pad {tokenizer.PadId} and </s> {tokenizer.EosId}, the model pad {config.PadId} and </s> {config.EosId}. Use the tokenizer that belongs to the model.");
+        if (config.DecoderStartId != config.PadId)
+            throw new InvalidDataException(
+                $"{options.Model}: decoder_start_token_id is {config.DecoderStartId}, expected pad_token_id = {config.PadId}: "
+                + "T5 starts every target with padding. Correct the configuration.");
         BatchLimits limits = BatchPlanner.LimitsFor(data.Examples, options.Batch);
         long generation = 0;
         if (data.Validation is { } validation)
         {
             BatchLimits evaluation = BatchGenerator.LimitsFor(validation.Sources, EvaluationRows);
-            limits = Union(limits, evaluation);
+            limits = BatchLimits.Larger(limits, evaluation);
             generation = GreedyGenerator.ByteLength(config, Math.Min(limits.MaxSequences, limits.MaxTargetTokens), options.MaxNewTokens, limits.MaxSourceTokens);
         }
         return new TrainingPlan
@@ -88,8 +92,4 @@ public sealed record TrainingPlan
     }
 
     static string MiB(long bytes) => (bytes / 1048576.0).ToString("N0", CultureInfo.InvariantCulture);
-
-    static BatchLimits Union(BatchLimits a, BatchLimits b) => new(
-        Math.Max(a.MaxSequences, b.MaxSequences), Math.Max(a.MaxSourceTokens, b.MaxSourceTokens), Math.Max(a.MaxTargetTokens, b.MaxTargetTokens),
-        Math.Max(a.MaxSourceLength, b.MaxSourceLength), Math.Max(a.MaxTargetLength, b.MaxTargetLength));
 }

@@ -46,13 +46,16 @@ public sealed class TrainingRun
         _observer.Planned(plan);
         plan.RequireMemory(SystemMemory.AvailableBytes);
         Directory.CreateDirectory(_options.Output);
+        // What a kill in the middle of writing the best or the last model left.
+        Leftovers.Delete(_options.Output);
 
         using var model = new T5Model(config, plan.Limits, _backend, training: true);
         using IOptimizer optimizer = Optimizers.Create(_options.Optimizer, model.Parameters, _backend.Kernels, _backend);
         using var trainer = new Trainer(model, optimizer, LearningRateSchedule.Create(_options.Schedule, _options.Optimizer.LearningRate ?? 0, _options.Warmup, _options.Steps), Settings(config));
         var batches = new Batcher(data.Examples, new BatcherOptions(_options.Batch, _options.Accumulate, _options.Seed, _options.Order, _options.BucketSteps));
-        var progress = new RunProgress(_options.Settings(data.Sha256, data.Task.Sha256), _backend.Name);
-        using var context = new Context(plan, model, optimizer, trainer, batches, progress, start?.File, new TokenizerFiles(tokenizerPath));
+        var tokenizerFiles = new TokenizerFiles(tokenizerPath);
+        var progress = new RunProgress(_options.Settings(data.Sha256, data.Task.Sha256, tokenizerFiles.Sha256()), _backend.Name);
+        using var context = new Context(plan, model, optimizer, trainer, batches, progress, start?.File, tokenizerFiles);
         if (!TryResume(context))
         {
             if (start is null) model.Initialize(_options.Seed);

@@ -4,4 +4,4 @@ namespace DistillEngine.Training;
 public sealed class NonFiniteLossException(long step, int steps, IReadOnlyCollection<string> tensors) : Exception(
     $"Step {step}: loss or gradient norm was no finite number for {steps} steps in a row"
     + (tensors.Count == 0 ? "." : $"; gradients of {string.Join(", ", tensors.Take(5))}{(tensors.Count > 5 ? $" and {tensors.Count - 5} more" : "")}.")
-    + " Lower --lr, raise --warmup or set --clip 1, then --resume from the last checkpoint.");
+    + " Lower --lr, raise --warmup or set --clip 1, and train into another --output: a checkpoint goes on only with the options it began with.");

@@ -47,8 +47,6 @@ readonly struct GoldenJson
 
     public string Text => _element.ValueKind == JsonValueKind.String ? _element.GetString()! : throw Error("", "a string");
 
-    public bool IsNumber => _element.ValueKind == JsonValueKind.Number;
-
     /// <summary>The elements of an array.</summary>
     public IReadOnlyList<GoldenJson> Items
     {

@@ -74,11 +74,6 @@ sealed class PaddedBatch
             Math.Max(together.Sum(b => b.Rows), together.Sum(b => b.TargetTokens)), together.Max(b => b.MaxSourceLength),
             together.Max(b => b.MaxTargetLength));
 
-    /// <summary>Limits that hold what either of two does.</summary>
-    public static BatchLimits Larger(BatchLimits a, BatchLimits b) => new(Math.Max(a.MaxSequences, b.MaxSequences),
-        Math.Max(a.MaxSourceTokens, b.MaxSourceTokens), Math.Max(a.MaxTargetTokens, b.MaxTargetTokens),
-        Math.Max(a.MaxSourceLength, b.MaxSourceLength), Math.Max(a.MaxTargetLength, b.MaxTargetLength));
-
     static int[] Trim(GoldenTensors file, string name, int row, ReadOnlySpan<int> ids, ReadOnlySpan<int> mask)
     {
         int length = mask.IndexOf(0);

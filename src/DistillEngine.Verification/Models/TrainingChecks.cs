@@ -15,7 +15,7 @@ static class TrainingChecks
     {
         if (record.FindValue("training") is not { } runs || !runs.Members.Any()) return;
         PaddedBatch[][] pairs = ReadPairs(folder, files.Config.VocabularySize);
-        BatchLimits limits = pairs.Select(p => PaddedBatch.LimitsOf(p)).Aggregate(PaddedBatch.Larger);
+        BatchLimits limits = pairs.Select(p => PaddedBatch.LimitsOf(p)).Aggregate(BatchLimits.Larger);
         using var model = new T5Model(files.Config, limits, backend, training: true);
         Batch[] batches = [.. pairs.Select(p => Pack(p, model))];
         foreach (var (name, run) in runs.Members)

@@ -32,8 +32,8 @@ static class PublishedCase
         CaseReport report)
     {
         PublishedEvaluation? evaluation = PublishedEvaluation.TryRead(run, files.Config.VocabularySize);
-        BatchLimits limits = batches.SelectMany(step => step).Select(micro => PaddedBatch.LimitsOf(micro)).Aggregate(PaddedBatch.Larger);
-        if (evaluation is not null) limits = PaddedBatch.Larger(limits, evaluation.Limits);
+        BatchLimits limits = batches.SelectMany(step => step).Select(micro => PaddedBatch.LimitsOf(micro)).Aggregate(BatchLimits.Larger);
+        if (evaluation is not null) limits = BatchLimits.Larger(limits, evaluation.Limits);
         using var model = new T5Model(files.Config, limits, backend, training: true);
         files.LoadInto(model);
         report.Guard("gradients of step 1", () => PublishedGradients.Run(run, model, batches[0], report));

@@ -14,7 +14,7 @@ sealed class PublishedEvaluation
 
     /// <summary>What a model needs for one batch of both parts.</summary>
     public BatchLimits Limits => Batches().Select(rows => PaddedBatch.LimitsOf([.. _parts.Select(part => part.Batch(rows))]))
-        .Aggregate(PaddedBatch.Larger);
+        .Aggregate(BatchLimits.Larger);
 
     /// <summary>Null where the run recorded no evaluation.</summary>
     public static PublishedEvaluation? TryRead(PublishedRun run, int vocabulary)

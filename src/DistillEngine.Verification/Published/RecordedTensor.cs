@@ -13,8 +13,6 @@ sealed class RecordedTensor
     /// <summary>All elements that were recorded.</summary>
     public float[] Values { get; }
 
-    public bool IsWhole => _rows is null;
-
     /// <exception cref="InvalidDataException">The file lacks the tensor or holds it in another shape.</exception>
     public static RecordedTensor Read(GoldenTensors file, ParameterSpec spec)
     {

@@ -21,6 +21,7 @@ static class BadData
             new("file without rows", Stats, Data, "no rows", w => w.Write(Data, "")),
             new("no label to measure with", Evaluate, Data, "gold label", w => AllRows(w, r => r.Remove("label"))),
             new("no label to train", [.. Train, "--label-source", "teacher"], Data, "--label-source", w => AllRows(w, r => r.Remove("teacher_label"))),
+            new("too few rows to validate on", [.. Train, "--eval-every", "1"], Data, "--validation", w => w.Write(Data, string.Concat(File.ReadLines(w[Data]).Take(1).Select(l => l + "\n")))),
             new("file for eval", Evaluate, Data + ":3", "", w => w.SetRow(2, "{")),
             new("gzip by name only", ["data", "validate", "@data.jsonl.gz"], Data + ".gz", "gzip", w => w.Write(Data + ".gz", w.Bytes(Data))),
             new("gzip cut short", ["data", "validate", "@data.jsonl.gz"], Data + ".gz", "", w => w.Write(Data + ".gz", Gzip(w.Bytes(Data))[..200])),
@@ -73,6 +74,8 @@ static class BadData
 
     static IEnumerable<BadInput> Inputs =>
     [
+        new("a folder for inputs", PredictFile("inputs"), "inputs", "is a folder", w => Directory.CreateDirectory(w["inputs"])),
+        new("a place that is not there", ["data", "sample", "@data.jsonl", "--rows", "1", "--output", "@none/out.jsonl"], "none/out.jsonl", "does not exist", _ => { }),
         new("no inputs", PredictFile("in.txt"), "in.txt", "no inputs", w => w.Write("in.txt", "\n \n")),
         new("no such inputs", PredictFile("in.txt"), "in.txt", "", _ => { }),
         new("input that is no JSON", PredictFile("in.jsonl"), "in.jsonl:2", "", w => w.Write("in.jsonl", "{\"input\":\"a\"}\n{")),

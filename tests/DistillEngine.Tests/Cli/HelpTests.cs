@@ -67,6 +67,7 @@ public class HelpTests
         { "train --data d --task t --model m --output o --patience 3", "--eval-every" },
         { "train --data d --task t --model m --output o --device cuda:0", "cuda:0" },
         { "train --data d --task t --model m --output o --threads -2", "--threads is -2" },
+        { "train --data d --task t --model m --output o --threads 5000", "--threads is 5000" },
         { "data sample x --rows 0 --output o", "--rows is 0" },
         { "data preview x --row -1 --tokenizer t", "--row is -1" },
         { "eval --model m --data d --batch 0", "--batch is 0" },

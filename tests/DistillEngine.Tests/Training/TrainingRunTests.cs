@@ -1,3 +1,4 @@
+using DistillEngine.Core;
 using DistillEngine.Data.Batching;
 using DistillEngine.Formats;
 using DistillEngine.Kernels;
@@ -36,7 +37,10 @@ public sealed class TrainingRunTests : IDisposable
     {
         TrainingOptions options = _task.Options("unbroken", 11) with
         {
-            Optimizer = new() { Name = optimizer, LearningRate = 1e-3, WeightDecay = 0.01 }, Schedule = schedule, Accumulate = 2, Batch = 3,
+            Optimizer = new() { Name = optimizer, LearningRate = 1e-3, WeightDecay = 0.01 },
+            Schedule = schedule,
+            Accumulate = 2,
+            Batch = 3,
         };
         RecordingObserver unbroken = Run(options);
         List<StepReport> steps = [];
@@ -78,7 +82,11 @@ public sealed class TrainingRunTests : IDisposable
         // So small a rate that no answer changes.
         TrainingOptions options = _task.Options("run", 1000) with
         {
-            EvalEvery = 2, Patience = 3, ValidationData = _task.Validation, Optimizer = new() { LearningRate = 1e-9 }, SaveEvery = 0,
+            EvalEvery = 2,
+            Patience = 3,
+            ValidationData = _task.Validation,
+            Optimizer = new() { LearningRate = 1e-9 },
+            SaveEvery = 0,
         };
         RecordingObserver observer = Run(options);
         Assert.Equal([(2L, true), (4, false), (6, false), (8, false)], observer.Evaluations.Select(e => (e.Step, e.IsBest)));
@@ -114,6 +122,39 @@ public sealed class TrainingRunTests : IDisposable
         var error = Assert.Throws<InvalidDataException>(() => Run(change(_task.Options("run", 2) with { Resume = true })));
         Assert.Contains($" {setting} was ", error.Message, StringComparison.Ordinal);
         Assert.StartsWith(_task.Output("run"), error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Execute_ResumedWithAnotherVocabularyOfTheSameSize_IsRefusedNamingIt()
+    {
+        Run(_task.Options("run", 2));
+        string path = Path.Combine(_task.Tokenizer, "spiece.model");
+        byte[] vocabulary = File.ReadAllBytes(path);
+        vocabulary[vocabulary.AsSpan().IndexOf("spoon"u8)] = (byte)'x';
+        File.WriteAllBytes(path, vocabulary);
+        var error = Assert.Throws<InvalidDataException>(() => Run(_task.Options("run", 2) with { Resume = true }));
+        Assert.Contains(" tokenizer was ", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Execute_WithResume_DeletesWhatAKillLeft()
+    {
+        Run(_task.Options("run", 2));
+        Directory.CreateDirectory(_task.Output(Path.Combine("run", "best.partial-0123abcd")));
+        File.WriteAllText(_task.Output(Path.Combine("run", "model.safetensors.partial-0123abcd")), "");
+        Run(_task.Options("run", 2) with { Resume = true });
+        Assert.Empty(Leftovers.Find(_task.Output("run")));
+    }
+
+    [Fact]
+    public void Execute_WithALogThatHoldsOtherThings_KeepsTheStepsBeforeThem()
+    {
+        Run(_task.Options("run", 2));
+        string log = Path.Combine(_task.Output("run"), StepLog.FileName);
+        string[] lines = File.ReadAllLines(log);
+        File.WriteAllLines(log, [.. lines, "5", "null"]);
+        Run(_task.Options("run", 2) with { Resume = true });
+        Assert.Equal(lines, File.ReadAllLines(log));
     }
 
     [Fact]

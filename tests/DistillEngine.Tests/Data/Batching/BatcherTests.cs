@@ -76,6 +76,18 @@ public class BatcherTests
     }
 
     [Fact]
+    public void Step_OfABatchThatNoFileFills_HoldsAllRows()
+    {
+        var batcher = new Batcher(Encode(Examples()), new(int.MaxValue, int.MaxValue, 7));
+        for (int epoch = 0; epoch < 2; epoch++)
+        {
+            StepPlan plan = batcher.BeginStep();
+            Assert.Equal((1, Rows), (plan.MicroBatches, plan.Rows));
+            batcher.Fill(new Batch(batcher.Limits));
+        }
+    }
+
+    [Fact]
     public void Epochs_DifferByOrderAndSeed()
     {
         var batcher = new Batcher(Encode(Examples()), new(Rows, 1, 7));

@@ -98,6 +98,7 @@ public class TaskReaderTests
         { "\"metric\"", "\"teacher\": {\"query\": \"{{rationale}}\"}, \"metric\"", 10, ["teacher.query", "'rationale'"] },
         { "\"metric\"", "\"teacher\": {\"query\": \"{{input}}\", \"temperature\": 3}, \"metric\"", 10, ["teacher.temperature", "from 0 to 2"] },
         { "\"metric\"", "\"teacher\": {\"query\": \"{{input}}\", \"shot_count\": 3}, \"metric\"", 10, ["teacher.shot_count", "expected 0"] },
+        { "\"metric\"", "\"weight\": 1e999, \"metric\"", 10, ["beyond the range"] },
         { "\"metric\"", "\"name\": \"twice\", \"metric\"", 10, ["name", "occurs twice"] },
         { "\"metric\":", "\"metric\"", 10, ["not valid JSON"] },
     };
