@@ -40,7 +40,10 @@ static class TrainVerb
         Option<long> saveEvery = Number("--save-every", "Steps between checkpoints; 0 = only at the end", standard.SaveEvery);
         Option<long> evalEvery = Number("--eval-every", "Steps between validations by generation; 0 = never", standard.EvalEvery);
         var validation = new Option<string?>("--validation") { Description = "Rationale file to validate on; default: a share of --data", HelpName = "FILE" };
-        Option<double> validationFraction = Number("--validation-fraction", "Share of --data held out when validating without a file", standard.ValidationFraction);
+        var validationFraction = new Option<double?>("--validation-fraction")
+        {
+            Description = $"Share of --data held out when validating without a file; default: the task's, else {TrainingOptions.StandardValidationFraction}", HelpName = "X",
+        };
         Option<int> patience = Number("--patience", "Stop after so many validations without a better one; 0 = never", standard.Patience);
         Option<int> maxNewTokens = Number("--max-new-tokens", "Longest answer in validation", standard.MaxNewTokens);
         Option<int> keep = Number("--keep", "Checkpoints that stay; 0 = all", standard.Keep);

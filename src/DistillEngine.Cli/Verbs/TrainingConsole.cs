@@ -13,7 +13,11 @@ sealed class TrainingConsole(Io io, long steps, bool json) : ITrainingObserver
         foreach (string line in plan.Describe()) io.Error.WriteLine(line);
     }
 
-    public void Resumed(long step) => io.Error.WriteLine($"resumed     at step {step:N0}");
+    public void Resumed(long step, string? otherDevice)
+    {
+        io.Error.WriteLine($"resumed     at step {step:N0}");
+        if (otherDevice is not null) io.Error.WriteLine($"warning: the run began on {otherDevice}; the weights will differ in their last bits from an unbroken run's.");
+    }
 
     public void Stepped(in StepReport report, double tokensPerSecond)
     {

@@ -35,6 +35,14 @@ public static partial class Leftovers
         return found.Count;
     }
 
+    /// <summary>Deletes a folder so that no reader sees a part of it: first it takes a leftover's name.</summary>
+    public static void DeleteFolder(string path)
+    {
+        string aside = NewReplaced(path);
+        Directory.Move(path, aside);
+        Directory.Delete(aside, recursive: true);
+    }
+
     internal static string NewPartial(string path) => NewName(path, "partial");
 
     internal static string NewReplaced(string path) => NewName(path, "replaced");

@@ -55,7 +55,7 @@ public sealed class CheckpointFolder
         }
         if (keep == 0) return;
         IReadOnlyList<long> steps = Steps;
-        for (int i = 0; i < steps.Count - keep; i++) Directory.Delete(PathOf(steps[i]), recursive: true);
+        for (int i = 0; i < steps.Count - keep; i++) Leftovers.DeleteFolder(PathOf(steps[i]));
     }
 
     /// <summary>The state of a checkpoint.</summary>

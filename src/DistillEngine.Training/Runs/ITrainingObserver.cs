@@ -7,7 +7,9 @@ public interface ITrainingObserver
     void Planned(TrainingPlan plan);
 
     /// <summary>A checkpoint was found and restored.</summary>
-    void Resumed(long step);
+    /// <param name="otherDevice">Where the run computed until then, if elsewhere: its weights will not be those of an unbroken run to the
+    /// bit. Null where nothing changed.</param>
+    void Resumed(long step, string? otherDevice);
 
     void Stepped(in StepReport report, double tokensPerSecond);
 

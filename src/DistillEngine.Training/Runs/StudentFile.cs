@@ -55,11 +55,11 @@ public sealed record StudentFile
     }
 
     /// <summary>Writes the file, and the task's beside it where it is not built in.</summary>
-    public void Write(string folder, string taskNameOrPath)
+    /// <param name="taskFile">Contents of the task's file; null for a built-in task.</param>
+    public void Write(string folder, byte[]? taskFile)
     {
-        bool isBuiltIn = TaskReader.BuiltIn.Contains(taskNameOrPath);
-        if (!isBuiltIn) AtomicFile.WriteAllBytes(Path.Combine(folder, TaskFileName), File.ReadAllBytes(taskNameOrPath));
-        StudentFile file = this with { Task = isBuiltIn ? taskNameOrPath : TaskFileName };
+        if (taskFile is not null) AtomicFile.WriteAllBytes(Path.Combine(folder, TaskFileName), taskFile);
+        StudentFile file = taskFile is null ? this : this with { Task = TaskFileName };
         AtomicFile.WriteAllText(Path.Combine(folder, FileName), JsonSerializer.Serialize(file, StudentFileJson.Default.StudentFile));
     }
 

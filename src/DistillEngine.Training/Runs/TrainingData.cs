@@ -17,6 +17,9 @@ public sealed class TrainingData
 
     public TaskDefinition Task { get; }
 
+    /// <summary>The task's file as the run read it; null for a built-in task.</summary>
+    public byte[]? TaskFile { get; private init; }
+
     /// <summary>What became of the rows that train.</summary>
     public SelectionReport Selection { get; }
 
@@ -35,23 +38,25 @@ public sealed class TrainingData
     public static TrainingData Load(TrainingOptions options, SentencePieceTokenizer tokenizer)
     {
         TaskDefinition task = TaskReader.Load(options.Task);
+        byte[]? taskFile = TaskReader.BuiltIn.Contains(options.Task) ? null : File.ReadAllBytes(options.Task);
         List<RationaleRow> rows = RationaleReader.ReadAll(options.Data, task), held = [];
         if (options.EvalEvery > 0)
         {
             if (options.ValidationData is { } path) held = RationaleReader.ReadAll(path, task);
-            else (rows, held) = HoldOut(rows, options);
+            else (rows, held) = HoldOut(rows, options, task);
         }
         List<TrainingExample> examples = Select(rows, options, task, out SelectionReport selection);
         var encoder = new TaskEncoder(task.Student, tokenizer, options.Method);
         var set = ExampleSet.Encode(examples, encoder);
         Evaluator? validation = held.Count == 0 ? null : Validate(held, options, task, tokenizer);
         using FileStream stream = File.OpenRead(options.Data);
-        return new TrainingData(task, selection, set, encoder, validation, Convert.ToHexStringLower(SHA256.HashData(stream)));
+        return new TrainingData(task, selection, set, encoder, validation, Convert.ToHexStringLower(SHA256.HashData(stream))) { TaskFile = taskFile };
     }
 
-    static (List<RationaleRow> Train, List<RationaleRow> Held) HoldOut(List<RationaleRow> rows, TrainingOptions options)
+    static (List<RationaleRow> Train, List<RationaleRow> Held) HoldOut(List<RationaleRow> rows, TrainingOptions options, TaskDefinition task)
     {
-        int count = (int)Math.Ceiling(options.ValidationFraction * rows.Count);
+        double fraction = options.ValidationFraction ?? (task.Data.ValidFraction > 0 ? task.Data.ValidFraction : TrainingOptions.StandardValidationFraction);
+        int count = (int)Math.Ceiling(fraction * rows.Count);
         return count < rows.Count
             ? ValidationSplit.Of(rows, count, options.Seed)
             : throw new InvalidDataException($"{options.Data}: holding {count} of {rows.Count} rows out for validation leaves none to train on. "

@@ -6,14 +6,18 @@ namespace DistillEngine.Training;
 /// <summary>All that a training run is told. Immutable; progress lives in <see cref="RunState"/>.</summary>
 public sealed record TrainingOptions
 {
+    /// <summary>Share held out where neither the options nor the task name one; the published code's.</summary>
+    public const double StandardValidationFraction = 0.1;
+
     /// <summary>A <c>distill.rationale/1</c> file.</summary>
     public required string Data { get; init; }
 
     /// <summary>Labelled rows for validation from another file; null takes <see cref="ValidationFraction"/> of <see cref="Data"/>.</summary>
     public string? ValidationData { get; init; }
 
-    /// <summary>Share of the rows held out for validation, 0 … below 1; only where <see cref="EvalEvery"/> is above 0.</summary>
-    public double ValidationFraction { get; init; } = 0.1;
+    /// <summary>Share of the rows held out for validation, 0 … below 1; only where <see cref="EvalEvery"/> is above 0. Null: the task's
+    /// <c>valid_from_train</c>, else <see cref="StandardValidationFraction"/>.</summary>
+    public double? ValidationFraction { get; init; }
 
     /// <summary>Built-in name or path of a task file.</summary>
     public required string Task { get; init; }
@@ -94,7 +98,7 @@ public sealed record TrainingOptions
         Require(Warmup >= 0, "--warmup", Warmup, "at least 0");
         Require(float.IsFinite(Clip) && Clip >= 0, "--clip", Clip, "at least 0 (0 = no clipping)");
         Require(Dropout is null or (>= 0 and < 1), "--dropout", Dropout ?? 0, "0 to below 1");
-        Require(ValidationFraction is >= 0 and < 1, "--validation-fraction", ValidationFraction, "0 to below 1");
+        Require(ValidationFraction is null or (>= 0 and < 1), "--validation-fraction", ValidationFraction ?? 0, "0 to below 1");
         Require(SaveEvery >= 0, "--save-every", SaveEvery, "at least 0");
         Require(EvalEvery >= 0, "--eval-every", EvalEvery, "at least 0");
         Require(Keep >= 0, "--keep", Keep, "at least 0 (0 = all)");
@@ -103,6 +107,7 @@ public sealed record TrainingOptions
         Require(Order != RowOrder.Published || Seed <= uint.MaxValue, "--seed", Seed, $"at most {uint.MaxValue} with --order published");
         Optimizers.Validate(Optimizer);
         if (Patience > 0 && EvalEvery == 0) throw new ArgumentException("--patience counts evaluations; give --eval-every too.");
+        if (ValidationData is not null && EvalEvery == 0) throw new ArgumentException("--validation is looked at every --eval-every steps; give that too.");
         if (EvalEvery > 0 && ValidationData is null && ValidationFraction == 0)
             throw new ArgumentException("--eval-every needs rows to evaluate on: give --validation FILE or a --validation-fraction above 0.");
     }
@@ -134,7 +139,7 @@ public sealed record TrainingOptions
         ["dropout"] = Dropout is { } dropout ? Text(dropout) : "the model's",
         ["seed"] = Text(Seed),
         ["eval-every"] = Text(EvalEvery),
-        ["validation"] = ValidationData ?? Text(ValidationFraction),
+        ["validation"] = ValidationData ?? (ValidationFraction is { } fraction ? Text(fraction) : "the task's share"),
         ["patience"] = Text(Patience),
         ["max-new-tokens"] = Text(MaxNewTokens),
     };

@@ -132,7 +132,7 @@ public sealed class TrainingRun
         {
             Task = _options.Task, Method = _options.Method, Step = step, ValidationAccuracy = accuracy, DataSha256 = c.Plan.Data.Sha256,
             Settings = c.Progress.Settings,
-        }.Write(folder, _options.Task);
+        }.Write(folder, c.Plan.Data.TaskFile);
     }
 
     bool TryResume(Context c)
@@ -143,7 +143,7 @@ public sealed class TrainingRun
         _checkpoints.Restore(step, state.OptimizerStep, c.Model, c.Optimizer);
         Seek(c.Batches, state);
         c.Trainer.Resume(step);
-        _observer.Resumed(step);
+        _observer.Resumed(step, state.Device == _backend.Name ? null : state.Device);
         return true;
     }
 

@@ -21,7 +21,7 @@ sealed class RecordingObserver(long cancelAfter = 0) : ITrainingObserver, IDispo
 
     public void Planned(TrainingPlan plan) => Plan = plan;
 
-    public void Resumed(long step) => ResumedAt = step;
+    public void Resumed(long step, string? otherDevice) => ResumedAt = step;
 
     public void Stepped(in StepReport report, double tokensPerSecond)
     {
