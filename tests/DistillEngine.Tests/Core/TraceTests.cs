@@ -27,11 +27,12 @@ public class TraceTests
     {
         TraceLog log = Trace.Open();
         log.Dispose();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        using (Trace.Op("product", default))
+        Assert.Equal(0, Allocations.Of(() =>
         {
-        }
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+            using (Trace.Op("product", default))
+            {
+            }
+        }));
         Assert.Empty(log.Rows);
     }
 }

@@ -51,9 +51,11 @@ public unsafe class ComputePoolTests
         using var pool = new ComputePool(2);
         int count = 0;
         pool.Run(2, &Add, &count);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 1000; i++) pool.Run(2, &Add, &count);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Of(() =>
+        {
+            int counted = 0;
+            for (int i = 0; i < 1000; i++) pool.Run(2, &Add, &counted);
+        }));
 
         static void Add(void* context, int part, int thread) => Interlocked.Increment(ref *(int*)context);
     }

@@ -133,9 +133,7 @@ public class MatMulTests
         Tensor dx = host.Empty("dx", new(18, 20)), dWeight = host.Random("dWeight", new(24, 20));
         var w = new Weight(host.Random("w", new(24, 20)));
         Step();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Step();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Of(() => Step()));
 
         void Step()
         {

@@ -34,9 +34,10 @@ public class AllocationTests
         // Through more than one epoch, so that its end is warm too.
         int steps = batches.StepsPerEpoch + 1;
         for (int i = 0; i < steps; i++) trainer.Step(batches);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < steps; i++) trainer.Step(batches);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Of(() =>
+        {
+            for (int i = 0; i < steps; i++) trainer.Step(batches);
+        }));
     }
 
     // What each call of Generate allocates may not grow with the tokens it makes.
@@ -55,9 +56,7 @@ public class AllocationTests
         long Generate(int tokens)
         {
             GenerationOptions options = new() { MaxNewTokens = tokens, MinNewTokens = tokens, RepetitionPenalty = 2, NoRepeatNgramSize = 2, VocabularySize = 30 };
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            generator.Generate(batch, options, ids, lengths);
-            return GC.GetAllocatedBytesForCurrentThread() - before;
+            return Allocations.Of(() => generator.Generate(batch, options, ids, lengths));
         }
     }
 

@@ -124,9 +124,10 @@ public class OptimizersTests
         using var setup = new Setup();
         using IOptimizer optimizer = setup.Create(Rated with { Name = name, WeightDecay = 0.1 });
         optimizer.Apply(setup.Norm, 1e-2, 1);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 10; i++) optimizer.Apply(setup.Norm, 1e-2, 1);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Of(() =>
+        {
+            for (int i = 0; i < 10; i++) optimizer.Apply(setup.Norm, 1e-2, 1);
+        }));
     }
 
     [Fact]

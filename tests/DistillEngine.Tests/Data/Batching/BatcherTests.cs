@@ -146,9 +146,7 @@ public class BatcherTests
         var batcher = new Batcher(Encode(Examples()), new(3, 2, 7, order, bucketSteps));
         var batch = new Batch(batcher.Limits);
         Run(20);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Run(50);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocations.Of(() => Run(50)));
 
         void Run(int steps)
         {
