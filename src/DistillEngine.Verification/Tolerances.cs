@@ -61,12 +61,6 @@ static class Tolerances
     /// <summary>Gradients, of the tensor's norm.</summary>
     public static double Gradients(double referenceError) => Math.Max(ReferenceErrors * referenceError, 5e-6);
 
-    /// <summary>The loss of one task in a training step, relative: its part of the loss may be off by what the loss may be. The goldens
-    /// record float32's own error for the loss alone, and where a step's gradient is large, moving the first weights by one unit in the
-    /// last place moves a task's loss by up to 3e-6.</summary>
-    /// <param name="share">Its part of the loss, above 0 to 1.</param>
-    public static double TrainingPart(double share) => TrainingLoss / share;
-
     /// <summary>Parameters after a training step, of the tensor's norm.</summary>
     public static double Parameters(double referenceError) => Math.Max(ReferenceErrors * referenceError, 3e-7);
 }
