@@ -24,7 +24,7 @@ static class TrainVerb
             ("tokens", AccumulateMean.Tokens), ("micro-batches", AccumulateMean.MicroBatches));
         var order = new ChoiceOption<RowOrder>("--order", "Order of the rows", ("shuffled", RowOrder.Shuffled), ("published", RowOrder.Published), ("file", RowOrder.File));
         var standard = new TrainingOptions { Data = "", Task = "", Model = "", Output = "" };
-        Option<double> alpha = Number("--alpha", "Loss = alpha x label loss + (1 - alpha) x rationale loss", standard.Alpha);
+        var alpha = new Option<double?>("--alpha") { Description = $"Loss = alpha x label loss + (1 - alpha) x rationale loss; default: {TrainingOptions.StandardAlpha}", HelpName = "X" };
         Option<long> steps = Number("--steps", "Optimizer steps", standard.Steps);
         Option<int> batch = Number("--batch", "Rows of a micro-batch", standard.Batch);
         Option<int> accumulate = Number("--accumulate", "Micro-batches of a step", standard.Accumulate);
@@ -32,7 +32,7 @@ static class TrainVerb
         var optimizer = new Option<string>("--optimizer") { Description = string.Join(", ", Optimizers.Names), DefaultValueFactory = _ => "adamw", HelpName = "NAME" };
         var rate = new Option<double?>("--lr") { Description = "Peak learning rate; default: the optimizer's", HelpName = "X" };
         Option<double> weightDecay = Number("--weight-decay", "Decoupled weight decay", 0.0);
-        var schedule = new Option<string>("--schedule") { Description = string.Join(", ", LearningRateSchedule.Names), DefaultValueFactory = _ => standard.Schedule, HelpName = "NAME" };
+        var schedule = new Option<string?>("--schedule") { Description = $"{string.Join(", ", LearningRateSchedule.Names)}; default: {TrainingOptions.StandardSchedule}", HelpName = "NAME" };
         Option<long> warmup = Number("--warmup", "Steps of warm-up", standard.Warmup);
         Option<float> clip = Number("--clip", "Greatest global gradient norm; 0 = no clipping", standard.Clip);
         var dropout = new Option<float?>("--dropout") { Description = "Dropout probability; default: the model's", HelpName = "X" };
@@ -65,7 +65,7 @@ static class TrainVerb
                 Method = method.Of(p), LabelSource = labelSource.Of(p), OnMismatch = onMismatch.Of(p), Alpha = p.GetValue(alpha),
                 AccumulateMean = accumulateMean.Of(p), Steps = p.GetValue(steps), Batch = p.GetValue(batch), Accumulate = p.GetValue(accumulate),
                 Order = order.Of(p), BucketSteps = p.GetValue(bucketSteps),
-                Optimizer = new() { Name = name, LearningRate = p.GetValue(rate) ?? Optimizers.DefaultLearningRate(name), WeightDecay = p.GetValue(weightDecay) }, Schedule = p.GetValue(schedule)!, Warmup = p.GetValue(warmup),
+                Optimizer = new() { Name = name, LearningRate = p.GetValue(rate) ?? Optimizers.DefaultLearningRate(name), WeightDecay = p.GetValue(weightDecay) }, Schedule = p.GetValue(schedule), Warmup = p.GetValue(warmup),
                 Clip = p.GetValue(clip), Dropout = p.GetValue(dropout), Seed = p.GetValue(seed), SaveEvery = p.GetValue(saveEvery), EvalEvery = p.GetValue(evalEvery),
                 ValidationData = p.GetValue(validation), ValidationFraction = p.GetValue(validationFraction), Patience = p.GetValue(patience),
                 MaxNewTokens = p.GetValue(maxNewTokens), Keep = p.GetValue(keep), Resume = p.GetValue(resume),

@@ -21,6 +21,9 @@ public sealed record RunState
     /// <summary>Steps the optimizer has taken: skipped ones do not count.</summary>
     public required long OptimizerStep { get; init; }
 
+    /// <summary>Last steps in a row that were skipped because their loss or gradient was no number.</summary>
+    public int SkippedInARow { get; init; }
+
     /// <summary>Best validation accuracy so far and the step it was reached at; null before the first evaluation.</summary>
     public double? BestAccuracy { get; init; }
 

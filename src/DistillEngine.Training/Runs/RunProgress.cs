@@ -28,9 +28,9 @@ sealed class RunProgress(SortedDictionary<string, string> settings, string devic
         return true;
     }
 
-    public RunState StateAt(long step, DataPosition position, long optimizerStep) => new()
+    public RunState StateAt(long step, DataPosition position, long optimizerStep, int skippedInARow) => new()
     {
-        Step = step, Epoch = position.Epoch, Row = position.Row, OptimizerStep = optimizerStep, Device = device, Settings = Settings,
+        Step = step, Epoch = position.Epoch, Row = position.Row, OptimizerStep = optimizerStep, SkippedInARow = skippedInARow, Device = device, Settings = Settings,
         BestAccuracy = BestAccuracy, BestStep = BestStep, EvaluationsSinceBest = _evaluationsSinceBest,
     };
 

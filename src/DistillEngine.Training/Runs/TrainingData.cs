@@ -34,6 +34,9 @@ public sealed class TrainingData
     /// <summary>SHA-256 of the rationale file's bytes, lower-case hexadecimal.</summary>
     public string Sha256 { get; }
 
+    /// <summary>The same of the validation file; null where the run has none.</summary>
+    public string? ValidationSha256 { get; private init; }
+
     /// <exception cref="InvalidDataException">Task, rows or selection cannot be trained on; the message says where and why.</exception>
     public static TrainingData Load(TrainingOptions options, SentencePieceTokenizer tokenizer)
     {
@@ -49,8 +52,16 @@ public sealed class TrainingData
         var encoder = new TaskEncoder(task.Student, tokenizer, options.Method);
         var set = ExampleSet.Encode(examples, encoder);
         Evaluator? validation = held.Count == 0 ? null : Validate(held, options, task, tokenizer);
-        using FileStream stream = File.OpenRead(options.Data);
-        return new TrainingData(task, selection, set, encoder, validation, Convert.ToHexStringLower(SHA256.HashData(stream))) { TaskFile = taskFile };
+        return new TrainingData(task, selection, set, encoder, validation, HashOf(options.Data))
+        {
+            TaskFile = taskFile, ValidationSha256 = options.ValidationData is { } file ? HashOf(file) : null,
+        };
+    }
+
+    static string HashOf(string path)
+    {
+        using FileStream stream = File.OpenRead(path);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 
     static (List<RationaleRow> Train, List<RationaleRow> Held) HoldOut(List<RationaleRow> rows, TrainingOptions options, TaskDefinition task)

@@ -9,6 +9,12 @@ public sealed record TrainingOptions
     /// <summary>Share held out where neither the options nor the task name one; the published code's.</summary>
     public const double StandardValidationFraction = 0.1;
 
+    /// <summary>Weight of the label loss where the options name none; the published code's.</summary>
+    public const double StandardAlpha = 0.5;
+
+    /// <summary>Schedule where the options name none.</summary>
+    public const string StandardSchedule = "linear";
+
     /// <summary>A <c>distill.rationale/1</c> file.</summary>
     public required string Data { get; init; }
 
@@ -34,7 +40,10 @@ public sealed record TrainingOptions
     public TrainingMethod Method { get; init; } = TrainingMethod.StepByStep;
     public LabelSource LabelSource { get; init; } = LabelSource.GoldElseTeacher;
     public MismatchRule OnMismatch { get; init; } = MismatchRule.Keep;
-    public double Alpha { get; init; } = 0.5;
+
+    /// <summary>Weight of the label loss, 0 … 1; null: <see cref="StandardAlpha"/>. Only step-by-step has a second loss to weigh it against.</summary>
+    public double? Alpha { get; init; }
+
     public AccumulateMean AccumulateMean { get; init; } = AccumulateMean.Tokens;
 
     /// <summary>Optimizer steps, at least 1.</summary>
@@ -54,8 +63,8 @@ public sealed record TrainingOptions
     /// <summary>Its learning rate is the schedule's peak.</summary>
     public OptimizerOptions Optimizer { get; init; } = new() { LearningRate = Optimizers.DefaultLearningRate("adamw") };
 
-    /// <summary>Name of a schedule.</summary>
-    public string Schedule { get; init; } = "linear";
+    /// <summary>Name of a schedule; null: <see cref="StandardSchedule"/>, where the optimizer takes its rate from one.</summary>
+    public string? Schedule { get; init; }
 
     /// <summary>Steps of warm-up.</summary>
     public long Warmup { get; init; }
@@ -90,7 +99,7 @@ public sealed record TrainingOptions
     /// <exception cref="ArgumentException">Names the option as it is written on the command line.</exception>
     public void Validate()
     {
-        Require(Alpha is >= 0 and <= 1, "--alpha", Alpha, "0 to 1");
+        Require(Alpha is null or (>= 0 and <= 1), "--alpha", Alpha ?? 0, "0 to 1");
         Require(Steps >= 1, "--steps", Steps, "at least 1");
         Require(Batch >= 1, "--batch", Batch, "at least 1");
         Require(Accumulate >= 1, "--accumulate", Accumulate, "at least 1");
@@ -106,6 +115,10 @@ public sealed record TrainingOptions
         Require(MaxNewTokens >= 1, "--max-new-tokens", MaxNewTokens, "at least 1");
         Require(Order != RowOrder.Published || Seed <= uint.MaxValue, "--seed", Seed, $"at most {uint.MaxValue} with --order published");
         Optimizers.Validate(Optimizer);
+        if (Alpha is not null && Method == TrainingMethod.Standard)
+            throw new ArgumentException("--alpha weighs the label loss against the rationale loss, which --method standard does not have; leave it out.");
+        if (Optimizer.LearningRate is null && (Schedule is not null || Warmup > 0))
+            throw new ArgumentException($"--{(Schedule is not null ? "schedule" : "warmup")} needs a rate to follow: {Optimizer.Name} without --lr takes its own relative step. Give --lr (1e-3 fine-tunes T5), or leave it out.");
         if (Patience > 0 && EvalEvery == 0) throw new ArgumentException("--patience counts evaluations; give --eval-every too.");
         if (ValidationData is not null && EvalEvery == 0) throw new ArgumentException("--validation is looked at every --eval-every steps; give that too.");
         if (EvalEvery > 0 && ValidationData is null && ValidationFraction == 0)
@@ -115,8 +128,9 @@ public sealed record TrainingOptions
     /// <summary>What decides the bits of the weights, by option: a resumed run must agree in all of it.</summary>
     /// <param name="dataSha256">Hash of the data file's bytes.</param>
     /// <param name="taskSha256">Hash of the task's definition: wherever its file lies, it is the same task.</param>
+    /// <param name="validationSha256">Hash of the validation file's bytes; null where there is none.</param>
     /// <param name="tokenizerSha256">Hash of the tokenizer's files: another vocabulary of the same size would give the ids other meanings.</param>
-    public SortedDictionary<string, string> Settings(string dataSha256, string taskSha256, string tokenizerSha256) => new(StringComparer.Ordinal)
+    public SortedDictionary<string, string> Settings(string dataSha256, string taskSha256, string tokenizerSha256, string? validationSha256) => new(StringComparer.Ordinal)
     {
         ["data"] = dataSha256,
         ["task"] = taskSha256,
@@ -125,7 +139,7 @@ public sealed record TrainingOptions
         ["method"] = Method.ToString(),
         ["label-source"] = LabelSource.ToString(),
         ["on-mismatch"] = OnMismatch.ToString(),
-        ["alpha"] = Text(Alpha),
+        ["alpha"] = Text(Alpha ?? StandardAlpha),
         ["accumulate-mean"] = AccumulateMean.ToString(),
         ["steps"] = Text(Steps),
         ["batch"] = Text(Batch),
@@ -133,13 +147,13 @@ public sealed record TrainingOptions
         ["order"] = Order.ToString(),
         ["bucket-steps"] = Text(BucketSteps),
         ["optimizer"] = Optimizer.ToString(),
-        ["schedule"] = Schedule,
+        ["schedule"] = Schedule ?? StandardSchedule,
         ["warmup"] = Text(Warmup),
         ["clip"] = Text(Clip),
         ["dropout"] = Dropout is { } dropout ? Text(dropout) : "the model's",
         ["seed"] = Text(Seed),
         ["eval-every"] = Text(EvalEvery),
-        ["validation"] = ValidationData ?? (ValidationFraction is { } fraction ? Text(fraction) : "the task's share"),
+        ["validation"] = validationSha256 ?? (ValidationFraction is { } fraction ? Text(fraction) : "the task's share"),
         ["patience"] = Text(Patience),
         ["max-new-tokens"] = Text(MaxNewTokens),
     };

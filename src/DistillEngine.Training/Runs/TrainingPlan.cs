@@ -77,12 +77,16 @@ public sealed record TrainingPlan
         yield return $"tokens      {examples.TokenCount:N0} in {examples.Count:N0} rows; longest source {Limits.MaxSourceLength}, longest target {Limits.MaxTargetLength}"
             + (Cut() is { Length: > 0 } cut ? $"; {cut}" : "");
         yield return $"model       {o.Model}: {ParameterCount:N0} parameters, vocabulary {Config.VocabularySize:N0}";
-        yield return $"method      {(o.Method == TrainingMethod.StepByStep ? string.Create(CultureInfo.InvariantCulture, $"step-by-step, alpha {o.Alpha}") : "standard")}, {o.Optimizer.Name}, {o.Schedule} schedule, peak rate {o.Optimizer.LearningRate?.ToString(CultureInfo.InvariantCulture) ?? "relative"}, warm-up {o.Warmup}";
+        yield return $"method      {(o.Method == TrainingMethod.StepByStep ? string.Create(CultureInfo.InvariantCulture, $"step-by-step, alpha {o.Alpha ?? TrainingOptions.StandardAlpha}") : "standard")}, {o.Optimizer.Name}, {Rate(o)}";
         yield return $"steps       {o.Steps:N0} of {stepRows:N0} rows: {o.Steps * (double)stepRows / examples.Count:F1} epochs"
             + (Data.Validation is { } v ? $"; validation on {v.Sources.Count:N0} rows every {o.EvalEvery:N0}" : "");
         yield return $"memory      {MiB(TotalBytes)} MiB: parameters {MiB(Model.Parameters)}, gradients {MiB(Model.Gradients)}, optimizer {MiB(OptimizerBytes)}, activations {MiB(Model.Activations)}"
             + (GenerationBytes > 0 ? $", generation {MiB(GenerationBytes)}" : "");
     }
+
+    static string Rate(TrainingOptions o) => o.Optimizer.LearningRate is { } rate
+        ? string.Create(CultureInfo.InvariantCulture, $"{o.Schedule ?? TrainingOptions.StandardSchedule} schedule, peak rate {rate}, warm-up {o.Warmup}")
+        : "relative step";
 
     string Cut()
     {

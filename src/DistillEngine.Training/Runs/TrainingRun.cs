@@ -51,10 +51,10 @@ public sealed class TrainingRun
 
         using var model = new T5Model(config, plan.Limits, _backend, training: true);
         using IOptimizer optimizer = Optimizers.Create(_options.Optimizer, model.Parameters, _backend.Kernels, _backend);
-        using var trainer = new Trainer(model, optimizer, LearningRateSchedule.Create(_options.Schedule, _options.Optimizer.LearningRate ?? 0, _options.Warmup, _options.Steps), Settings(config));
+        using var trainer = new Trainer(model, optimizer, LearningRateSchedule.Create(_options.Schedule ?? TrainingOptions.StandardSchedule, _options.Optimizer.LearningRate ?? 0, _options.Warmup, _options.Steps), Settings(config));
         var batches = new Batcher(data.Examples, new BatcherOptions(_options.Batch, _options.Accumulate, _options.Seed, _options.Order, _options.BucketSteps));
         var tokenizerFiles = new TokenizerFiles(tokenizerPath);
-        var progress = new RunProgress(_options.Settings(data.Sha256, data.Task.Sha256, tokenizerFiles.Sha256()), _backend.Name);
+        var progress = new RunProgress(_options.Settings(data.Sha256, data.Task.Sha256, tokenizerFiles.Sha256(), data.ValidationSha256), _backend.Name);
         using var context = new Context(plan, model, optimizer, trainer, batches, progress, start?.File, tokenizerFiles);
         if (!TryResume(context))
         {
@@ -96,7 +96,7 @@ public sealed class TrainingRun
 
     void Save(Context c, long step)
     {
-        RunState state = c.Progress.StateAt(step, c.Batches.Position, c.Optimizer.StepCount);
+        RunState state = c.Progress.StateAt(step, c.Batches.Position, c.Optimizer.StepCount, c.Trainer.SkippedInARow);
         _checkpoints.Save(state, c.Model, c.Optimizer, c.Template, c.TokenizerFiles, _options.Keep);
         _observer.Saved(step, _checkpoints.PathOf(step));
     }
@@ -142,7 +142,7 @@ public sealed class TrainingRun
         c.Progress.Restore(state, _checkpoints.PathOf(step));
         _checkpoints.Restore(step, state.OptimizerStep, c.Model, c.Optimizer);
         Seek(c.Batches, state);
-        c.Trainer.Resume(step);
+        c.Trainer.Resume(step, state.SkippedInARow);
         _observer.Resumed(step, state.Device == _backend.Name ? null : state.Device);
         return true;
     }
@@ -161,7 +161,7 @@ public sealed class TrainingRun
 
     TrainerSettings Settings(T5Config config) => new()
     {
-        Alpha = _options.Alpha, AccumulateMean = _options.AccumulateMean, Clip = _options.Clip, Dropout = _options.Dropout ?? config.DropoutRate, Seed = _options.Seed,
+        Alpha = _options.Alpha ?? TrainingOptions.StandardAlpha, AccumulateMean = _options.AccumulateMean, Clip = _options.Clip, Dropout = _options.Dropout ?? config.DropoutRate, Seed = _options.Seed,
     };
 
     ModelFolder? OpenStart()

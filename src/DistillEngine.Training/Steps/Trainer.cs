@@ -20,7 +20,6 @@ public sealed class Trainer : IDisposable
     readonly DeviceBuffer _normBuffer;
     readonly Tensor _norm;
     readonly float[] _hostNorm = new float[1];
-    int _skipped;
 
     /// <param name="model">Built for training.</param>
     public Trainer(T5Model model, IOptimizer optimizer, LearningRateSchedule schedule, TrainerSettings settings)
@@ -36,8 +35,11 @@ public sealed class Trainer : IDisposable
     /// <summary>Steps done.</summary>
     public long StepCount { get; private set; }
 
+    /// <summary>Last steps in a row that were skipped because their loss or gradient was no number.</summary>
+    public int SkippedInARow { get; private set; }
+
     /// <summary>Continues after a step that a checkpoint was taken at.</summary>
-    public void Resume(long stepCount) => StepCount = stepCount;
+    public void Resume(long stepCount, int skippedInARow = 0) => (StepCount, SkippedInARow) = (stepCount, skippedInARow);
 
     /// <summary>Takes the next step's rows from <paramref name="batches"/> and learns from them.</summary>
     /// <exception cref="NonFiniteLossException">Too many steps in a row had a loss or gradient that is no number.</exception>
@@ -90,11 +92,11 @@ public sealed class Trainer : IDisposable
         if (isFinite)
         {
             _optimizer.Apply(_norm, rate, _settings.Clip);
-            _skipped = 0;
+            SkippedInARow = 0;
         }
-        else if (++_skipped > _settings.MaxSkippedSteps)
+        else if (++SkippedInARow > _settings.MaxSkippedSteps)
         {
-            throw new NonFiniteLossException(StepCount, _skipped, NonFiniteGradients());
+            throw new NonFiniteLossException(StepCount, SkippedInARow, NonFiniteGradients());
         }
         _model.Backend.Fill(_model.Parameters.AllGradients, 0);
         return new StepReport(StepCount, sums.Loss, sums.LabelLoss, sums.RationaleLoss, _hostNorm[0],

@@ -137,6 +137,16 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Fact]
+    public void Execute_ResumedAfterTheValidationFileChanged_IsRefusedNamingIt()
+    {
+        TrainingOptions options = _task.Options("run", 2) with { EvalEvery = 2, ValidationData = _task.Validation };
+        Run(options);
+        File.AppendAllText(_task.Validation, File.ReadLines(_task.Data).First() + "\n");
+        var error = Assert.Throws<InvalidDataException>(() => Run(options with { Resume = true }));
+        Assert.Contains(" validation was ", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Execute_WithResume_DeletesWhatAKillLeft()
     {
         Run(_task.Options("run", 2));
