@@ -35,12 +35,13 @@ public sealed unsafe class HostBuffer : DeviceBuffer
         nuint rounded = (nuint)((byteLength + Alignment - 1) / Alignment * Alignment);
         try
         {
-            _pointer = NativeMemory.AlignedAlloc(Math.Max(rounded, Alignment), Alignment);
+            _pointer = NativeMemory.AlignedAlloc(Math.Max(rounded, Alignment), (nuint)HugePages.AlignmentFor(byteLength));
         }
         catch (OutOfMemoryException e)
         {
             throw new InsufficientMemoryException($"{purpose}: {byteLength:N0} bytes of memory could not be allocated.", e);
         }
+        HugePages.Request(_pointer, byteLength);
         Undefine(rounded);
     }
 
