@@ -226,7 +226,13 @@ sealed class RowParser(TaskDefinition? task)
 
     double? Number(ref Utf8JsonReader reader, string field)
     {
-        if (reader.TokenType == JsonTokenType.Number) return reader.GetDouble();
+        if (reader.TokenType == JsonTokenType.Number)
+        {
+            double value = reader.GetDouble();
+            if (double.IsFinite(value)) return value;
+            WrongType(ref reader, field, "a finite number");
+            return null;
+        }
         if (reader.TokenType != JsonTokenType.Null) WrongType(ref reader, field, "a number");
         return null;
     }

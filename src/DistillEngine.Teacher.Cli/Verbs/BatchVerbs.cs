@@ -64,12 +64,12 @@ static class BatchVerbs
             string path = p.GetValue(run)!;
             using RunFolder folder = RunFolder.TakeExisting(path);
             RunManifest manifest = ManifestFile.Read(path);
-            RunSetup setup = RunSetup.Load(manifest, RunPaths.Read(path), p.GetValue(input), task => task);
+            RunSetup setup = RunSetup.Load(manifest, RunPaths.Read(path), p.GetValue(input));
             var history = new RunHistory(setup.Plan);
             BatchImportReport imported;
             using (var journal = Journal.Open(path, Durability.AtTheEnd, time, history.Add, text => io.Error.WriteLine($"warning: {text}")))
                 imported = BatchImport.Read(p.GetValue(files)!, setup.Plan, history, journal, time);
-            AnswerReport report = folder.Parse(setup, manifest.Parser, time.GetUtcNow());
+            AnswerReport report = folder.Parse(setup, manifest.Parser, manifest.OnAmbiguous, time.GetUtcNow());
             Show(io, path, imported, report, p.GetValue(json));
             return history.Answered < setup.Plan.Requests.Count ? ExitCode.Partial : report.TooManyFailed ? ExitCode.Unparsed : ExitCode.Ok;
         });

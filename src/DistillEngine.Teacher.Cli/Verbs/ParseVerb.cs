@@ -1,5 +1,4 @@
 using System.CommandLine;
-using DistillEngine.Data.Tasks;
 using DistillEngine.Teacher.Answers;
 using DistillEngine.Teacher.Replies;
 using DistillEngine.Teacher.Reports;
@@ -14,7 +13,7 @@ static class ParseVerb
     {
         var run = new Argument<string>("RUN") { Description = "Folder of a run" };
         var parser = new ChoiceOption<string>("--parser", "Rules: the task's own, or those of the published code", [.. ReplyParsers.Names.Select(name => (name, name))]);
-        var ambiguous = new ChoiceOption<bool?>("--on-ambiguous", "What becomes of an answer that names several choices", ("task", null), ("reject", true), ("first", false));
+        var ambiguous = new ChoiceOption<string?>("--on-ambiguous", "What becomes of an answer that names several choices", ("task", null), (RunFolder.RejectRule, RunFolder.RejectRule), (RunFolder.FirstRule, RunFolder.FirstRule));
         Option<string?> input = Input();
         Option<bool> json = CommonOptions.Json("results, as in manifest.json");
         var command = new Command("parse", "Make rationales.jsonl and rejects.jsonl from a run's journal, without asking anybody") { run, parser, ambiguous, input, json };
@@ -23,8 +22,8 @@ static class ParseVerb
             string path = p.GetValue(run)!;
             using RunFolder folder = RunFolder.TakeExisting(path);
             RunManifest manifest = ManifestFile.Read(path);
-            RunSetup setup = RunSetup.Load(manifest, RunPaths.Read(path), p.GetValue(input), task => Change(task, ambiguous.Of(p)));
-            AnswerReport report = folder.Parse(setup, parser.Of(p), TimeProvider.System.GetUtcNow());
+            RunSetup setup = RunSetup.Load(manifest, RunPaths.Read(path), p.GetValue(input));
+            AnswerReport report = folder.Parse(setup, parser.Of(p), ambiguous.Of(p), TimeProvider.System.GetUtcNow());
             if (p.GetValue(json)) io.WriteJson(w => RunJson.Write(w, report));
             else io.Output.Write(RunReport.Of(ManifestFile.Read(path), report));
             return report.TooManyFailed ? ExitCode.Unparsed : ExitCode.Ok;
@@ -33,7 +32,4 @@ static class ParseVerb
     }
 
     public static Option<string?> Input() => new("--input") { Description = "The run's rows, where they have moved", HelpName = "FILE" };
-
-    static TaskDefinition Change(TaskDefinition task, bool? rejectAmbiguous) =>
-        rejectAmbiguous is { } reject ? task with { Parse = task.Parse with { RejectAmbiguous = reject } } : task;
 }

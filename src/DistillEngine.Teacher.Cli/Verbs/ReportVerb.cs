@@ -18,7 +18,7 @@ static class ReportVerb
         {
             string path = p.GetValue(run)!;
             RunManifest manifest = ManifestFile.Read(path);
-            RunSetup setup = RunSetup.Load(manifest, RunPaths.Read(path), p.GetValue(input), task => task);
+            RunSetup setup = RunSetup.Load(manifest, RunPaths.Read(path), p.GetValue(input));
             AnswerReport report = RunFolder.Inspect(path, setup, manifest);
             if (p.GetValue(json)) io.WriteJson(w => RunJson.Write(w, report));
             else io.Output.Write(RunReport.Of(manifest, report));

@@ -15,6 +15,7 @@ sealed class RunOptions
     readonly Option<string?> _replay = new("--replay") { Description = "Instead of a server: answer from this journal", HelpName = "FILE" };
     readonly Option<string?> _keyFile = new("--key-file") { Description = $"File that holds the key; default: the variable {ApiKey.Variable}", HelpName = "FILE" };
     readonly Option<int> _concurrency = CommonOptions.AtLeast(new Option<int>("--concurrency") { Description = "Requests in flight at most", DefaultValueFactory = _ => 16, HelpName = "N" }, 1);
+    readonly Option<int> _samplesARequest = RateOptions.SamplesARequest();
     readonly Option<int?> _rpm = RateOptions.RequestsAMinute();
     readonly Option<long?> _tpm = RateOptions.TokensAMinute();
     readonly Option<int> _attempts = CommonOptions.AtLeast(new Option<int>("--max-attempts") { Description = "Attempts at one question", DefaultValueFactory = _ => 10, HelpName = "N" }, 1);
@@ -29,7 +30,7 @@ sealed class RunOptions
 
     public void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_output, _baseUrl, _replay, _keyFile, _concurrency, _rpm, _tpm, _attempts, _maxWait, _timeout,
+        foreach (Option option in (Option[])[_output, _baseUrl, _replay, _keyFile, _concurrency, _samplesARequest, _rpm, _tpm, _attempts, _maxWait, _timeout,
             _budgetRequests, _budgetTokens, _budgetDollars, _fsync, _json]) command.Options.Add(option);
         command.Validators.Add(result =>
         {
@@ -44,6 +45,7 @@ sealed class RunOptions
         Replay = parsed.GetValue(_replay),
         KeyFile = parsed.GetValue(_keyFile),
         Concurrency = parsed.GetValue(_concurrency),
+        SamplesARequest = parsed.GetValue(_samplesARequest),
         RequestsAMinute = parsed.GetValue(_rpm),
         TokensAMinute = parsed.GetValue(_tpm),
         Retry = new(parsed.GetValue(_attempts), TimeSpan.FromSeconds(parsed.GetValue(_maxWait))),

@@ -20,6 +20,8 @@ sealed record RunSettings
 
     public required int Concurrency { get; init; }
 
+    public required int SamplesARequest { get; init; }
+
     public required int? RequestsAMinute { get; init; }
 
     public required long? TokensAMinute { get; init; }
@@ -39,6 +41,7 @@ sealed record RunSettings
         Limits = new Dictionary<string, double?>
         {
             ["concurrency"] = Concurrency,
+            ["samples-per-request"] = SamplesARequest,
             ["rpm"] = RequestsAMinute,
             ["tpm"] = TokensAMinute,
             ["max-attempts"] = Retry.Attempts,
@@ -56,13 +59,14 @@ sealed record RunSettings
         return new()
         {
             Concurrency = Concurrency,
+            SamplesARequest = SamplesARequest,
             RequestsAMinute = RequestsAMinute,
             TokensAMinute = TokensAMinute,
             Retry = Retry,
             Budget = Budget,
             Prices = prices,
             Note = note,
-            Watch = (row, reply) => watch.Add(!parser.Parse(reply.Text!, reply.Finish, row.Source).IsOk) ? watch.Describe().TrimEnd('.') : null,
+            Watch = (row, choice) => watch.Add(!parser.Parse(choice.Text, choice.Finish, row.Source).IsOk) ? watch.Describe().TrimEnd('.') : null,
         };
     }
 }

@@ -43,8 +43,8 @@ static class RunVerb
         {
             (teacher as IDisposable)?.Dispose();
         }
-        AnswerReport report = folder.Parse(setup, manifest.Parser, time.GetUtcNow());
-        Show(io, folder, setup, result, report, settings.IsJson);
+        AnswerReport report = folder.Parse(setup, manifest.Parser, manifest.OnAmbiguous, time.GetUtcNow());
+        Show(io, folder, question.Task, result, report, settings.IsJson);
         return CodeOf(result, report);
     }
 
@@ -65,7 +65,7 @@ static class RunVerb
         return console.FollowAsync(runner.RunAsync(io.Cancel), runner.Snapshot).GetAwaiter().GetResult();
     }
 
-    static void Show(Io io, RunFolder folder, RunSetup setup, RunResult result, AnswerReport report, bool isJson)
+    static void Show(Io io, RunFolder folder, string task, RunResult result, AnswerReport report, bool isJson)
     {
         foreach (ErrorGroup error in result.Errors)
             io.Error.WriteLine($"{error.Kind}: {error.Attempts:N0} attempts failed{(error.GivenUp > 0 ? $", {error.GivenUp:N0} questions given up" : "")}; such as: {error.Example}");
@@ -78,7 +78,9 @@ static class RunVerb
         io.Output.Write(RunReport.Of(ManifestFile.Read(folder.FolderPath), report));
         string rationales = Path.Combine(folder.FolderPath, AnswerFiles.RationalesName);
         io.Error.WriteLine(result.Outcome is RunOutcome.Complete
-            ? $"Next: distill train --data {rationales} --task {setup.Task.Name} …"
+            ? $"Next: distill train --data {rationales} --task {task} …"
+            : result.Outcome is RunOutcome.Unparsed
+            ? $"See {Path.Combine(folder.FolderPath, AnswerFiles.RejectsName)}; change the prompt and start in another folder, or change the parsing rules and run 'distill-teacher parse {folder.FolderPath}'."
             : "The same command goes on where it stopped.");
     }
 

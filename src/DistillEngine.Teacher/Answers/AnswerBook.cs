@@ -52,7 +52,7 @@ public sealed class AnswerBook
 
     void Add(JournalEntry entry)
     {
-        Attempts++;
+        if (entry.Choice == 0) Attempts++;
         if (First is null || entry.Time < First) First = entry.Time;
         if (Last is null || entry.Time > Last) Last = entry.Time;
         InputTokens = Sum(InputTokens, entry.Usage?.Input);

@@ -41,8 +41,8 @@ public static class BatchImport
                     repeated++;
                     continue;
                 }
-                var entry = JournalEntry.Of(plan.Request(question), reply, history.Attempts(key) + 1, time.GetUtcNow());
-                journal.Append(entry);
+                var entry = JournalEntry.Of(plan.Request(question), reply, history.Attempts(key) + 1, time.GetUtcNow())[0];
+                journal.Append([entry]);
                 history.Add(entry);
                 if (entry.IsAnswer) imported++;
                 else failed++;

@@ -4,7 +4,8 @@ using DistillEngine.Teacher.Wire;
 
 namespace DistillEngine.Teacher;
 
-/// <summary>A line of <c>journal.jsonl</c>: one attempt, whatever came of it. Lines are appended and never changed.</summary>
+/// <summary>A line of <c>journal.jsonl</c>: one attempt, whatever came of it; an attempt that answered several samples has a line for each.
+/// Lines are appended and never changed.</summary>
 public sealed record JournalEntry
 {
     /// <summary>When the attempt ended (<c>t</c>), to the second, UTC.</summary>
@@ -21,6 +22,9 @@ public sealed record JournalEntry
 
     /// <summary>Number of the attempt at this request, from 1.</summary>
     public required int Attempt { get; init; }
+
+    /// <summary>Place among the answers of one attempt, from 0. The prompt, which is paid once, is counted with the first.</summary>
+    public int Choice { get; init; }
 
     /// <summary>HTTP status; 0 where no response came.</summary>
     public required int Status { get; init; }
@@ -54,7 +58,33 @@ public sealed record JournalEntry
     /// <summary>The kind of error, as written before the colon of <see cref="Error"/>.</summary>
     public string? ErrorKind => Error?.Split(':', 2)[0];
 
-    public static JournalEntry Of(TeacherRequest request, TeacherReply reply, int attempt, DateTimeOffset time) => new()
+    /// <summary>The lines of one attempt: one for each sample answered, or one that says why there is no answer.</summary>
+    /// <exception cref="ArgumentException">There are more answers than samples were asked for.</exception>
+    public static IReadOnlyList<JournalEntry> Of(TeacherRequest request, TeacherReply reply, int attempt, DateTimeOffset time)
+    {
+        if (reply.Answers > request.Count) throw new ArgumentException($"the reply holds {reply.Answers} answers (expected at most {request.Count}).", nameof(reply));
+        JournalEntry first = First(request, reply, attempt, time);
+        if (reply.Further.Count == 0) return [first];
+        TokenUsage?[] usages = SplitUsage(reply);
+        var entries = new List<JournalEntry>(reply.Answers) { first with { Usage = usages[0] } };
+        foreach (TeacherChoice choice in reply.Further)
+        {
+            int place = entries.Count, sample = request.Sample + place;
+            entries.Add(first with
+            {
+                Key = request.KeyOf(sample),
+                Sample = sample,
+                Choice = place,
+                Finish = choice.Finish,
+                Text = choice.Text,
+                Reasoning = choice.Reasoning,
+                Usage = usages[place],
+            });
+        }
+        return entries;
+    }
+
+    static JournalEntry First(TeacherRequest request, TeacherReply reply, int attempt, DateTimeOffset time) => new()
     {
         Time = time,
         Key = request.Key,
@@ -73,6 +103,25 @@ public sealed record JournalEntry
         Error = reply.IsAnswer ? null : $"{NameOf(reply.ErrorKind)}: {reply.Error}",
     };
 
+    /// <summary>Servers count all answers together: what was written is shared out by the estimated length of each, so that sums stay exact.</summary>
+    static TokenUsage?[] SplitUsage(TeacherReply reply)
+    {
+        var usages = new TokenUsage?[reply.Answers];
+        if (reply.Usage is not { } all) return usages;
+        long[] lengths = [Length(reply.Text, reply.Reasoning), .. reply.Further.Select(choice => Length(choice.Text, choice.Reasoning))];
+        long sum = lengths.Sum(), left = all.Output ?? 0;
+        for (int i = usages.Length - 1; i > 0; i--)
+        {
+            long share = (long)((double)(all.Output ?? 0) * lengths[i] / sum);
+            left -= share;
+            usages[i] = new(0, all.Output is null ? null : share, null);
+        }
+        usages[0] = all with { Output = all.Output is null ? null : left };
+        return usages;
+
+        static long Length(string? text, string? reasoning) => 1 + Prompts.TokenEstimate.Of(text) + Prompts.TokenEstimate.Of(reasoning);
+    }
+
     /// <summary>Name of a kind in journals and reports.</summary>
     public static string NameOf(TeacherErrorKind kind) => kind switch
     {
@@ -80,6 +129,7 @@ public sealed record JournalEntry
         TeacherErrorKind.RateLimited => "rate_limited",
         TeacherErrorKind.Quota => "quota",
         TeacherErrorKind.Server => "server",
+        TeacherErrorKind.Unreachable => "unreachable",
         TeacherErrorKind.Transport => "transport",
         TeacherErrorKind.Timeout => "timeout",
         TeacherErrorKind.BadReply => "bad_reply",
@@ -97,6 +147,7 @@ public sealed record JournalEntry
         json.WriteString("id", Id);
         json.WriteNumber("sample", Sample);
         json.WriteNumber("attempt", Attempt);
+        if (Choice > 0) json.WriteNumber("choice", Choice);
         json.WriteNumber("status", Status);
         json.WriteString("finish", Finish);
         json.WriteString("text", Text);
@@ -138,6 +189,7 @@ public sealed record JournalEntry
                 Id = Required(root, "id").GetString()!,
                 Sample = Required(root, "sample").GetInt32(),
                 Attempt = Required(root, "attempt").GetInt32(),
+                Choice = root.Member("choice")?.GetInt32() ?? 0,
                 Status = Required(root, "status").GetInt32(),
                 Finish = TextOf(root, "finish"),
                 Text = TextOf(root, "text"),

@@ -15,7 +15,10 @@ public enum TeacherErrorKind
     /// <summary>The server failed (5xx).</summary>
     Server,
 
-    /// <summary>The connection failed, or the body ended too early.</summary>
+    /// <summary>There is no connection: nobody listens, or the name is unknown. Nothing was sent.</summary>
+    Unreachable,
+
+    /// <summary>The connection failed on the way, or the body ended too early.</summary>
     Transport,
 
     /// <summary>No answer within the time limit.</summary>

@@ -12,6 +12,13 @@ public sealed record TeacherReply
     /// <summary>Why the teacher stopped, as the server calls it: <c>stop</c>, <c>length</c>, <c>content_filter</c>, or any other word.</summary>
     public string? Finish { get; init; }
 
+    /// <summary>Answers to the further samples that were asked for, in their order; a server may give fewer than it was asked for.</summary>
+    public IReadOnlyList<TeacherChoice> Further { get; init; } = [];
+
+    /// <summary>Samples that are answered.</summary>
+    public int Answers => IsAnswer ? 1 + Further.Count : 0;
+
+    /// <summary>Of all answers together.</summary>
     public TokenUsage? Usage { get; init; }
 
     /// <summary>Name the server gives the model that answered.</summary>

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace DistillEngine.Teacher;
 
-/// <summary>One question to a teacher: a row, and which of the row's samples.</summary>
+/// <summary>One question to a teacher: a row, and which of the row's samples; it may ask for the samples that follow as well.</summary>
 public sealed class TeacherRequest
 {
     /// <summary>128 of SHA-256's bits: collisions stay out of reach for any number of requests a run can hold.</summary>
@@ -12,10 +12,12 @@ public sealed class TeacherRequest
 
     /// <param name="rowId">The row's <c>task/split/key</c>.</param>
     /// <param name="sample">Number of the sample, from 0.</param>
-    public TeacherRequest(string rowId, int sample, string model, TeacherPrompt prompt, TeacherParameters parameters)
+    /// <param name="count">Samples asked for, at least 1: this one and those after it.</param>
+    public TeacherRequest(string rowId, int sample, string model, TeacherPrompt prompt, TeacherParameters parameters, int count = 1)
     {
-        (RowId, Sample, Model, Prompt, Parameters) = (rowId, sample, model, prompt, parameters);
-        Key = Hash();
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        (RowId, Sample, Model, Prompt, Parameters, Count) = (rowId, sample, model, prompt, parameters, count);
+        Key = KeyOf(sample);
     }
 
     public string RowId { get; }
@@ -28,12 +30,15 @@ public sealed class TeacherRequest
 
     public TeacherParameters Parameters { get; }
 
+    /// <summary>Samples asked for.</summary>
+    public int Count { get; }
+
     /// <summary>Seed of this sample, or null.</summary>
     public long? Seed => Parameters.Seed + Sample;
 
     /// <summary>
     /// What makes two requests the same: 32 hexadecimal digits of SHA-256 over model, prompt, parameters and sample. Neither the row's id
-    /// nor the server is part of it.
+    /// nor the server is part of it, nor what else is asked for along with it.
     /// </summary>
     public string Key { get; }
 
@@ -74,7 +79,8 @@ public sealed class TeacherRequest
         json.WriteEndObject();
     }
 
-    string Hash()
+    /// <summary>The key of another sample of the same row.</summary>
+    public string KeyOf(int sample)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer))
@@ -83,7 +89,7 @@ public sealed class TeacherRequest
             json.WriteString("model", Model);
             WriteCanonical(json, Prompt);
             WriteCanonical(json, Parameters);
-            json.WriteNumber("sample", Sample);
+            json.WriteNumber("sample", sample);
             json.WriteEndObject();
         }
         return Convert.ToHexStringLower(SHA256.HashData(buffer.WrittenSpan).AsSpan(0, KeyBytes));

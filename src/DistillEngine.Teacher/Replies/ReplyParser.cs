@@ -159,8 +159,14 @@ public sealed class ReplyParser : IReplyParser
         for (int i = 0; i < MaxRepeatedMarkers; i++)
         {
             if (AnswerMarker.Last(body[..start], _options.Markers) is not { } earlier) break;
-            var between = body[earlier.End..start].Trim();
-            if (between.IsEmpty || between.Length > label.Length + MaxRepeatedChars) break;
+            var between = body[earlier.End..start].Trim(" \t\r\n:*_$");
+            if (between.IsEmpty)
+            {
+                // Two markers side by side, such as "the answer is \boxed{", are one.
+                start = earlier.Start;
+                continue;
+            }
+            if (between.Length > label.Length + MaxRepeatedChars) break;
             if (_reader.Read(between, row).Label != label) break;
             start = earlier.Start;
         }

@@ -38,7 +38,7 @@ public static class DatasetCard
         Line(text, $"| prompt | {manifest.Prompt.Form}, {manifest.Task.ShotCount} worked examples, SHA-256 {manifest.Prompt.Sha256} |");
         string heat = manifest.Params.Temperature?.ToString(CultureInfo.InvariantCulture) ?? "the server's";
         Line(text, $"| sampling | {manifest.Samples} a row, temperature {heat}, at most {manifest.Params.MaxTokens} tokens |");
-        Line(text, $"| parsing | {manifest.Parser} rules |");
+        Line(text, $"| parsing | {manifest.Parser} rules{(manifest.OnAmbiguous is { } ambiguous ? $", of several choices: {ambiguous}" : "")} |");
         Line(text, $"| date | {manifest.Started.UtcDateTime:yyyy-MM-dd} |");
         Line(text, $"");
         Line(text, $"## What it holds");

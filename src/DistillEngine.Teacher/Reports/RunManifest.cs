@@ -54,6 +54,9 @@ public sealed record RunManifest
     /// <summary>Rules that took the answers apart: <c>task</c> or <c>published</c>.</summary>
     public string Parser { get; init; } = "task";
 
+    /// <summary>What became of answers that name several choices, where it was not as the task says: <c>reject</c> or <c>first</c>.</summary>
+    public string? OnAmbiguous { get; init; }
+
     /// <summary>Limits of speed, by option name; null for none.</summary>
     public IReadOnlyDictionary<string, double?> Limits { get; init; } = new Dictionary<string, double?>();
 

@@ -17,16 +17,18 @@ public sealed class Budget
     readonly Prices? _prices;
     Spending _spent;
     Spending _reserved;
+    long _replies;
     long _answers;
     TaskCompletionSource _settled = NewSignal();
 
     /// <param name="spent">What earlier attempts of the same run used.</param>
-    /// <param name="answers">Answers that earlier attempts brought.</param>
+    /// <param name="replies">Earlier attempts that brought an answer or several.</param>
+    /// <param name="answers">Answers that these brought.</param>
     /// <param name="prices">Needed where dollars are limited.</param>
-    public Budget(BudgetLimits limits, Prices? prices, Spending spent, long answers)
+    public Budget(BudgetLimits limits, Prices? prices, Spending spent, long replies, long answers)
     {
         if (limits.Dollars is not null && prices is null) throw new ArgumentException("a limit in dollars needs prices.", nameof(prices));
-        (_limits, _prices, _spent, _answers) = (limits, prices, spent, answers);
+        (_limits, _prices, _spent, _replies, _answers) = (limits, prices, spent, replies, answers);
     }
 
     public Spending Spent
@@ -44,15 +46,16 @@ public sealed class Budget
 
     /// <summary>Sets aside what a request will use. Where only requests in flight stand in the way, waits for them to tell what they really used.</summary>
     /// <param name="estimate">What the request will use at most.</param>
+    /// <param name="samples">Answers it asks for.</param>
     /// <returns>What was set aside; null where the budget has no room for the request.</returns>
-    public async Task<Spending?> ReserveAsync(Spending estimate, CancellationToken cancel)
+    public async Task<Spending?> ReserveAsync(Spending estimate, int samples, CancellationToken cancel)
     {
         while (true)
         {
             Task settled;
             lock (_gate)
             {
-                Spending expected = Expected(estimate);
+                Spending expected = Expected(estimate, samples);
                 bool isFirst = _answers == 0 && _reserved.Requests == 0 && Exceeded(_spent + Least) is null;
                 if (isFirst || Exceeded(_spent + _reserved + expected) is null)
                 {
@@ -67,31 +70,32 @@ public sealed class Budget
     }
 
     /// <summary>Puts what a request really used in the place of what was set aside.</summary>
-    public void Settle(Spending reserved, Spending used, bool isAnswer)
+    public void Settle(Spending reserved, Spending used, int answers)
     {
         TaskCompletionSource settled;
         lock (_gate)
         {
             _reserved = new(_reserved.Requests - reserved.Requests, _reserved.InputTokens - reserved.InputTokens, _reserved.OutputTokens - reserved.OutputTokens);
             _spent += used;
-            if (isAnswer) _answers++;
+            if (answers > 0) _replies++;
+            _answers += answers;
             (settled, _settled) = (_settled, NewSignal());
         }
         settled.SetResult();
     }
 
     /// <summary>Which limit is reached, in words; for the message when a run stops.</summary>
-    public string Describe(Spending estimate)
+    public string Describe(Spending estimate, int samples)
     {
-        lock (_gate) return Exceeded(_spent + (_answers == 0 ? Least : Expected(estimate))) ?? "no limit is reached";
+        lock (_gate) return Exceeded(_spent + (_answers == 0 ? Least : Expected(estimate, samples))) ?? "no limit is reached";
     }
 
     /// <summary>Estimates of answers assume the longest; once there are answers, their mean is the better guess.</summary>
-    Spending Expected(Spending estimate) => _answers == 0
+    Spending Expected(Spending estimate, int samples) => _answers == 0
         ? estimate
-        : new(1, Mean(_spent.InputTokens), Mean(_spent.OutputTokens));
+        : new(1, Mean(_spent.InputTokens, Math.Max(1, _replies)), samples * Mean(_spent.OutputTokens, _answers));
 
-    long Mean(long sum) => (sum + _answers - 1) / _answers;
+    static long Mean(long sum, long count) => (sum + count - 1) / count;
 
     string? Exceeded(Spending sum)
     {

@@ -5,7 +5,7 @@ using DistillEngine.Teacher.Wire;
 namespace DistillEngine.Teacher.Runs;
 
 /// <summary>
-/// Appends to <c>journal.jsonl</c>. A line is handed to the system in one piece before <see cref="Append"/> returns, so that a process killed
+/// Appends to <c>journal.jsonl</c>. The lines of an attempt are handed to the system in one piece before <see cref="Append"/> returns, so that a process killed
 /// at any moment leaves at most one torn line, the last, which the next one to open the journal repairs.
 /// </summary>
 public sealed class Journal : IDisposable
@@ -14,7 +14,7 @@ public sealed class Journal : IDisposable
 
     readonly Lock _gate = new();
     readonly FileStream _file;
-    readonly ArrayBufferWriter<byte> _line = new();
+    readonly ArrayBufferWriter<byte> _lines = new();
     readonly Utf8JsonWriter _json;
     readonly Durability _durability;
     readonly ITimer? _sync;
@@ -24,7 +24,7 @@ public sealed class Journal : IDisposable
     Journal(FileStream file, Durability durability, TimeProvider time)
     {
         (_file, _durability) = (file, durability);
-        _json = new Utf8JsonWriter(_line, RequestBody.JsonOptions);
+        _json = new Utf8JsonWriter(_lines, RequestBody.JsonOptions);
         if (durability == Durability.EverySecond) _sync = time.CreateTimer(_ => SyncInBackground(), null, SyncInterval, SyncInterval);
     }
 
@@ -55,22 +55,26 @@ public sealed class Journal : IDisposable
         return new(file, durability, time);
     }
 
-    /// <summary>Appends one line; may be called from several threads.</summary>
-    /// <exception cref="IOException">The line cannot be written; the journal then takes no more.</exception>
-    public void Append(JournalEntry entry)
+    /// <summary>Appends the lines of one attempt together, so that a killed process leaves all of them or none; may be called from several
+    /// threads.</summary>
+    /// <exception cref="IOException">The lines cannot be written; the journal then takes no more.</exception>
+    public void Append(IReadOnlyList<JournalEntry> entries)
     {
         lock (_gate)
         {
             if (_isBroken) throw new IOException($"{_file.Name}: an earlier line could not be written (see the first error; make room on the disk and start the run again).");
-            _line.ResetWrittenCount();
-            _json.Reset();
-            entry.Write(_json);
-            _json.Flush();
-            _line.Write("\n"u8);
+            _lines.ResetWrittenCount();
+            foreach (JournalEntry entry in entries)
+            {
+                _json.Reset();
+                entry.Write(_json);
+                _json.Flush();
+                _lines.Write("\n"u8);
+            }
             long before = _file.Position;
             try
             {
-                _file.Write(_line.WrittenSpan);
+                _file.Write(_lines.WrittenSpan);
                 if (_durability == Durability.EveryLine) _file.Flush(flushToDisk: true);
                 else _isDirty = true;
             }

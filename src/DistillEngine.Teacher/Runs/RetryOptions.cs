@@ -3,7 +3,11 @@ using Polly.Retry;
 
 namespace DistillEngine.Teacher.Runs;
 
-/// <summary>How often and when a question is asked again.</summary>
+/// <summary>
+/// How often and when a question is asked again. Polly repeats whole attempts rather than HTTP calls within the client's handlers
+/// (Microsoft.Extensions.Http.Resilience): there the journal, the budget and the rate limits would not see each attempt, and their defaults
+/// (10 s an attempt, a circuit breaker) do not suit models.
+/// </summary>
 /// <param name="Attempts">Attempts at one question, at least 1.</param>
 /// <param name="LongestWait">What any wait is cut to, the server's wishes included.</param>
 public sealed record RetryOptions(int Attempts, TimeSpan LongestWait)
@@ -12,7 +16,7 @@ public sealed record RetryOptions(int Attempts, TimeSpan LongestWait)
 
     /// <summary>Whether the same question can succeed at another time.</summary>
     public static bool CanSucceed(TeacherErrorKind kind) => kind is TeacherErrorKind.RateLimited or TeacherErrorKind.Server
-        or TeacherErrorKind.Transport or TeacherErrorKind.Timeout or TeacherErrorKind.BadReply;
+        or TeacherErrorKind.Unreachable or TeacherErrorKind.Transport or TeacherErrorKind.Timeout or TeacherErrorKind.BadReply;
 
     /// <summary>A pipeline that asks until there is an answer or no hope: exponential waits with jitter, or as long as the server asks.</summary>
     /// <param name="waiting">Is told of every wait.</param>

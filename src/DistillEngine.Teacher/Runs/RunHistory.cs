@@ -11,14 +11,18 @@ public sealed class RunHistory(RunPlan plan)
 
     public int Answered => _answered.Count;
 
-    /// <summary>Attempts that brought an answer, to whichever question.</summary>
+    /// <summary>Answers, to whichever question.</summary>
     public long Answers { get; private set; }
+
+    /// <summary>Attempts that brought at least one answer.</summary>
+    public long Replies { get; private set; }
 
     public void Add(JournalEntry entry)
     {
         bool isPlanned = plan.TryFind(entry.Key, out int promptTokens);
         Spent += Spending.Of(entry, promptTokens);
         if (entry.IsAnswer) Answers++;
+        if (entry.IsAnswer && entry.Choice == 0) Replies++;
         if (!isPlanned) return;
         if (entry.IsAnswer) _answered.Add(entry.Key);
         _attempts[entry.Key] = Math.Max(entry.Attempt, _attempts.GetValueOrDefault(entry.Key));

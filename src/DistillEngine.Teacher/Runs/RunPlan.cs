@@ -46,11 +46,12 @@ public sealed class RunPlan
     public int Repeated => Rows.Count * Samples - Requests.Count;
 
     /// <summary>The question itself.</summary>
-    public TeacherRequest Request(PlannedRequest planned) =>
-        new(Rows[planned.Row].Id, planned.Sample, Model, _renderer.Render(Rows[planned.Row]), Parameters);
+    /// <param name="count">Samples asked for, from the planned one on.</param>
+    public TeacherRequest Request(PlannedRequest planned, int count = 1) =>
+        new(Rows[planned.Row].Id, planned.Sample, Model, _renderer.Render(Rows[planned.Row]), Parameters, count);
 
     /// <summary>What a request uses at most, by estimate.</summary>
-    public Spending Estimate(PlannedRequest planned) => new(1, planned.PromptTokens, Parameters.MaxTokens);
+    public Spending Estimate(PlannedRequest planned, int count) => new(1, planned.PromptTokens, (long)Parameters.MaxTokens * count);
 
     /// <summary>Whether the plan asks this question, and its prompt's estimate.</summary>
     public bool TryFind(string key, out int promptTokens) => _promptTokens.TryGetValue(key, out promptTokens);

@@ -10,6 +10,7 @@ sealed class RunState(int total, int answeredBefore, TimeProvider time)
     int _givenUp;
     int _givenUpInARow;
     int _inFlight;
+    bool _hasResponse;
     long _failedAttempts;
     DateTimeOffset _retryAt;
 
@@ -18,6 +19,15 @@ sealed class RunState(int total, int answeredBefore, TimeProvider time)
         get
         {
             lock (_gate) return _answered;
+        }
+    }
+
+    /// <summary>Whether the server has responded at all, be it with an error.</summary>
+    public bool HasResponse
+    {
+        get
+        {
+            lock (_gate) return _hasResponse;
         }
     }
 
@@ -32,6 +42,7 @@ sealed class RunState(int total, int answeredBefore, TimeProvider time)
         lock (_gate)
         {
             _inFlight--;
+            if (reply is { Status: > 0 }) _hasResponse = true;
             if (reply is null || reply.IsAnswer) return false;
             _failedAttempts++;
             ErrorGroup group = GroupOf(reply);
@@ -54,14 +65,15 @@ sealed class RunState(int total, int answeredBefore, TimeProvider time)
         }
     }
 
-    /// <returns>Questions given up since the last answer.</returns>
-    public int GaveUp(TeacherReply reply)
+    /// <param name="questions">Samples of a row, at least 1.</param>
+    /// <returns>Rows given up since the last answer.</returns>
+    public int GaveUp(TeacherReply reply, int questions)
     {
         lock (_gate)
         {
-            _givenUp++;
+            _givenUp += questions;
             ErrorGroup group = GroupOf(reply);
-            _errors[reply.ErrorKind] = group with { GivenUp = group.GivenUp + 1 };
+            _errors[reply.ErrorKind] = group with { GivenUp = group.GivenUp + questions };
             return ++_givenUpInARow;
         }
     }

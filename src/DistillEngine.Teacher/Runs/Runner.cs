@@ -12,6 +12,9 @@ public sealed class Runner : IDisposable
     /// <summary>So many questions given up one after the other mean that the server, not the questions, is at fault.</summary>
     const int GivenUpInARow = 20;
 
+    /// <summary>So many attempts at a question find nobody, before anything was heard of the server: then it is not there, or elsewhere.</summary>
+    const int UnreachableInARow = 3;
+
     static readonly TimeSpan LongQuiet = TimeSpan.FromSeconds(5);
 
     readonly ITeacher _teacher;
@@ -23,6 +26,7 @@ public sealed class Runner : IDisposable
     readonly RateLimits _limits;
     readonly Budget _budget;
     readonly RunState _state;
+    readonly SampleBundles _bundles;
     readonly ResiliencePipeline<TeacherReply> _pipeline;
     readonly CancellationTokenSource _halt = new();
     readonly Lock _gate = new();
@@ -35,7 +39,8 @@ public sealed class Runner : IDisposable
     {
         (_teacher, _plan, _history, _journal, _options, _time) = (teacher, plan, history, journal, options, time);
         _limits = new RateLimits(options.RequestsAMinute, options.TokensAMinute, options.Retry.LongestWait, time);
-        _budget = new Budget(options.Budget, options.Prices, history.Spent, history.Answers);
+        _budget = new Budget(options.Budget, options.Prices, history.Spent, history.Replies, history.Answers);
+        _bundles = new SampleBundles(options.SamplesARequest);
         _state = new RunState(plan.Requests.Count, history.Answered, time);
         _pipeline = options.Retry.Build(time, (_, wait) => _state.WillRetry(wait));
     }
@@ -49,7 +54,7 @@ public sealed class Runner : IDisposable
     public async Task<RunResult> RunAsync(CancellationToken stop)
     {
         using CancellationTokenRegistration stopping = stop.Register(() => Halt(RunOutcome.Interrupted, "stopped by the user"));
-        var queue = Channel.CreateBounded<PlannedRequest>(new BoundedChannelOptions(_options.Concurrency) { SingleWriter = true });
+        var queue = Channel.CreateBounded<ArraySegment<PlannedRequest>>(new BoundedChannelOptions(_options.Concurrency) { SingleWriter = true });
         var tasks = new List<Task>(_options.Concurrency + 1) { FeedAsync(queue.Writer) };
         for (int i = 0; i < _options.Concurrency; i++) tasks.Add(WorkAsync(queue.Reader));
         await Task.WhenAll(tasks).ConfigureAwait(false);
@@ -65,12 +70,17 @@ public sealed class Runner : IDisposable
         _halt.Dispose();
     }
 
-    async Task FeedAsync(ChannelWriter<PlannedRequest> queue)
+    async Task FeedAsync(ChannelWriter<ArraySegment<PlannedRequest>> queue)
     {
         try
         {
-            foreach (PlannedRequest planned in _plan.Requests)
-                if (!_history.IsAnswered(planned.Key)) await queue.WriteAsync(planned, _halt.Token).ConfigureAwait(false);
+            PlannedRequest[] missing = [.. _plan.Requests.Where(planned => !_history.IsAnswered(planned.Key))];
+            for (int start = 0, end; start < missing.Length; start = end)
+            {
+                end = start + 1;
+                while (end < missing.Length && missing[end].Row == missing[start].Row && missing[end].Sample == missing[end - 1].Sample + 1) end++;
+                await queue.WriteAsync(new(missing, start, end - start), _halt.Token).ConfigureAwait(false);
+            }
         }
         catch (OperationCanceledException)
         {
@@ -81,12 +91,12 @@ public sealed class Runner : IDisposable
         }
     }
 
-    async Task WorkAsync(ChannelReader<PlannedRequest> queue)
+    async Task WorkAsync(ChannelReader<ArraySegment<PlannedRequest>> queue)
     {
         try
         {
             while (await queue.WaitToReadAsync(_halt.Token).ConfigureAwait(false))
-                while (!_halt.IsCancellationRequested && queue.TryRead(out PlannedRequest planned)) await AskAsync(planned).ConfigureAwait(false);
+                while (!_halt.IsCancellationRequested && queue.TryRead(out ArraySegment<PlannedRequest> samples)) await AskAsync(samples).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (_halt.IsCancellationRequested)
         {
@@ -99,23 +109,46 @@ public sealed class Runner : IDisposable
         }
     }
 
-    async Task AskAsync(PlannedRequest planned)
+    /// <summary>Asks for consecutive samples of a row, until each is answered or given up.</summary>
+    async Task AskAsync(ArraySegment<PlannedRequest> samples)
     {
-        TeacherRequest request = _plan.Request(planned);
-        int attempt = _history.Attempts(planned.Key);
-        TeacherReply reply = await _pipeline.ExecuteAsync(
-            _ => new ValueTask<TeacherReply>(AttemptAsync(planned, request, ++attempt)), _halt.Token).ConfigureAwait(false);
-        if (reply.IsAnswer) Count(_plan.Rows[planned.Row], reply);
-        else GiveUp(request, reply);
+        while (samples.Count > 0)
+        {
+            PlannedRequest first = samples[0];
+            int attempt = _history.Attempts(first.Key), tries = 0, asked = 0;
+            TeacherErrorKind? failed = null;
+            TeacherReply reply;
+            do
+            {
+                reply = await _pipeline.ExecuteAsync(async _ =>
+                {
+                    asked = failed is null ? _bundles.Size(samples.Count) : 1;
+                    TeacherReply got = await AttemptAsync(first, asked, ++attempt).ConfigureAwait(false);
+                    if (_bundles.IsInDoubt(asked, got.ErrorKind)) failed = got.ErrorKind;
+                    EndWhereNobodyIs(got, ++tries);
+                    return got;
+                }, _halt.Token).ConfigureAwait(false);
+            }
+            while (!reply.IsAnswer && asked > 1 && failed is not null);
+            if (!reply.IsAnswer)
+            {
+                GiveUp(_plan.Rows[first.Row], samples.Count, reply);
+                return;
+            }
+            _bundles.Answered(asked, reply.Answers, failed);
+            Count(_plan.Rows[first.Row], reply);
+            samples = samples[reply.Answers..];
+        }
     }
 
-    async Task<TeacherReply> AttemptAsync(PlannedRequest planned, TeacherRequest request, int attempt)
+    async Task<TeacherReply> AttemptAsync(PlannedRequest planned, int samples, int attempt)
     {
-        Spending estimate = _plan.Estimate(planned);
-        Spending? reserved = await _budget.ReserveAsync(estimate, _halt.Token).ConfigureAwait(false);
+        TeacherRequest request = _plan.Request(planned, samples);
+        Spending estimate = _plan.Estimate(planned, samples);
+        Spending? reserved = await _budget.ReserveAsync(estimate, samples, _halt.Token).ConfigureAwait(false);
         if (reserved is not { } setAside)
         {
-            Halt(RunOutcome.Budget, $"the budget is reached: {_budget.Describe(estimate)}");
+            Halt(RunOutcome.Budget, $"the budget is reached: {_budget.Describe(estimate, samples)}");
             throw new OperationCanceledException(_halt.Token);
         }
         var used = new Spending();
@@ -128,9 +161,9 @@ public sealed class Runner : IDisposable
             {
                 // Not cancelled by anything but its own time limit: the answer may be paid already.
                 reply = await _teacher.AskAsync(request, CancellationToken.None).ConfigureAwait(false);
-                var entry = JournalEntry.Of(request, reply, attempt, _time.GetUtcNow());
-                used = Spending.Of(entry, planned.PromptTokens);
-                _journal.Append(entry);
+                IReadOnlyList<JournalEntry> entries = JournalEntry.Of(request, reply, attempt, _time.GetUtcNow());
+                foreach (JournalEntry entry in entries) used += Spending.Of(entry, planned.PromptTokens);
+                _journal.Append(entries);
             }
             finally
             {
@@ -142,7 +175,7 @@ public sealed class Runner : IDisposable
         }
         finally
         {
-            _budget.Settle(setAside, used, reply?.IsAnswer == true);
+            _budget.Settle(setAside, used, reply?.Answers ?? 0);
         }
     }
 
@@ -158,18 +191,28 @@ public sealed class Runner : IDisposable
 
     void Count(TeacherRow row, TeacherReply reply)
     {
-        _state.Answered();
-        if (_options.Watch(row, reply) is { } reason) Halt(RunOutcome.Unparsed, reason);
+        foreach (TeacherChoice choice in (IEnumerable<TeacherChoice>)[new(reply.Text!, reply.Reasoning, reply.Finish), .. reply.Further])
+        {
+            _state.Answered();
+            if (_options.Watch(row, choice) is { } reason) Halt(RunOutcome.Unparsed, reason);
+        }
     }
 
-    void GiveUp(TeacherRequest request, TeacherReply reply)
+    /// <summary>A server that was there is waited for; one that never was is a wrong address.</summary>
+    void EndWhereNobodyIs(TeacherReply reply, int tries)
     {
-        int inARow = _state.GaveUp(reply);
+        if (reply.ErrorKind != TeacherErrorKind.Unreachable || _state.HasResponse || tries < Math.Min(UnreachableInARow, _options.Retry.Attempts)) return;
+        Halt(RunOutcome.Failed, $"the server cannot be reached: {reply.Error} (expected a server that runs; see --base-url)");
+    }
+
+    void GiveUp(TeacherRow row, int samples, TeacherReply reply)
+    {
+        int inARow = _state.GaveUp(reply, samples);
         bool nothingWorks = _state.Answers == 0 && (reply.ErrorKind == TeacherErrorKind.Unauthorized || reply.Status is 404 or 405 or (>= 300 and < 400));
         if (reply.ErrorKind == TeacherErrorKind.Quota || reply.Status == 401 || nothingWorks)
             Halt(RunOutcome.Failed, $"the server refuses: {reply.Error}");
         else if (inARow >= GivenUpInARow)
-            Halt(RunOutcome.Failed, $"{inARow} questions in a row got no answer, the last ({request.RowId}): {reply.Error}");
+            Halt(RunOutcome.Failed, $"{inARow} questions in a row got no answer, the last ({row.Id}): {reply.Error}");
     }
 
     /// <summary>Ends the run; the first reason counts.</summary>

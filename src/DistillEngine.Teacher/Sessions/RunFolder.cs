@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using DistillEngine.Core;
@@ -14,6 +15,12 @@ namespace DistillEngine.Teacher.Sessions;
 /// <summary>The folder of a run, held against other processes: its manifest, and what <c>parse</c> makes of its journal.</summary>
 public sealed class RunFolder : IDisposable
 {
+    /// <summary>Rules for answers that name several choices, as options and manifests call them.</summary>
+    public const string RejectRule = "reject";
+
+    /// <inheritdoc cref="RejectRule"/>
+    public const string FirstRule = "first";
+
     readonly RunLock _lock;
 
     RunFolder(string path, RunLock held) => (FolderPath, _lock) = (path, held);
@@ -45,8 +52,8 @@ public sealed class RunFolder : IDisposable
             // Where the model is asked is no part of a question: a server may move, and a batch be finished online.
             IReadOnlyList<string> differences = before.Differences(manifest with { Endpoint = before.Endpoint, Provider = before.Provider });
             if (differences.Count > 0)
-                throw new InvalidDataException($"{FolderPath}: holds a run with other settings: {string.Join("; ", differences)} (expected the same; choose another --output).");
-            manifest = manifest with { Started = before.Started, Prices = manifest.Prices ?? before.Prices, Results = before.Results };
+                throw new InvalidDataException($"{FolderPath}: holds a run with other settings: {string.Join("; ", differences)} (expected the same; choose another --output{Hint(differences)}).");
+            manifest = manifest with { Started = before.Started, Prices = manifest.Prices ?? before.Prices, Results = before.Results, Parser = before.Parser, OnAmbiguous = before.OnAmbiguous };
         }
         ManifestFile.Write(FolderPath, manifest);
         bool isBuiltIn = TaskReader.BuiltIn.Contains(setup.Task.Name) && setup.Task.Path.StartsWith("built-in:", StringComparison.Ordinal);
@@ -56,9 +63,15 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Makes <c>rationales.jsonl</c>, <c>rejects.jsonl</c> and the data-set card from the journal, and notes the results in the manifest.</summary>
     /// <param name="parser">Name of the parsing rules; see <see cref="ReplyParsers"/>.</param>
-    public AnswerReport Parse(RunSetup setup, string parser, DateTimeOffset now)
+    /// <param name="onAmbiguous">What becomes of answers that name several choices, <c>reject</c> or <c>first</c>; null: what the task says.</param>
+    /// <exception cref="InvalidDataException">The task's prompt is no longer the one that was asked with.</exception>
+    public AnswerReport Parse(RunSetup setup, string parser, string? onAmbiguous, DateTimeOffset now)
     {
-        RunManifest manifest = ManifestFile.Read(FolderPath) with { Parser = parser };
+        RunManifest manifest = ManifestFile.Read(FolderPath);
+        if (manifest.Prompt.Sha256 != setup.Renderer.Sha256)
+            throw new InvalidDataException($"{setup.Task.Path}: the prompt is not the one that {FolderPath} asked with (expected the same instructions, worked examples and query; undo that change, or start a run in another folder).");
+        // The rules may have changed since the run was asked: the files are made by the present ones.
+        manifest = manifest with { Parser = parser, OnAmbiguous = onAmbiguous, Task = Describe(setup), Tool = ToolVersion.Name, Commit = BuildInfo.Commit };
         AnswerReport report = AnswerFiles.Write(FolderPath, setup.Rows, Book(FolderPath), Settings(setup, manifest));
         manifest = manifest with { Results = ManifestResults.Of(report, FolderPath), Finished = report.Pending == 0 ? now : null };
         ManifestFile.Write(FolderPath, manifest);
@@ -78,10 +91,14 @@ public sealed class RunFolder : IDisposable
         return new(File.Exists(path) ? JournalReader.Read(path) : []);
     }
 
-    static AnswerSettings Settings(RunSetup setup, RunManifest manifest) => new()
+    static AnswerSettings Settings(RunSetup setup, RunManifest manifest) => Settings(setup, manifest, manifest.OnAmbiguous is { } rule
+        ? setup.Task with { Parse = setup.Task.Parse with { RejectAmbiguous = rule == RejectRule } }
+        : setup.Task);
+
+    static AnswerSettings Settings(RunSetup setup, RunManifest manifest, TaskDefinition task) => new()
     {
-        Task = setup.Task,
-        Parser = ReplyParsers.For(setup.Task, manifest.Parser),
+        Task = task,
+        Parser = ReplyParsers.For(task, manifest.Parser),
         Samples = manifest.Samples,
         Provenance = new Provenance
         {
@@ -98,9 +115,17 @@ public sealed class RunFolder : IDisposable
         KeyOf = (row, sample) => new TeacherRequest(row.Id, sample, manifest.Model, setup.Renderer.Render(row), manifest.Params).Key,
     };
 
+    /// <summary>Where the parsing rules alone were changed, which <c>parse</c> adopts, that is said.</summary>
+    static string Hint(IReadOnlyList<string> differences) => differences is [var only] && only.StartsWith("task definition", StringComparison.Ordinal)
+        ? ", or take over changed parsing rules with 'distill-teacher parse'"
+        : "";
+
+    static ManifestTask Describe(RunSetup setup) => new(setup.Task.Name,
+        setup.Task.Path.StartsWith("built-in:", StringComparison.Ordinal) ? setup.Task.Path : Path.GetFileName(setup.Task.Path),
+        setup.Shots.TaskSha256, setup.Task.Sha256, setup.Shots.Sha256, setup.Shots.Shots.Count, setup.Task.License, setup.Task.Source);
+
     RunManifest Describe(RunSetup setup, RunTerms terms, DateTimeOffset now)
     {
-        TaskDefinition task = setup.Task;
         return new()
         {
             Run = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(FolderPath))),
@@ -108,8 +133,7 @@ public sealed class RunFolder : IDisposable
             Commit = BuildInfo.Commit,
             Host = BuildInfo.Host,
             Started = now,
-            Task = new(task.Name, task.Path.StartsWith("built-in:", StringComparison.Ordinal) ? task.Path : Path.GetFileName(task.Path), setup.Shots.TaskSha256,
-                task.Sha256, setup.Shots.Sha256, setup.Shots.Shots.Count, task.License, task.Source),
+            Task = Describe(setup),
             Inputs = [ManifestInput.Of(setup.Input, setup.Rows.Count)],
             Prompt = new(RunSetup.FormName(setup.Renderer.IsChat), setup.Renderer.Sha256, setup.Renderer.Text),
             Model = setup.Plan.Model,
@@ -120,7 +144,7 @@ public sealed class RunFolder : IDisposable
             Samples = setup.Plan.Samples,
             Limits = terms.Limits,
             Budget = terms.Budget,
-            Prices = terms.Prices is { } prices ? new(prices.Input, prices.Output, "--price-in, --price-out") : null,
+            Prices = terms.Prices is { } prices ? new(prices.Input, prices.Output, "--price-in, --price-out", now.UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)) : null,
         };
     }
 

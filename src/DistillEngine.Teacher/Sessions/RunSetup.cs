@@ -45,11 +45,10 @@ public sealed class RunSetup
 
     /// <summary>The setup of a run that was started before.</summary>
     /// <param name="input">Where the rows lie now; null: where they lay then.</param>
-    /// <param name="change">Adapts the task, such as its parsing rules.</param>
     /// <exception cref="InvalidDataException">As for <see cref="Load(RunQuestion)"/>, or the rows are not those of the run.</exception>
-    public static RunSetup Load(RunManifest manifest, RunPaths paths, string? input, Func<TaskDefinition, TaskDefinition> change)
+    public static RunSetup Load(RunManifest manifest, RunPaths paths, string? input)
     {
-        var shots = ShotSet.Load(change(TaskReader.Load(paths.Task)));
+        var shots = ShotSet.Load(TaskReader.Load(paths.Task));
         string path = input ?? paths.Input;
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: the run's rows are no longer there (expected the same file; name its new place with --input).", path);
         if (ManifestInput.HashOf(path) != manifest.Inputs[0].Sha256)

@@ -18,6 +18,7 @@ public sealed class ReplayTeacher : ITeacher
     public Task<TeacherReply> AskAsync(TeacherRequest request, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
+        // One sample at a time, so that each keeps the counts that were recorded for it.
         return Task.FromResult(_answers.TryGetValue(request.Key, out JournalEntry? entry)
             ? new TeacherReply
             {

@@ -9,12 +9,15 @@ namespace DistillEngine.Teacher.Wire;
 /// </summary>
 public static class AnswerBody
 {
-    public static TeacherReply Read(ReadOnlyMemory<byte> body)
+    /// <param name="count">Samples that were asked for, at least 1.</param>
+    public static TeacherReply Read(ReadOnlyMemory<byte> body, int count = 1)
     {
+        // Some servers send the mark that some editors put at the start of a file.
+        if (body.Span.StartsWith(ErrorText.ByteOrderMark)) body = body[ErrorText.ByteOrderMark.Length..];
         try
         {
             using var document = JsonDocument.Parse(body);
-            return Read(document.RootElement);
+            return Read(document.RootElement, count);
         }
         catch (JsonException)
         {
@@ -22,12 +25,12 @@ public static class AnswerBody
         }
     }
 
-    /// <summary>As <see cref="Read(ReadOnlyMemory{byte})"/>, for a body within another document.</summary>
-    public static TeacherReply Read(JsonElement root)
+    /// <summary>As <see cref="Read(ReadOnlyMemory{byte}, int)"/>, for a body within another document.</summary>
+    public static TeacherReply Read(JsonElement root, int count = 1)
     {
         try
         {
-            return ReadReply(root);
+            return ReadReply(root, count);
         }
         catch (InvalidOperationException)
         {
@@ -35,7 +38,7 @@ public static class AnswerBody
         }
     }
 
-    static TeacherReply ReadReply(JsonElement root)
+    static TeacherReply ReadReply(JsonElement root, int count)
     {
         if (root.ValueKind != JsonValueKind.Object) return Bad("the body is no JSON object");
         var reply = new TeacherReply
@@ -46,12 +49,27 @@ public static class AnswerBody
             RequestId = root.TextMember("id"),
             Usage = ReadUsage(root),
         };
-        if (root.Member("error") is { } error) return Failed(reply, error);
+        if (ErrorOf(root) is { } error) return Failed(reply, error);
         if (root.Member("choices") is not { ValueKind: JsonValueKind.Array } choices || choices.GetArrayLength() == 0)
             return reply with { ErrorKind = TeacherErrorKind.BadReply, Error = "the body holds no choices" };
-        JsonElement choice = First(choices);
+        TeacherReply? failure = null;
+        var answers = new List<TeacherChoice>();
+        foreach (JsonElement choice in InOrder(choices))
+        {
+            TeacherReply read = ReadChoice(reply, choice);
+            if (read.IsAnswer) answers.Add(new(read.Text!, read.Reasoning, read.Finish));
+            else failure ??= read;
+            if (answers.Count == count) break;
+        }
+        if (answers.Count == 0) return failure!;
+        TeacherChoice first = answers[0];
+        return reply with { Text = first.Text, Reasoning = first.Reasoning, Finish = first.Finish, Further = answers[1..] };
+    }
+
+    static TeacherReply ReadChoice(TeacherReply reply, JsonElement choice)
+    {
         if (choice.ValueKind != JsonValueKind.Object) return reply with { ErrorKind = TeacherErrorKind.BadReply, Error = "the choice is no JSON object" };
-        if (choice.Member("error") is { } choiceError) return Failed(reply, choiceError);
+        if (ErrorOf(choice) is { } error) return Failed(reply, error);
         JsonElement? message = choice.ObjectMember("message");
         string? finish = choice.TextMember("finish_reason");
         string? reasoning = message?.TextMember("reasoning_content") ?? message?.TextMember("reasoning");
@@ -63,6 +81,10 @@ public static class AnswerBody
             : reply with { Finish = finish, Reasoning = reasoning, Text = text };
     }
 
+    /// <summary>The error that an object tells of; false, zero and an empty text tell of none.</summary>
+    static JsonElement? ErrorOf(JsonElement element) => element.Member("error") is { } error
+        && error.ValueKind is not JsonValueKind.False && error.AsText() is not ("" or "0") ? error : null;
+
     /// <summary>An error that a server reports with status 200.</summary>
     static TeacherReply Failed(TeacherReply reply, JsonElement error)
     {
@@ -71,13 +93,9 @@ public static class AnswerBody
         return reply with { ErrorKind = kind, Error = text };
     }
 
-    static JsonElement First(JsonElement choices)
-    {
-        JsonElement first = choices[0];
-        foreach (JsonElement choice in choices.EnumerateArray())
-            if (choice.CountMember("index") == 0) return choice;
-        return first;
-    }
+    /// <summary>The choices by their index; in the order they came where a server numbers them all alike or not at all.</summary>
+    static IEnumerable<JsonElement> InOrder(JsonElement choices) =>
+        choices.EnumerateArray().OrderBy(choice => choice.ValueKind == JsonValueKind.Object ? choice.CountMember("index") ?? 0 : long.MaxValue);
 
     /// <summary>A message's content: a text, or a list of parts whose texts belong together.</summary>
     static string? Content(JsonElement message)

@@ -12,12 +12,14 @@ static partial class ErrorText
     /// <summary>Pages are cut before tags are removed: their first lines say what there is to say.</summary>
     const int LongestPage = 4096;
 
+    internal static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
+
     /// <summary>The kind of error that a status and a body tell, and a line for the user.</summary>
     public static (TeacherErrorKind Kind, string Text) Classify(int status, ReadOnlySpan<byte> body)
     {
         try
         {
-            var reader = new Utf8JsonReader(body);
+            var reader = new Utf8JsonReader(body.StartsWith(ByteOrderMark) ? body[ByteOrderMark.Length..] : body);
             using var document = JsonDocument.ParseValue(ref reader);
             JsonElement root = document.RootElement;
             return Classify(status, root.Member("error") ?? root);

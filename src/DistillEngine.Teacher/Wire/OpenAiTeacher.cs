@@ -55,9 +55,19 @@ public sealed class OpenAiTeacher : ITeacher, IDisposable
         {
             reply = await SendAsync(request, both.Token).ConfigureAwait(false);
         }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested && !limit.IsCancellationRequested)
+        {
+            // Neither the caller nor the time limit ended it, so it was the connection's own limit.
+            reply = Failure(TeacherErrorKind.Unreachable, $"{_address.Host}: no connection within {ConnectTimeout.TotalSeconds:0} s");
+        }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
             reply = Failure(TeacherErrorKind.Timeout, $"no whole answer within {_timeout.TotalSeconds:0.###} s");
+        }
+        catch (HttpRequestException e) when (e.HttpRequestError is HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError
+            or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError)
+        {
+            reply = Failure(TeacherErrorKind.Unreachable, $"{_address.Host}: {Innermost(e)}");
         }
         catch (Exception e) when (e is HttpRequestException or IOException or InvalidDataException)
         {
@@ -90,7 +100,7 @@ public sealed class OpenAiTeacher : ITeacher, IDisposable
         }
         else if (response.IsSuccessStatusCode)
         {
-            reply = AnswerBody.Read(body);
+            reply = AnswerBody.Read(body, request.Count);
         }
         else if (status is >= 300 and < 400)
         {

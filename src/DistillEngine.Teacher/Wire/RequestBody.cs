@@ -33,6 +33,7 @@ public static class RequestBody
             json.WriteEndArray();
         }
         json.WriteNumber(limitsCompletion ? "max_completion_tokens" : "max_tokens", parameters.MaxTokens);
+        if (request.Count > 1) json.WriteNumber("n", request.Count);
         if (parameters.Temperature is { } temperature) json.WriteNumber("temperature", temperature);
         if (parameters.TopP is { } topP) json.WriteNumber("top_p", topP);
         if (parameters.TopK is { } topK) json.WriteNumber("top_k", topK);

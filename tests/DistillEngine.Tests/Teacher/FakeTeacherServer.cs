@@ -21,8 +21,17 @@ sealed class FakeTeacherServer : IAsyncDisposable
     /// <summary>What happens to the n-th request, from 0.</summary>
     public Func<int, Fault> Faults { get; set; } = _ => Fault.None;
 
+    /// <summary>What happens to a request of this body, where <see cref="Faults"/> lets it pass.</summary>
+    public Func<byte[], Fault> FaultOf { get; set; } = _ => Fault.None;
+
     /// <summary>What the teacher says to a prompt.</summary>
     public Func<string, string> Answer { get; set; } = prompt => $"One thing follows from another in {prompt.Length} letters. So the answer is yes.";
+
+    /// <summary>How many answers are given to a request for several; 0 refuses it.</summary>
+    public Func<int, int> Given { get; set; } = asked => asked;
+
+    /// <summary>Whether an answer names its seed; samples then differ, as those of real servers do.</summary>
+    public bool ShowsSeeds { get; set; }
 
     /// <summary>Every request that came, in order.</summary>
     public ConcurrentQueue<FakeRequest> Requests { get; } = new();
@@ -60,18 +69,21 @@ sealed class FakeTeacherServer : IAsyncDisposable
         using JsonDocument json = JsonDocument.Parse(bytes);
         bool isChat = context.Request.Path.Value!.EndsWith("/chat/completions", StringComparison.Ordinal);
         string prompt = isChat ? json.RootElement.GetProperty("messages").EnumerateArray().Last().GetProperty("content").GetString()! : json.RootElement.GetProperty("prompt").GetString()!;
+        int asked = json.RootElement.TryGetProperty("n", out JsonElement n) ? n.GetInt32() : 1, seed = json.RootElement.TryGetProperty("seed", out JsonElement s) ? s.GetInt32() : 0;
         int number;
         lock (Requests)
         {
             number = Requests.Count;
-            Requests.Enqueue(new(_time.GetUtcNow(), context.Request.Path, prompt, bytes, context.Request.Headers.Authorization.ToString(), Faults(number)));
+            Requests.Enqueue(new(_time.GetUtcNow(), context.Request.Path, prompt, bytes, context.Request.Headers.Authorization.ToString(), Faults(number) is not Fault.None and var fault ? fault : FaultOf(bytes)));
         }
-        await MisbehaveAsync(context, Requests.ElementAt(number).Fault, isChat, prompt);
+        Fault chosen = Requests.ElementAt(number).Fault;
+        if (chosen == Fault.None && asked > 1 && Given(asked) == 0) await FailAsync(context, 400, Error("Only one completion choice is allowed", "invalid_request_error"));
+        else await MisbehaveAsync(context, chosen, isChat, [.. Enumerable.Range(seed, asked > 1 ? Given(asked) : 1).Select(sample => ShowsSeeds ? $"Seed {sample}. {Answer(prompt)}" : Answer(prompt))]);
     }
 
-    async Task MisbehaveAsync(HttpContext context, Fault fault, bool isChat, string prompt)
+    async Task MisbehaveAsync(HttpContext context, Fault fault, bool isChat, string[] answers)
     {
-        string answer = Body(isChat, Answer(prompt), fault);
+        string answer = Body(isChat, answers, fault);
         switch (fault)
         {
             case Fault.TooManyRequests: await FailAsync(context, 429, Error("slow down", "rate_limit_exceeded")); break;
@@ -91,7 +103,7 @@ sealed class FakeTeacherServer : IAsyncDisposable
             case Fault.PageWithStatusOk: await FailAsync(context, 200, "<!DOCTYPE html><html><body>Please log in</body></html>"); break;
             case Fault.TornJson: await FailAsync(context, 200, answer[..(answer.Length / 2)]); break;
             case Fault.ErrorWithStatusOk: await FailAsync(context, 200, "{\"error\":{\"message\":\"upstream is busy\",\"code\":503}}"); break;
-            case Fault.TenMegabytes: await FailAsync(context, 200, Body(isChat, new string('x', 10 << 20), fault)); break;
+            case Fault.TenMegabytes: await FailAsync(context, 200, Body(isChat, [new string('x', 10 << 20)], fault)); break;
             case Fault.ResetInBody:
                 context.Response.ContentLength = answer.Length;
                 await context.Response.WriteAsync(answer[..(answer.Length / 2)]);
@@ -135,16 +147,18 @@ sealed class FakeTeacherServer : IAsyncDisposable
 
     static string Error(string message, string code) => $$$"""{"error":{"message":{{{Quote(message)}}},"type":{{{Quote(code)}}},"param":null,"code":{{{Quote(code)}}} }}""";
 
-    static string Body(bool isChat, string text, Fault fault)
+    static string Body(bool isChat, string[] texts, Fault fault)
     {
         string finish = fault == Fault.UnknownFinish ? "\"eos_token\"" : fault == Fault.NullFinish ? "null" : "\"stop\"";
-        string value = fault == Fault.NullText ? "null" : Quote(text);
-        string choice = isChat
-            ? $$"""{"index":0,"message":{"role":"assistant","content":{{value}},"reasoning_content":null,"refusal":null},"logprobs":null,"finish_reason":{{finish}}}"""
-            : $$"""{"index":0,"text":{{value}},"logprobs":null,"finish_reason":{{finish}}}""";
-        string usage = fault == Fault.NoUsage ? "" : ""","usage":{"prompt_tokens":40,"completion_tokens":20,"total_tokens":60,"prompt_tokens_details":{"cached_tokens":8}}""";
-        return $$"""{"id":"cmpl-1","object":"{{(isChat ? "chat.completion" : "text_completion")}}","created":1700000000,"model":"fake-1","system_fingerprint":"fp","choices":[{{(fault == Fault.NoChoices ? "" : choice)}}]{{usage}}}""";
+        // The last one first: clients go by the index.
+        string choices = fault == Fault.NoChoices ? "" : string.Join(",", texts.Select((text, index) => Choice(isChat, index, fault == Fault.NullText ? "null" : Quote(text), finish)).Reverse());
+        string usage = fault == Fault.NoUsage ? "" : $$$""","usage":{"prompt_tokens":40,"completion_tokens":{{{20 * texts.Length}}},"total_tokens":{{{40 + 20 * texts.Length}}},"prompt_tokens_details":{"cached_tokens":8}}""";
+        return $$"""{"id":"cmpl-1","object":"{{(isChat ? "chat.completion" : "text_completion")}}","created":1700000000,"model":"fake-1","system_fingerprint":"fp","choices":[{{choices}}]{{usage}}}""";
     }
+
+    static string Choice(bool isChat, int index, string value, string finish) => isChat
+        ? $$"""{"index":{{index}},"message":{"role":"assistant","content":{{value}},"reasoning_content":null,"refusal":null},"logprobs":null,"finish_reason":{{finish}}}"""
+        : $$"""{"index":{{index}},"text":{{value}},"logprobs":null,"finish_reason":{{finish}}}""";
 
     static string Quote(string text) => JsonSerializer.Serialize(text);
 }

@@ -42,6 +42,18 @@ public class RationaleReaderTests
         Assert.Equal(new TeacherUsage(8, 4, 0, 0.0003), row.Usage);
     }
 
+    [Theory]
+    [InlineData("\"usd\":0.0003", "\"usd\":1e999", "usage.usd")]
+    [InlineData("\"usd\":0.0003", "\"usd\":-1e999", "usage.usd")]
+    [InlineData("\"weight\":2", "\"weight\":1e999", "weight")]
+    public void Read_OfNumbersBeyondEveryBound_RefusesThem(string from, string to, string field)
+    {
+        Assert.Contains(from, Valid, StringComparison.Ordinal);
+        var error = Assert.Throws<InvalidDataException>(() => RationaleReader.ReadAll(DataFiles.Write("in.jsonl", Valid.Replace(from, to))));
+        Assert.Contains($"in.jsonl:1: {field}: ", error.Message, StringComparison.Ordinal);
+        Assert.Contains("finite", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Read_OfGzipBomAndCarriageReturns_GivesTheSameRows()
     {

@@ -164,6 +164,51 @@ public class RunVerbTests
         Assert.Equal(0, TeacherProgram.Run("parse", folder.File("run")).Code);
     }
 
+    [Fact]
+    public async Task Parse_ByOtherRules_NotesThemAndRunKeepsThem()
+    {
+        await using FakeTeacherServer server = await StartAsync();
+        using var folder = new TeacherFolder();
+        Run(server, folder, 6);
+        Assert.Equal(0, TeacherProgram.Run("parse", folder.File("run"), "--on-ambiguous", "first", "--parser", "published").Code);
+        Assert.Equal(("published", "first"), Rules());
+        Assert.Equal(0, Run(server, folder, 6).Code);
+        Assert.Equal(("published", "first"), Rules());
+        Assert.Equal(0, TeacherProgram.Run("parse", folder.File("run")).Code);
+        Assert.Equal(("task", null), Rules());
+
+        (string?, string?) Rules()
+        {
+            using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(folder.File("run/manifest.json")));
+            return (json.RootElement.GetProperty("parser").GetString(), json.RootElement.GetProperty("on_ambiguous").GetString());
+        }
+    }
+
+    [Fact]
+    public async Task Parse_AfterAChangeOfTheTask_TakesChangedRulesAndRefusesAChangedPrompt()
+    {
+        await using FakeTeacherServer server = await StartAsync();
+        using var folder = new TeacherFolder();
+        TeacherProgram.Run("init", "--task", "math", "--output", folder.File("own"));
+        string task = folder.File("own/task.json"), text = File.ReadAllText(task).Replace("\"id\": \"id\"", "\"id\": null", StringComparison.Ordinal);
+        File.WriteAllText(task, text);
+        string[] run = ["run", "--task", task, "--input", TeacherProgram.WriteQuestions(folder, 6, "question", "equation"), "--output", folder.File("run"), "--base-url", server.BaseUrl, "--model", "m"];
+        Assert.Equal(0, TeacherProgram.Run(run).Code);
+
+        File.WriteAllText(task, text.Replace("\"the answer is\"", "\"the answer is\", \"it is\"", StringComparison.Ordinal));
+        var (code, _, error) = TeacherProgram.Run(run);
+        Assert.Equal(3, code);
+        Assert.Contains("distill-teacher parse", error, StringComparison.Ordinal);
+        Assert.Equal(0, TeacherProgram.Run("parse", folder.File("run")).Code);
+        Assert.Equal(0, TeacherProgram.Run(run).Code);
+        Assert.Equal(6, server.Requests.Count);
+
+        File.WriteAllText(task, text.Replace("\"instructions\": \"", "\"instructions\": \"Be brief. ", StringComparison.Ordinal));
+        (code, _, error) = TeacherProgram.Run("parse", folder.File("run"));
+        Assert.Equal(3, code);
+        Assert.Contains("the prompt is not the one", error, StringComparison.Ordinal);
+    }
+
     static async Task<FakeTeacherServer> StartAsync()
     {
         FakeTeacherServer server = await FakeTeacherServer.StartAsync();

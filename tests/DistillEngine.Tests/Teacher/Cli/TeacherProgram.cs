@@ -33,11 +33,11 @@ static partial class TeacherProgram
     }
 
     /// <summary>Writes word problems and returns the path.</summary>
-    public static string WriteQuestions(TeacherFolder folder, int count)
+    public static string WriteQuestions(TeacherFolder folder, int count, string input = "input", string label = "label")
     {
         string path = folder.File("sums.jsonl");
         File.WriteAllLines(path, Enumerable.Range(0, count).Select(i =>
-            $$"""{"input":"A box holds {{i}} red and {{i % 7}} blue balls. How many balls does it hold?","label":"( {{i}}.0 + {{i % 7}}.0 )"}"""));
+            $$"""{"{{input}}":"A box holds {{i}} red and {{i % 7}} blue balls. How many balls does it hold?","{{label}}":"( {{i}}.0 + {{i % 7}}.0 )"}"""));
         return path;
     }
 

@@ -45,7 +45,7 @@ public class JournalTests
             bool isTorn = length > 0 && whole[length - 1] != '\n' && !(length < whole.Length && whole[length] == '\n');
             var warnings = new List<string>();
             var read = new List<JournalEntry>();
-            using (Journal journal = Journal.Open(folder.Path, Durability.AtTheEnd, TimeProvider.System, read.Add, warnings.Add)) journal.Append(Entries[2]);
+            using (Journal journal = Journal.Open(folder.Path, Durability.AtTheEnd, TimeProvider.System, read.Add, warnings.Add)) journal.Append([Entries[2]]);
             Assert.Equal(Entries[..expected], read);
             Assert.Equal(isTorn ? 1 : 0, warnings.Count);
             Assert.Equal([.. Entries[..expected], Entries[2]], TeacherFixtures.ReadJournal(folder.Path));
@@ -94,6 +94,6 @@ public class JournalTests
     static void Write(TeacherFolder folder, JournalEntry[] entries)
     {
         using Journal journal = Journal.Open(folder.Path, Durability.EveryLine, TimeProvider.System, _ => { }, _ => { });
-        foreach (JournalEntry entry in entries) journal.Append(entry);
+        foreach (JournalEntry entry in entries) journal.Append([entry]);
     }
 }

@@ -89,6 +89,23 @@ public class RunnerFaultTests
     }
 
     [Fact]
+    public async Task Run_WhenNobodyListens_StopsAfterThreeTriesAndSaysSo()
+    {
+        var teacher = new ComingAndGoing(Enumerable.Range(0, 1000));
+        RunResult result = await RunAsync(teacher, TeacherFixtures.Plan(50));
+        Assert.Equal((RunOutcome.Failed, 3), (result.Outcome, teacher.Calls));
+        Assert.Contains("the server cannot be reached: nobody listens", result.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_WhenTheServerGoesAwayForAWhile_WaitsForIt()
+    {
+        var teacher = new ComingAndGoing(Enumerable.Range(2, 7));
+        RunResult result = await RunAsync(teacher, TeacherFixtures.Plan(4));
+        Assert.Equal((RunOutcome.Complete, 11), (result.Outcome, teacher.Calls));
+    }
+
+    [Fact]
     public async Task Run_WhenTheServerNeverAnswersRightly_StopsAfterSomeRows()
     {
         var time = new VirtualTime();
@@ -127,7 +144,7 @@ public class RunnerFaultTests
         List<TeacherRow> rows = [.. TeacherFixtures.Rows(1), TeacherFixtures.Rows(1)[0] with { Id = "quiz/train/again" }];
         var plan = new RunPlan(rows, new SameRenderer(), "fake-1", TeacherFixtures.Parameters, 2);
         RunResult result = await RunAsync(folder, server, time, plan, TeacherFixtures.Options());
-        Assert.Equal((2, 2, 2), (plan.Repeated, result.Last.Answered, server.Requests.Count));
+        Assert.Equal((2, 2, 1), (plan.Repeated, result.Last.Answered, server.Requests.Count));
     }
 
     internal static async Task<RunResult> RunAsync(TeacherFolder folder, FakeTeacherServer server, VirtualTime time, RunPlan plan, RunnerOptions options,
@@ -140,11 +157,31 @@ public class RunnerFaultTests
         return await time.DriveAsync(Task.Run(() => runner.RunAsync(stop), CancellationToken.None), () => runner.Snapshot().InFlight == server.Hanging);
     }
 
+    static async Task<RunResult> RunAsync(ITeacher teacher, RunPlan plan)
+    {
+        var time = new VirtualTime();
+        using var folder = new TeacherFolder();
+        var history = new RunHistory(plan);
+        using var journal = Journal.Open(folder.Path, Durability.AtTheEnd, time, history.Add, _ => { });
+        using var runner = new Runner(teacher, plan, history, journal, TeacherFixtures.Options(1), time);
+        return await time.DriveAsync(Task.Run(() => runner.RunAsync(default), CancellationToken.None), () => true);
+    }
+
     static void AssertSlidingMinutes(FakeTeacherServer server, int perMinute)
     {
         DateTimeOffset[] times = [.. server.Requests.Select(r => r.Time).Order()];
         for (int i = perMinute; i < times.Length; i++)
             Assert.True(times[i] - times[i - perMinute] >= TimeSpan.FromMinutes(1), $"requests {i - perMinute} to {i} came within {times[i] - times[i - perMinute]}");
+    }
+
+    /// <summary>Is there, but for some calls.</summary>
+    sealed class ComingAndGoing(IEnumerable<int> away) : ITeacher
+    {
+        public int Calls { get; private set; }
+
+        public Task<TeacherReply> AskAsync(TeacherRequest request, CancellationToken cancel) => Task.FromResult(away.Contains(Calls++)
+            ? new TeacherReply { ErrorKind = TeacherErrorKind.Unreachable, Error = "nobody listens" }
+            : new TeacherReply { Status = 200, Text = "It is. So the answer is yes." });
     }
 
     sealed class SameRenderer : IPromptRenderer

@@ -17,6 +17,10 @@ public class AnswerBodyTests
     [InlineData("""{"choices":[{"message":{"content":null,"reasoning":"hm"},"finish_reason":"length"}]}""", "")]
     [InlineData("""{"choices":[{"message":{"content":"a"},"finish_reason":7}],"usage":"none","model":null,"id":5}""", "a")]
     [InlineData("""{"choices":[{"message":{"content":"a"}}],"usage":{"prompt_tokens":-1,"completion_tokens":"3"}}""", "a")]
+    [InlineData("\ufeff{\"choices\":[{\"text\":\"a\"}]}", "a")]
+    [InlineData("""{"error":"","choices":[{"text":"a"}]}""", "a")]
+    [InlineData("""{"error":false,"choices":[{"text":"a","error":0}]}""", "a")]
+    [InlineData("""{"choices":[{"index":0,"text":null},{"index":1,"text":"a"}]}""", "a")]
     public void Read_OfAnyShape_FindsTheText(string body, string text)
     {
         TeacherReply reply = AnswerBody.Read(Encoding.UTF8.GetBytes(body));
@@ -51,5 +55,16 @@ public class AnswerBodyTests
     {
         TeacherReply reply = AnswerBody.Read(Encoding.UTF8.GetBytes("{\"choices\":[{\"message\":{\"content\":\"a\",\"" + name + "\":\"hm\"}}]}"));
         Assert.Equal(("a", "hm"), (reply.Text, reply.Reasoning));
+    }
+
+    [Theory]
+    [InlineData("""{"choices":[{"index":2,"text":"c"},{"index":0,"text":"a"},{"index":1,"text":"b"}]}""", "a,b,c")]
+    [InlineData("""{"choices":[{"index":0,"text":"a"},{"index":0,"text":"b"}]}""", "a,b")]
+    [InlineData("""{"choices":[{"text":"a"},{"text":"b"},{"text":"c"},{"text":"d"}]}""", "a,b,c")]
+    [InlineData("""{"choices":[{"index":0,"text":"a"},null,{"index":1,"error":{"message":"busy"}},{"index":2,"text":"c"}]}""", "a,c")]
+    public void Read_OfSeveralChoices_TakesThoseWithATextInTheirOrder(string body, string texts)
+    {
+        TeacherReply reply = AnswerBody.Read(Encoding.UTF8.GetBytes(body), count: 3);
+        Assert.Equal(texts, string.Join(",", reply.Further.Select(choice => choice.Text).Prepend(reply.Text)));
     }
 }

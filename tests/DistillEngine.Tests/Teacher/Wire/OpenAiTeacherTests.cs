@@ -82,13 +82,14 @@ public class OpenAiTeacherTests
     }
 
     [Fact]
-    public async Task Ask_WhenNobodyListens_IsATransportError()
+    public async Task Ask_WhenNobodyListens_SaysThatTheServerIsUnreachable()
     {
         FakeTeacherServer server = await FakeTeacherServer.StartAsync();
         using var teacher = TeacherFixtures.Client(server);
         await server.DisposeAsync();
         TeacherReply reply = await teacher.AskAsync(TeacherFixtures.Request(), TestContext.Current.CancellationToken);
-        Assert.Equal((TeacherErrorKind.Transport, 0), (reply.ErrorKind, reply.Status));
+        Assert.Equal((TeacherErrorKind.Unreachable, 0), (reply.ErrorKind, reply.Status));
+        Assert.Contains("127.0.0.1", reply.Error, StringComparison.Ordinal);
     }
 
     [Fact]
