@@ -32,6 +32,10 @@ public sealed record StudentFile
     /// <summary>SHA-256 of the rationale file.</summary>
     public string? DataSha256 { get; init; }
 
+    /// <summary>SHA-256 of the teacher run's <c>manifest.json</c>, which says how the rationales came to be; null where none lay beside the
+    /// rationale file.</summary>
+    public string? TeacherManifestSha256 { get; init; }
+
     /// <summary>What the run was started with.</summary>
     public SortedDictionary<string, string> Settings { get; init; } = [];
 

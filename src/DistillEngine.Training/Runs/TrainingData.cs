@@ -34,6 +34,9 @@ public sealed class TrainingData
     /// <summary>SHA-256 of the rationale file's bytes, lower-case hexadecimal.</summary>
     public string Sha256 { get; }
 
+    /// <summary>The same of the teacher run's manifest, where one lies beside the rationale file; else null.</summary>
+    public string? TeacherManifestSha256 { get; private init; }
+
     /// <summary>The same of the validation file; null where the run has none.</summary>
     public string? ValidationSha256 { get; private init; }
 
@@ -54,8 +57,15 @@ public sealed class TrainingData
         Evaluator? validation = held.Count == 0 ? null : Validate(held, options, task, tokenizer);
         return new TrainingData(task, selection, set, encoder, validation, HashOf(options.Data))
         {
-            TaskFile = taskFile, ValidationSha256 = options.ValidationData is { } file ? HashOf(file) : null,
+            TaskFile = taskFile, TeacherManifestSha256 = TeacherManifestOf(options.Data) is { } manifest ? HashOf(manifest) : null,
+            ValidationSha256 = options.ValidationData is { } file ? HashOf(file) : null,
         };
+    }
+
+    static string? TeacherManifestOf(string data)
+    {
+        string path = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(data))!, "manifest.json");
+        return File.Exists(path) ? path : null;
     }
 
     static string HashOf(string path)

@@ -131,6 +131,7 @@ public sealed class TrainingRun
         new StudentFile
         {
             Task = _options.Task, Method = _options.Method, Step = step, ValidationAccuracy = accuracy, DataSha256 = c.Plan.Data.Sha256,
+            TeacherManifestSha256 = c.Plan.Data.TeacherManifestSha256,
             Settings = c.Progress.Settings,
         }.Write(folder, c.Plan.Data.TaskFile);
     }

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using DistillEngine.Core;
 using DistillEngine.Data.Batching;
 using DistillEngine.Formats;
@@ -144,6 +145,16 @@ public sealed class TrainingRunTests : IDisposable
         File.AppendAllText(_task.Validation, File.ReadLines(_task.Data).First() + "\n");
         var error = Assert.Throws<InvalidDataException>(() => Run(options with { Resume = true }));
         Assert.Contains(" validation was ", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Execute_OnRationalesOfATeacherRun_RecordsTheHashOfItsManifest()
+    {
+        string manifest = Path.Combine(_task.Folder, "manifest.json");
+        File.WriteAllText(manifest, "{}");
+        Run(_task.Options("run", 2));
+        StudentFile student = StudentFile.TryRead(_task.Output("run"))!;
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(manifest))), student.TeacherManifestSha256);
     }
 
     [Fact]
