@@ -54,8 +54,9 @@ public static class CpuIsas
         foreach (CpuIsa isa in All)
         {
             if (Name(isa) != name) continue;
-            return Obstacle(isa) is not { } obstacle ? isa : throw new ArgumentException(
-                $"{Variable} is '{name}', which cannot run here: {obstacle}. Expected one of {string.Join(", ", All.Where(i => Obstacle(i) is null).Select(Name))}.");
+            if (Obstacle(isa) is not { } obstacle) return isa;
+            string usable = string.Join(", ", All.Where(i => Obstacle(i) is null).Select(Name));
+            throw new ArgumentException($"{Variable} is '{name}', which cannot run here: {obstacle}. Expected one of {usable}.");
         }
         throw new ArgumentException($"{Variable} is '{name}', expected one of {string.Join(", ", All.Select(Name))}.");
     }

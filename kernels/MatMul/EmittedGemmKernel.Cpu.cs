@@ -20,7 +20,8 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
     {
         _format = format;
         _routines = routines;
-        long blockRows = Processor.SecondCacheBytes / 2 / (sizeof(float) * Gemm.BlockWords);
+        // Half of the second cache and a little, since a block is whole tiles; the rest is for panels of the right factor and the result.
+        long blockRows = Processor.SecondCacheBytes * 9 / 16 / (sizeof(float) * Gemm.PackedWords);
         RowBlock = (int)Math.Clamp(blockRows, format.Rows, 1024) / format.Rows * format.Rows;
     }
 
@@ -42,11 +43,15 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
 
     public override int RowBlock { get; }
 
+    public override int PanelRows(int rows) => rows;
+
+    public override int PanelColumns(int columns) => Vectors(columns) * _format.Lanes;
+
     public override void PackRows(in GemmOperand a, long first, int count, long start, int depth, float* panel) =>
         GemmPack<F32x8>.Panel(a, first, count, count, start, depth, panel);
 
     public override void PackColumns(in GemmOperand b, long first, int count, long start, int depth, float* panel) =>
-        GemmPack<F32x8>.Panel(b, first, count, Vectors(count) * _format.Lanes, start, depth, panel);
+        GemmPack<F32x8>.Panel(b, first, count, PanelColumns(count), start, depth, panel);
 
     [SkipLocalsInit]
     public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride)

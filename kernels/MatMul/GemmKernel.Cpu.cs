@@ -25,8 +25,14 @@ abstract unsafe class GemmKernel
     /// <summary>Steps of the contracted axis that a word holds.</summary>
     public virtual int StepsPerWord => 1;
 
-    /// <summary>Rows whose packed block half fills the second-level cache; it must not change an element's bits.</summary>
+    /// <summary>Rows whose packed block fills half of the second-level cache; it must not change an element's bits.</summary>
     public virtual int RowBlock => 192;
+
+    /// <summary>Lines of a packed panel that holds so many rows.</summary>
+    public abstract int PanelRows(int rows);
+
+    /// <summary>Lines of a packed panel that holds so many columns.</summary>
+    public abstract int PanelColumns(int columns);
 
     /// <summary>Packs rows of the left factor, at most <see cref="Rows"/>.</summary>
     public abstract void PackRows(in GemmOperand a, long first, int count, long start, int depth, float* panel);

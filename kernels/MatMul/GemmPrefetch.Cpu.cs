@@ -21,7 +21,7 @@ unsafe struct GemmPrefetch(in GemmOperand source, long first, int count, long st
     readonly int _runBytes = sizeof(float) * (source.LinesAreContiguous ? depth : count);
     readonly int _perCall = (int)((Lines(source, count, depth) + calls - 1) / Math.Max(calls, 1));
     byte* _run = (byte*)source.At(first, start);
-    int _runsLeft = source.LinesAreContiguous ? count : depth;
+    int _runsLeft = count == 0 ? 0 : source.LinesAreContiguous ? count : depth;
     int _offset;
 
     static long Lines(in GemmOperand source, int count, int depth) => source.LinesAreContiguous

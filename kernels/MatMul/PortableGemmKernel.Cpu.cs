@@ -12,6 +12,10 @@ sealed unsafe class PortableGemmKernel<TVector> : GemmKernel where TVector : str
 
     public override int Lanes => TVector.Count;
 
+    public override int PanelRows(int rows) => GemmTile<TVector>.Rows;
+
+    public override int PanelColumns(int columns) => GemmTile<TVector>.Columns;
+
     public override void PackRows(in GemmOperand a, long first, int count, long start, int depth, float* panel) =>
         GemmPack<TVector>.Panel(a, first, count, GemmTile<TVector>.Rows, start, depth, panel);
 

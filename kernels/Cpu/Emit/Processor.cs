@@ -84,8 +84,8 @@ static unsafe class Processor
         {
             var (eax, ebx, ecx, _) = Leaf(leaf, index);
             if ((eax & 31) == 0) break;
-            if (((eax >> 5) & 7) == 2)
-                return ((ebx >> 22) & 0x3FF) + 1L is var ways ? ways * (((ebx >> 12) & 0x3FF) + 1) * ((ebx & 0xFFF) + 1) * (ecx + 1L) : 0;
+            // Ways, partitions of a line, bytes of a line and sets, each less 1.
+            if (((eax >> 5) & 7) == 2) return (((ebx >> 22) & 0x3FF) + 1L) * (((ebx >> 12) & 0x3FF) + 1) * ((ebx & 0xFFF) + 1) * (ecx + 1L);
         }
         return Found.AssumedCacheBytes;
     }

@@ -11,7 +11,7 @@ public class MatMulTests
     static readonly (int Rows, int Inputs, int Outputs)[] Sizes =
     [
         (1, 1, 1), (1, 33, 7), (2, 16, 4), (3, 5, 130), (7, 64, 31), (16, 17, 33), (17, 1, 1), (17, 17, 33), (24, 32, 64), (18, 300, 5),
-        (33, 65, 15), (40, 7, 1100), (200, 20, 35), (0, 4, 4), (4, 0, 4), (20, 0, 4), (4, 4, 0),
+        (33, 65, 15), (40, 7, 1100), (200, 20, 35), (18, 1100, 40), (620, 9, 70), (0, 4, 4), (4, 0, 4), (20, 0, 4), (4, 4, 0),
     ];
 
     internal static MatMul Create(CpuIsa isa, ComputePool pool) => CpuVariants.Create<MatMul>(isa, () => new MatMulCpu<F32x1>(pool, CpuVariants.Gemm<F32x1>(isa, pool)),
