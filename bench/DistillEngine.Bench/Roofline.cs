@@ -20,7 +20,7 @@ public unsafe class Roofline : OpBenchmark
     public void Setup()
     {
         _stream = Random("stream", new(1, (int)(StreamBytes / sizeof(float))));
-        switch (CpuIsas.Choose())
+        switch (CpuIsas.Width(CpuIsas.Choose()))
         {
             case CpuIsa.Scalar: Use<F32x1>(); break;
             case CpuIsa.Vector128: Use<F32x4>(); break;
@@ -47,7 +47,7 @@ public unsafe class Roofline : OpBenchmark
 
     public override Cost CostOf(string benchmark)
     {
-        int lanes = CpuIsas.Choose() switch { CpuIsa.Scalar => 1, CpuIsa.Vector128 => 4, CpuIsa.Vector256 => 8, _ => 16 };
+        int lanes = CpuIsas.Width(CpuIsas.Choose()) switch { CpuIsa.Scalar => 1, CpuIsa.Vector128 => 4, CpuIsa.Vector256 => 8, _ => 16 };
         return benchmark == nameof(MemoryRead) ? new(0, StreamBytes) : new(2L * PeakSums * PeakSteps * lanes * ThreadCount, 0);
     }
 

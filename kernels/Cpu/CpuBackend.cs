@@ -2,27 +2,29 @@ using DistillEngine.Core;
 
 namespace DistillEngine.Kernels;
 
-/// <summary>The processor as a device: memory is host memory, every op a portable SIMD kernel of one width.</summary>
+/// <summary>The processor as a device: memory is host memory, matrix products run as machine code
+/// emitted for the processor where that is chosen, and every other op as a portable SIMD kernel of one width.</summary>
 public sealed unsafe class CpuBackend : IBackend
 {
     readonly ComputePool _pool;
 
-    /// <param name="isa">Width of the kernels.</param>
+    /// <param name="isa">The kernels; one without an obstacle.</param>
     /// <param name="threads">Compute threads, the caller included; 1 … 1,024.</param>
+    /// <exception cref="NotSupportedException">This machine cannot run the kernels.</exception>
     public CpuBackend(CpuIsa isa, int threads)
     {
         _pool = new ComputePool(threads);
         Name = $"cpu/{CpuIsas.Name(isa)}";
-        Kernels = isa switch
+        Kernels = CpuIsas.Width(isa) switch
         {
-            CpuIsa.Vector512 => Create<F32x16>(_pool),
-            CpuIsa.Vector256 => Create<F32x8>(_pool),
-            CpuIsa.Vector128 => Create<F32x4>(_pool),
-            _ => Create<F32x1>(_pool),
+            CpuIsa.Vector512 => Create<F32x16>(isa, _pool),
+            CpuIsa.Vector256 => Create<F32x8>(isa, _pool),
+            CpuIsa.Vector128 => Create<F32x4>(isa, _pool),
+            _ => Create<F32x1>(isa, _pool),
         };
     }
 
-    /// <summary>The width that suits this processor, or that <see cref="CpuIsas.Variable"/> names.</summary>
+    /// <summary>The kernels that suit this processor, or those that <see cref="CpuIsas.Variable"/> names.</summary>
     /// <param name="threads">0 takes every processor the process may use.</param>
     public static CpuBackend Open(int threads = 0) => new(CpuIsas.Choose(), threads == 0 ? Environment.ProcessorCount : threads);
 
@@ -53,20 +55,24 @@ public sealed unsafe class CpuBackend : IBackend
 
     public void Dispose() => _pool.Dispose();
 
-    static KernelSet Create<TVector>(ComputePool pool) where TVector : struct, IVectorF32<TVector> => new()
+    static KernelSet Create<TVector>(CpuIsa isa, ComputePool pool) where TVector : struct, IVectorF32<TVector>
     {
-        MatMul = new MatMulCpu<TVector>(pool),
-        RmsNorm = new RmsNormCpu<TVector>(pool),
-        Attention = new AttentionCpu<TVector>(pool),
-        Relu = new ReluCpu<TVector>(pool),
-        GatedGelu = new GatedGeluCpu<TVector>(pool),
-        Embedding = new EmbeddingCpu<TVector>(pool),
-        Dropout = new DropoutCpu<TVector>(pool),
-        ResidualAdd = new ResidualAddCpu<TVector>(pool),
-        LinearCrossEntropy = new LinearCrossEntropyCpu<TVector>(pool),
-        RowScatter = new RowScatterCpu<TVector>(pool),
-        GradientNorm = new GradientNormCpu<TVector>(pool),
-        AdamW = new AdamWCpu<TVector>(pool),
-        Adafactor = new AdafactorCpu<TVector>(pool),
-    };
+        var gemm = new Gemm(pool, GemmKernel.For<TVector>(isa));
+        return new()
+        {
+            MatMul = new MatMulCpu<TVector>(pool, gemm),
+            RmsNorm = new RmsNormCpu<TVector>(pool),
+            Attention = new AttentionCpu<TVector>(pool),
+            Relu = new ReluCpu<TVector>(pool),
+            GatedGelu = new GatedGeluCpu<TVector>(pool),
+            Embedding = new EmbeddingCpu<TVector>(pool),
+            Dropout = new DropoutCpu<TVector>(pool),
+            ResidualAdd = new ResidualAddCpu<TVector>(pool),
+            LinearCrossEntropy = new LinearCrossEntropyCpu<TVector>(pool, gemm),
+            RowScatter = new RowScatterCpu<TVector>(pool),
+            GradientNorm = new GradientNormCpu<TVector>(pool),
+            AdamW = new AdamWCpu<TVector>(pool),
+            Adafactor = new AdafactorCpu<TVector>(pool),
+        };
+    }
 }

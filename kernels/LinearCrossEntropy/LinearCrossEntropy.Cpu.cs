@@ -5,14 +5,16 @@ namespace DistillEngine.Kernels;
 
 /// <summary>
 /// Head and loss on the CPU, chunk by chunk of the vocabulary: a product, then a pass over the chunk's logits.
-/// Split: products as in <see cref="Gemm{TVector}"/>, passes by rows. Memory: the weights are read once a product; a chunk's logits stay in
+/// Split: products as in <see cref="Gemm"/>, passes by rows. Memory: the weights are read once a product; a chunk's logits stay in
 /// the caches and pass through them three times. Bound: compute (the products). Sums: float32 within a chunk, double over the chunks;
 /// the running maximum is subtracted from the scaled logit as rounded, so the greatest word contributes exactly 1.
 /// </summary>
-public sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool) : LinearCrossEntropy where TVector : struct, IVectorF32<TVector>
+sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool, Gemm gemm) : LinearCrossEntropy where TVector : struct, IVectorF32<TVector>
 {
     // Some thousand exponentials: about what a run of the pool costs.
     const int LeastPartRows = 4;
+
+    readonly MatMulCpu<TVector> _products = new(pool, gemm);
 
     protected override void ForwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor nats, Tensor scratch)
     {
@@ -92,9 +94,9 @@ public sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool) : Li
             Logits(ref job, x, w);
             pool.Run(job.Parts, &GradientPart, &job);
             long offset = (long)job.First * w.Inputs;
-            MatMulCpu<TVector>.BackwardInput(pool, job.Logits, job.Stride, values + offset, job.Rows, job.Words, w.Inputs,
+            _products.BackwardInput(job.Logits, job.Stride, values + offset, job.Rows, job.Words, w.Inputs,
                 job.First == 0 ? Into.Overwrite : Into.Add, dx.HostPointer<float>());
-            MatMulCpu<TVector>.BackwardWeight(pool, job.Logits, job.Stride, x.HostPointer<float>(), job.Rows, job.Words, w.Inputs,
+            _products.BackwardWeight(job.Logits, job.Stride, x.HostPointer<float>(), job.Rows, job.Words, w.Inputs,
                 dValues + offset);
         }
     }
@@ -147,13 +149,13 @@ public sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool) : Li
     void Logits(ref Job job, Tensor x, Weight w)
     {
         job.Words = Math.Min(job.Stride, w.Outputs - job.First);
-        MatMulCpu<TVector>.Forward(pool, x.HostPointer<float>(), w.Value.HostPointer<float>() + (long)job.First * w.Inputs,
+        _products.Forward(x.HostPointer<float>(), w.Value.HostPointer<float>() + (long)job.First * w.Inputs,
             job.Rows, job.Words, w.Inputs, Into.Overwrite, job.Logits, job.Stride);
     }
 
     /// <summary>State of the rows between chunks, in the part of the caller's scratch that products leave alone.</summary>
     RowState* States(int rows) =>
-        (RowState*)((byte*)pool.ThreadScratch(0, Gemm<TVector>.ScratchBytes + sizeof(RowState) * (long)rows) + Gemm<TVector>.ScratchBytes);
+        (RowState*)((byte*)pool.ThreadScratch(0, gemm.ScratchBytes + sizeof(RowState) * (long)rows) + gemm.ScratchBytes);
 
     static void CheckLabels(in Job job, int vocabulary, Tensor labels, string operation)
     {

@@ -7,33 +7,35 @@ namespace DistillEngine.Kernels;
 /// The one driver of all matrix products with many rows: c[rows, columns] = or += a[rows, depth] b[depth, columns].
 /// Split: a grid over rows and columns of the result at tile bounds; each part packs what it needs and no part waits for another.
 /// Memory: each factor is read once a part and packed to panels that stay in the caches; the result is read and written once a block of
-/// the contracted axis. Bound: compute. Sums: float32, fused, in order of the contracted axis within blocks of <see cref="DepthBlock"/>,
-/// then block by block; so an element's bits depend neither on the threads nor on how many other rows and columns there are.
+/// the contracted axis. Bound: compute. Sums: float32, fused, in order of the contracted axis within pieces of <see cref="SumWords"/> words,
+/// then piece by piece; so an element's bits depend neither on the threads nor on how many other rows and columns there are.
 /// </summary>
-static unsafe class Gemm<TVector> where TVector : struct, IVectorF32<TVector>
+sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
 {
-    /// <summary>Steps of the contracted axis at a time: a panel of the right factor (32 KiB at 16 lanes) stays in the first cache while
-    /// all row panels pass. A constant, because it decides the order of the sum.</summary>
-    const int DepthBlock = 256;
+    /// <summary>Words of the contracted axis in a sum, before it is added to the result. A constant, because it decides the order of the sum.</summary>
+    const int SumWords = 256;
 
-    // Row block × depth block is 192 KiB and stays in the second cache beside the panels; a multiple of both tile heights, 8 and 6.
-    const int RowBlock = 192;
+    /// <summary>Words of the contracted axis that are packed at a time: the result passes through the caches once for so many.</summary>
+    public const int PackedWords = 2 * SumWords;
 
-    // Columns per packed block of the right factor, 1 MiB: it stays in the outer caches while the row blocks pass.
+    // Columns per packed block of the right factor, 2 MiB: it stays in the outer caches while the row blocks pass. A multiple of every tile's.
     const int ColumnBlock = 1024;
+
+    // Row panels that are packed together, and steps at a time where those are contiguous: 4 × 12 rows are three cache lines, and 8 lines that
+    // fall into one set of the first cache fit into it.
+    const int PanelGroup = 4, PanelSteps = 8;
 
     // Least multiply-adds of a part: at 16 lanes a few microseconds, about what a run of the pool costs.
     const long LeastPartWork = 1 << 18;
 
     /// <summary>Bytes at the start of each thread's scratch that a product uses; what lies behind them is the caller's.</summary>
-    public const long ScratchBytes = sizeof(float) * (long)DepthBlock * (ColumnBlock + RowBlock);
+    public long ScratchBytes { get; } = sizeof(float) * (long)PackedWords * (ColumnBlock + kernel.RowBlock);
 
     /// <param name="a">Its lines are the rows of the result.</param>
     /// <param name="b">Its lines are the columns of the result.</param>
     /// <param name="depth">Length of the contracted axis; 0 gives zeros.</param>
     /// <param name="c">Rows <paramref name="stride"/> elements apart.</param>
-    public static void Multiply(ComputePool pool, GemmOperand a, GemmOperand b, int rows, int columns, int depth, Into into,
-        float* c, long stride)
+    public void Multiply(GemmOperand a, GemmOperand b, int rows, int columns, int depth, Into into, float* c, long stride)
     {
         if (rows == 0 || columns == 0) return;
         if (depth == 0)
@@ -48,6 +50,7 @@ static unsafe class Gemm<TVector> where TVector : struct, IVectorF32<TVector>
         for (int thread = 0; thread < parts; thread++) scratch[thread] = (float*)pool.ThreadScratch(thread, ScratchBytes);
         var job = new Job
         {
+            Kernel = kernel,
             Scratch = scratch,
             A = a,
             B = b,
@@ -60,89 +63,125 @@ static unsafe class Gemm<TVector> where TVector : struct, IVectorF32<TVector>
             GridRows = gridRows,
             GridColumns = gridColumns,
         };
-        pool.Run(parts, &Part, &job);
+        // The job lies on this stack until every part is done, and the collector follows the reference in it.
+        pool.Run(parts, &Part, Unsafe.AsPointer(ref job));
     }
 
     /// <summary>The grid whose largest part takes least time, counting tiles and, at half a multiply-add vector each, packed elements.</summary>
-    static (int Rows, int Columns) Grid(int rows, int columns, int parts)
+    (int Rows, int Columns) Grid(int rows, int columns, int parts)
     {
-        long rowTiles = Tiles(rows, GemmTile<TVector>.Rows), columnTiles = Tiles(columns, GemmTile<TVector>.Columns);
+        long rowTiles = Tiles(rows, kernel.Rows), columnTiles = Tiles(columns, kernel.Columns);
         (int, int) best = (1, 1);
         long bestTime = long.MaxValue;
         for (int gridRows = 1; gridRows <= parts; gridRows++)
         {
             int gridColumns = parts / gridRows;
-            long partRows = Tiles(rowTiles, gridRows) * GemmTile<TVector>.Rows;
-            long partColumns = Tiles(columnTiles, gridColumns) * GemmTile<TVector>.Columns;
-            long time = 2 * partRows * partColumns + TVector.Count * (partRows + partColumns);
+            long partRows = Tiles(rowTiles, gridRows) * kernel.Rows;
+            long partColumns = Tiles(columnTiles, gridColumns) * kernel.Columns;
+            long time = 2 * partRows * partColumns + kernel.Lanes * (partRows + partColumns);
             if (time < bestTime) (best, bestTime) = ((gridRows, gridColumns), time);
         }
         return best;
     }
 
-    static long Tiles(long count, int size) => (count + size - 1) / size;
+    static long Tiles(long count, long size) => (count + size - 1) / size;
 
     static void Part(void* context, int part, int thread)
     {
         ref readonly Job job = ref Unsafe.AsRef<Job>(context);
-        var (firstRow, endRow) = Split.Range(job.Rows, GemmTile<TVector>.Rows, part / job.GridColumns, job.GridRows);
-        var (firstColumn, endColumn) = Split.Range(job.Columns, GemmTile<TVector>.Columns, part % job.GridColumns, job.GridColumns);
-        float* packedB = job.Scratch[thread];
-        float* packedA = packedB + (long)DepthBlock * ColumnBlock;
-        for (long column = firstColumn; column < endColumn; column += ColumnBlock)
+        GemmKernel kernel = job.Kernel;
+        var (firstRow, endRow) = Split.Range(job.Rows, kernel.Rows, part / job.GridColumns, job.GridRows);
+        var (firstColumn, endColumn) = Split.Range(job.Columns, kernel.Columns, part % job.GridColumns, job.GridColumns);
+        if (firstRow == endRow || firstColumn == endColumn) return;
+        var blocks = new GemmBlocks(firstRow, endRow, EvenStep(endRow - firstRow, kernel.RowBlock, kernel.Rows),
+            firstColumn, endColumn, EvenStep(endColumn - firstColumn, ColumnBlock, kernel.Columns), job.Depth, PackedWords * kernel.StepsPerWord);
+        float* packedB = job.Scratch[thread], packedA = packedB + (long)PackedWords * ColumnBlock;
+        int packedPanels = 0;
+        for (GemmBlock here = blocks.First; here.Exists;)
         {
-            int columns = (int)Math.Min(ColumnBlock, endColumn - column);
-            for (int start = 0; start < job.Depth; start += DepthBlock)
-                for (long row = firstRow; row < endRow; row += RowBlock)
-                {
-                    int rows = (int)Math.Min(RowBlock, endRow - row);
-                    Block(job, row, rows, column, columns, start, packB: row == firstRow, packedA, packedB);
-                }
+            GemmBlock next = blocks.After(here);
+            packedPanels = Block(job, here, next, packB: here.Row == firstRow, packedPanels, packedA, packedB);
+            here = next;
         }
     }
 
-    /// <summary>A row block times a column block over one depth block. The first row block packs each column panel right before its use,
-    /// so that a product with few rows finds it in the first cache.</summary>
-    static void Block(in Job job, long firstRow, int rows, long firstColumn, int columns, int start, bool packB,
-        float* packedA, float* packedB)
+    /// <summary>Lines a block, so that no block is much smaller than the others: whole tiles, at most <paramref name="most"/> lines.</summary>
+    static int EvenStep(long lines, int most, int tile) => (int)(Tiles(Tiles(lines, Tiles(lines, most)), tile) * tile);
+
+    /// <summary>
+    /// A row block times a column block over one depth block. The first row block packs each column panel right before its use, so that a
+    /// product with few rows finds it in the first cache. When the last column panel is done with a row panel, the next block's takes its
+    /// place. What is packed next is asked for while a tile is multiplied.
+    /// </summary>
+    /// <param name="packedPanels">Row panels of this block that the block before has packed.</param>
+    /// <returns>Row panels of the next block that are packed.</returns>
+    static int Block(in Job job, in GemmBlock here, in GemmBlock next, bool packB, int packedPanels, float* packedA, float* packedB)
     {
-        int depth = Math.Min(DepthBlock, job.Depth - start);
-        Into into = start == 0 ? job.Into : Into.Add;
-        for (int row = 0; row < rows; row += GemmTile<TVector>.Rows)
+        GemmKernel kernel = job.Kernel;
+        int words = (int)Tiles(here.Depth, kernel.StepsPerWord), tileRows = kernel.Rows, tileColumns = kernel.Columns;
+        int panels = (int)Tiles(here.Rows, tileRows), nextPanels = (int)Tiles(next.Rows, tileRows);
+        GemmPrefetch nextA = default;
+        bool add = here.Start > 0 || job.Into == Into.Add;
+        PackRows(job, here, packedPanels, panels, packedA);
+        for (int column = 0; column < here.Columns; column += tileColumns)
         {
-            int count = Math.Min(GemmTile<TVector>.Rows, rows - row);
-            GemmPack<TVector>.Panel(job.A, firstRow + row, count, GemmTile<TVector>.Rows, start, depth, packedA + (long)row * depth);
-        }
-        for (int column = 0; column < columns; column += GemmTile<TVector>.Columns)
-        {
-            int count = Math.Min(GemmTile<TVector>.Columns, columns - column);
-            float* b = packedB + (long)column * depth;
-            if (packB) GemmPack<TVector>.Panel(job.B, firstColumn + column, count, GemmTile<TVector>.Columns, start, depth, b);
-            float* c = job.C + firstRow * job.Stride + firstColumn + column;
-            for (int row = 0; row < rows; row += GemmTile<TVector>.Rows, c += GemmTile<TVector>.Rows * job.Stride)
+            int columns = Math.Min(tileColumns, here.Columns - column), nextColumn = column + tileColumns;
+            bool isLast = nextColumn >= here.Columns;
+            float* b = packedB + (long)column * PackedWords;
+            if (packB) kernel.PackColumns(job.B, here.Column + column, columns, here.Start, here.Depth, b);
+            var nextB = new GemmPrefetch(job.B, here.Column + nextColumn, packB && !isLast ? Math.Min(here.Columns - nextColumn, tileColumns) : 0,
+                here.Start, here.Depth, panels);
+            float* c = job.C + here.Row * job.Stride + here.Column + column;
+            for (int panel = 0; panel < panels; panel++, c += tileRows * job.Stride)
             {
-                float* a = packedA + (long)row * depth;
-                if (count == GemmTile<TVector>.Columns && rows - row >= GemmTile<TVector>.Rows)
-                    GemmTile<TVector>.Multiply(a, b, depth, into, c, job.Stride);
-                else
-                    Edge(a, b, depth, into, c, job.Stride, Math.Min(rows - row, GemmTile<TVector>.Rows), count);
+                int rows = Math.Min(tileRows, here.Rows - panel * tileRows);
+                nextB.Next();
+                if (isLast)
+                {
+                    if (panel % PanelGroup == 0) nextA = AskForRows(job, next, panel);
+                    nextA.Next();
+                }
+                Tile(kernel, packedA + (long)panel * tileRows * PackedWords, b, rows, columns, words, add, c, job.Stride);
+                if (isLast && (panel % PanelGroup == PanelGroup - 1 || panel == panels - 1))
+                    PackRows(job, next, panel / PanelGroup * PanelGroup, Math.Min(panel + 1, nextPanels), packedA);
             }
         }
+        return Math.Min(panels, nextPanels);
     }
 
-    /// <summary>A tile of which only some rows and columns exist.</summary>
-    [SkipLocalsInit]
-    static void Edge(float* a, float* b, int depth, Into into, float* c, long stride, int rows, int columns)
+    /// <summary>Packs row panels. Where a step of all rows is contiguous, few steps of a group of panels at a time: else a cache line that
+    /// two panels share would come and go twice, and steps a multiple of 4 KiB apart would throw each other out.</summary>
+    static void PackRows(in Job job, in GemmBlock block, int firstPanel, int endPanel, float* packedA)
     {
-        float* tile = stackalloc float[GemmTile<TVector>.Rows * GemmTile<TVector>.Columns];
-        GemmTile<TVector>.Multiply(a, b, depth, Into.Overwrite, tile, GemmTile<TVector>.Columns);
-        for (int row = 0; row < rows; row++, c += stride, tile += GemmTile<TVector>.Columns)
-            for (int column = 0; column < columns; column++)
-                c[column] = into == Into.Add ? c[column] + tile[column] : tile[column];
+        GemmKernel kernel = job.Kernel;
+        int piece = job.A.LinesAreContiguous ? block.Depth : PanelSteps;
+        for (int group = firstPanel; group < endPanel; group += PanelGroup)
+            for (int step = 0; step < block.Depth; step += piece)
+                for (int panel = group; panel < Math.Min(group + PanelGroup, endPanel); panel++)
+                {
+                    int row = panel * kernel.Rows, rows = Math.Min(kernel.Rows, block.Rows - row);
+                    kernel.PackRows(job.A, block.Row + row, rows, block.Start + step, Math.Min(piece, block.Depth - step),
+                        packedA + (long)row * PackedWords + step / kernel.StepsPerWord * kernel.PanelRows(rows));
+                }
+    }
+
+    static GemmPrefetch AskForRows(in Job job, in GemmBlock block, int panel)
+    {
+        int row = panel * job.Kernel.Rows;
+        return new(job.A, block.Row + row, Math.Clamp(block.Rows - row, 0, PanelGroup * job.Kernel.Rows), block.Start, block.Depth, PanelGroup);
+    }
+
+    /// <summary>Adds the depth block to a tile of the result in the pieces that decide the order of the sum; the tile stays in the first cache.</summary>
+    static void Tile(GemmKernel kernel, float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride)
+    {
+        for (int word = 0; word < words; word += SumWords)
+            kernel.Multiply(a + (long)word * kernel.PanelRows(rows), b + (long)word * kernel.PanelColumns(columns), rows, columns,
+                Math.Min(SumWords, words - word), add || word > 0, c, stride);
     }
 
     struct Job
     {
+        public GemmKernel Kernel;
         public float** Scratch;
         public GemmOperand A, B;
         public float* C;

@@ -41,6 +41,16 @@ static unsafe class GemmPack<TVector> where TVector : struct, IVectorF32<TVector
         for (int k = 0; k < depth; k += Steps)
         {
             int steps = Math.Min(Steps, depth - k), line = 0;
+            if (TVector.Count >= 8 && Avx.IsSupported)
+                for (; line + 8 <= count; line += 8)
+                {
+                    float* from = source + line * stride + k;
+                    float* to = panel + (long)k * width + line;
+                    int step = 0;
+                    for (; step + 4 <= steps; step += 4, from += 4, to += 4 * width) Transpose8(from, stride, to, width);
+                    for (; step < steps; step++, from++, to += width)
+                        for (int i = 0; i < 8; i++) to[i] = from[i * stride];
+                }
             for (; line + 4 <= count; line += 4)
             {
                 float* from = source + line * stride + k;
@@ -55,6 +65,23 @@ static unsafe class GemmPack<TVector> where TVector : struct, IVectorF32<TVector
                     panel[(long)(k + step) * width + line] = source[line * stride + k + step];
         }
     }
+
+    /// <summary>Eight lines by four steps: each half of a register is a transposition of four lines.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Transpose8(float* source, long stride, float* panel, int width)
+    {
+        Vector256<float> a = Pair(source, stride), b = Pair(source + stride, stride);
+        Vector256<float> c = Pair(source + 2 * stride, stride), d = Pair(source + 3 * stride, stride);
+        Vector256<float> abLow = Avx.UnpackLow(a, b), abHigh = Avx.UnpackHigh(a, b), cdLow = Avx.UnpackLow(c, d), cdHigh = Avx.UnpackHigh(c, d);
+        Avx.Shuffle(abLow, cdLow, 0x44).Store(panel);
+        Avx.Shuffle(abLow, cdLow, 0xEE).Store(panel + width);
+        Avx.Shuffle(abHigh, cdHigh, 0x44).Store(panel + 2 * width);
+        Avx.Shuffle(abHigh, cdHigh, 0xEE).Store(panel + 3 * width);
+    }
+
+    /// <summary>Four steps of a line, and of the fourth line after it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<float> Pair(float* source, long stride) => Vector256.Create(Vector128.Load(source), Vector128.Load(source + 4 * stride));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Transpose4(float* source, long stride, float* panel, int width)

@@ -3,43 +3,43 @@ using DistillEngine.Core;
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// The three products of a linear map on the CPU. Split, memory, bound and sums are those of <see cref="Gemm{TVector}"/>, and of
+/// The three products of a linear map on the CPU. Split, memory, bound and sums are those of <see cref="Gemm"/>, and of
 /// <see cref="RowProducts{TVector}"/> for a forward product of at most <see cref="RowProducts{TVector}.MaxRows"/> rows: only there does a
 /// row's result depend on the number of rows, in its last bits, by the order of the sum.
 /// </summary>
-public sealed unsafe class MatMulCpu<TVector>(ComputePool pool) : MatMul where TVector : struct, IVectorF32<TVector>
+sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm) : MatMul where TVector : struct, IVectorF32<TVector>
 {
     protected override void ForwardCore(Tensor x, Weight w, Into into, Tensor y) =>
-        Forward(pool, x.HostPointer<float>(), w.Value.HostPointer<float>(), x.Shape.D0, w.Outputs, w.Inputs, into,
+        Forward(x.HostPointer<float>(), w.Value.HostPointer<float>(), x.Shape.D0, w.Outputs, w.Inputs, into,
             y.HostPointer<float>(), w.Outputs);
 
     /// <summary>y = or += x Wᵀ, rows of y <paramref name="stride"/> elements apart.</summary>
-    internal static void Forward(ComputePool pool, float* x, float* w, int rows, int outputs, int inputs, Into into, float* y, long stride)
+    public void Forward(float* x, float* w, int rows, int outputs, int inputs, Into into, float* y, long stride)
     {
         if (rows <= RowProducts<TVector>.MaxRows)
             RowProducts<TVector>.Multiply(pool, x, w, rows, outputs, inputs, into, y, stride);
         else
-            Gemm<TVector>.Multiply(pool, GemmOperand.OfLines(x, inputs), GemmOperand.OfLines(w, inputs), rows, outputs, inputs, into,
+            gemm.Multiply(GemmOperand.OfLines(x, inputs), GemmOperand.OfLines(w, inputs), rows, outputs, inputs, into,
                 y, stride);
     }
 
     protected override void BackwardInputCore(Tensor dy, Weight w, Into into, Tensor dx) =>
-        BackwardInput(pool, dy.HostPointer<float>(), w.Outputs, w.Value.HostPointer<float>(), dy.Shape.D0, w.Outputs, w.Inputs, into,
+        BackwardInput(dy.HostPointer<float>(), w.Outputs, w.Value.HostPointer<float>(), dy.Shape.D0, w.Outputs, w.Inputs, into,
             dx.HostPointer<float>());
 
     /// <summary>dx = or += dy W, rows of dy <paramref name="stride"/> elements apart.</summary>
-    internal static void BackwardInput(ComputePool pool, float* dy, long stride, float* w, int rows, int outputs, int inputs, Into into,
+    public void BackwardInput(float* dy, long stride, float* w, int rows, int outputs, int inputs, Into into,
         float* dx) =>
-        Gemm<TVector>.Multiply(pool, GemmOperand.OfLines(dy, stride), GemmOperand.OfSteps(w, inputs), rows, inputs, outputs, into,
+        gemm.Multiply(GemmOperand.OfLines(dy, stride), GemmOperand.OfSteps(w, inputs), rows, inputs, outputs, into,
             dx, inputs);
 
     protected override void BackwardWeightCore(Tensor dy, Tensor x, Tensor dWeight) =>
-        BackwardWeight(pool, dy.HostPointer<float>(), dWeight.Shape.D0, x.HostPointer<float>(), x.Shape.D0,
+        BackwardWeight(dy.HostPointer<float>(), dWeight.Shape.D0, x.HostPointer<float>(), x.Shape.D0,
             dWeight.Shape.D0, dWeight.Shape.D1, dWeight.HostPointer<float>());
 
     /// <summary>dWeight += dyᵀ x, rows of dy <paramref name="stride"/> elements apart.</summary>
-    internal static void BackwardWeight(ComputePool pool, float* dy, long stride, float* x, int rows, int outputs, int inputs,
+    public void BackwardWeight(float* dy, long stride, float* x, int rows, int outputs, int inputs,
         float* dWeight) =>
-        Gemm<TVector>.Multiply(pool, GemmOperand.OfSteps(dy, stride), GemmOperand.OfSteps(x, inputs), outputs, inputs, rows, Into.Add,
+        gemm.Multiply(GemmOperand.OfSteps(dy, stride), GemmOperand.OfSteps(x, inputs), outputs, inputs, rows, Into.Add,
             dWeight, inputs);
 }

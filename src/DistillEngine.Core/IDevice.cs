@@ -4,7 +4,7 @@ namespace DistillEngine.Core;
 /// <see cref="Synchronize"/> and <see cref="Download{T}"/> wait.</summary>
 public interface IDevice : IDisposable
 {
-    /// <summary>Kind and instruction set or number: <c>cpu/vector512</c>, <c>cuda:0 H100</c>.</summary>
+    /// <summary>Kind and instruction set or number: <c>cpu/avx512</c>, <c>cuda:0 H100</c>.</summary>
     string Name { get; }
 
     /// <summary>New memory, aligned to 64 bytes, contents undefined.</summary>

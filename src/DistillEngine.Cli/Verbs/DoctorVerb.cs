@@ -20,8 +20,12 @@ static class DoctorVerb
             Row("system", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}, {RuntimeInformation.FrameworkDescription}");
             Row("processor", ProcessorName());
             Row("instruction sets", string.Join(' ', InstructionSets()));
-            Row("vector widths", string.Join(", ", CpuIsas.All.Select(i => $"{CpuIsas.Name(i)}{(CpuIsas.IsAccelerated(i) ? "" : " (emulated)")}")));
-            Row("chosen width", $"{CpuIsas.Name(CpuIsas.Choose())} ({(Environment.GetEnvironmentVariable(CpuIsas.Variable) is { Length: > 0 } ? $"forced by {CpuIsas.Variable}" : $"set {CpuIsas.Variable} to force another")})");
+            CpuIsa chosen = CpuIsas.Choose();
+            Row("vector widths", string.Join(", ", CpuIsas.Widths.Select(i => $"{CpuIsas.Name(i)}{(CpuIsas.IsAdvised(i) ? "" : " (emulated)")}")));
+            foreach (CpuIsa isa in CpuIsas.All.Where(CpuIsas.IsEmitted))
+                Row($"  {CpuIsas.Name(isa)}", CpuIsas.Obstacle(isa) is { } obstacle ? $"not usable: {obstacle}"
+                    : CpuIsas.IsAdvised(isa) ? "emitted matrix products" : "emitted matrix products; the runtime advises against 512 bits");
+            Row("chosen kernels", $"{CpuIsas.Name(chosen)}{(CpuIsas.IsEmitted(chosen) ? $", other ops {CpuIsas.Name(CpuIsas.Width(chosen))}" : "")} ({(Environment.GetEnvironmentVariable(CpuIsas.Variable) is { Length: > 0 } ? $"forced by {CpuIsas.Variable}" : $"set {CpuIsas.Variable} to force others")})");
             Row("processors", $"{Environment.ProcessorCount}");
             Row("memory", $"{SystemMemory.TotalBytes >> 20:N0} MiB, {SystemMemory.AvailableBytes >> 20:N0} MiB free");
             Row("devices", $"cpu ({Environment.ProcessorCount} threads)");

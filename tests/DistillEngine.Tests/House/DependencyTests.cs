@@ -73,6 +73,7 @@ public class DependencyTests
             ["Microsoft.Extensions.AI.Abstractions"] = ["Teacher"],
             ["Polly.Core"] = ["Teacher"],
             ["Microsoft.ML.Tokenizers"] = ["Data"],
+            ["Iced"] = ["Kernels"],
             ["System.Numerics.Tensors"] = ["Kernels", "Kernels.Gpu", "Model", "Formats"],
         };
         var wrong = from project in Projects.Values

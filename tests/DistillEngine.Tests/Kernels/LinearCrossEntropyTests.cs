@@ -13,14 +13,12 @@ public class LinearCrossEntropyTests
     static readonly (int Rows, int Width, int Vocabulary)[] Sizes =
         [(1, 1, 1), (3, 5, 2), (2, 16, 33), (19, 7, 1024), (5, 3, 1025), (21, 20, 2100), (0, 4, 9)];
 
-    public static TheoryData<CpuIsa, int> Variants => [.. from isa in CpuIsas.All from threads in new[] { 1, 2, 3 } select (isa, threads)];
-
     static LinearCrossEntropy Create(CpuIsa isa, ComputePool pool) => CpuVariants.Create<LinearCrossEntropy>(isa,
-        () => new LinearCrossEntropyCpu<F32x1>(pool), () => new LinearCrossEntropyCpu<F32x4>(pool),
-        () => new LinearCrossEntropyCpu<F32x8>(pool), () => new LinearCrossEntropyCpu<F32x16>(pool));
+        () => new LinearCrossEntropyCpu<F32x1>(pool, CpuVariants.Gemm<F32x1>(isa, pool)), () => new LinearCrossEntropyCpu<F32x4>(pool, CpuVariants.Gemm<F32x4>(isa, pool)),
+        () => new LinearCrossEntropyCpu<F32x8>(pool, CpuVariants.Gemm<F32x8>(isa, pool)), () => new LinearCrossEntropyCpu<F32x16>(pool, CpuVariants.Gemm<F32x16>(isa, pool)));
 
     [Theory]
-    [MemberData(nameof(Variants))]
+    [MemberData(nameof(CpuVariants.ProductIsasAndThreads), MemberType = typeof(CpuVariants))]
     public void ForwardAndBackward_OnEverySize_EqualTheOracle(CpuIsa isa, int threads)
     {
         using var pool = new ComputePool(threads);
@@ -30,7 +28,7 @@ public class LinearCrossEntropyTests
     }
 
     [Theory]
-    [MemberData(nameof(CpuVariants.Isas), MemberType = typeof(CpuVariants))]
+    [MemberData(nameof(CpuVariants.ProductIsas), MemberType = typeof(CpuVariants))]
     public void ForwardAndBackward_OnLogitsInTheHundreds_EqualTheOracle(CpuIsa isa)
     {
         using var pool = new ComputePool(2);
@@ -39,7 +37,7 @@ public class LinearCrossEntropyTests
     }
 
     [Theory]
-    [MemberData(nameof(CpuVariants.Isas), MemberType = typeof(CpuVariants))]
+    [MemberData(nameof(CpuVariants.ProductIsas), MemberType = typeof(CpuVariants))]
     public void Forward_OnExactLogits_HasTheAccuracyOfTheResult(CpuIsa isa)
     {
         // One input of 1, so that the logits are the weights themselves: −350 … 350 in quarters, over three chunks.
@@ -60,7 +58,7 @@ public class LinearCrossEntropyTests
     }
 
     [Theory]
-    [MemberData(nameof(CpuVariants.Isas), MemberType = typeof(CpuVariants))]
+    [MemberData(nameof(CpuVariants.ProductIsas), MemberType = typeof(CpuVariants))]
     public void ForwardAndBackward_OnAnyThreadCount_GiveTheSameBits(CpuIsa isa)
     {
         double[][]? expected = null;
@@ -75,7 +73,7 @@ public class LinearCrossEntropyTests
     }
 
     [Theory]
-    [MemberData(nameof(CpuVariants.Isas), MemberType = typeof(CpuVariants))]
+    [MemberData(nameof(CpuVariants.ProductIsas), MemberType = typeof(CpuVariants))]
     public void ForwardAndBackward_OnIgnoredRows_GiveZeroNatsAndNoGradient(CpuIsa isa)
     {
         using var pool = new ComputePool(2);
@@ -86,7 +84,7 @@ public class LinearCrossEntropyTests
     }
 
     [Theory]
-    [MemberData(nameof(CpuVariants.Isas), MemberType = typeof(CpuVariants))]
+    [MemberData(nameof(CpuVariants.ProductIsas), MemberType = typeof(CpuVariants))]
     public void Forward_OnARowThatIsNotANumber_GivesNaNForThatRowAlone(CpuIsa isa)
     {
         const int rows = 20, vocabulary = 1100;

@@ -1,0 +1,75 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>The choice of kernels.</summary>
+public static class CpuIsas
+{
+    /// <summary>Environment variable that forces a choice.</summary>
+    public const string Variable = "DISTILL_ISA";
+
+    /// <summary>Every choice, in the order of preference.</summary>
+    public static IReadOnlyList<CpuIsa> All { get; } =
+        [CpuIsa.Avx512Bf16, CpuIsa.Avx512, CpuIsa.Avx2, CpuIsa.Vector512, CpuIsa.Vector256, CpuIsa.Vector128, CpuIsa.Scalar];
+
+    /// <summary>The widths of portable kernels, widest first. All run everywhere; what the processor lacks is emulated by the runtime.</summary>
+    public static IReadOnlyList<CpuIsa> Widths { get; } = [.. All.Where(isa => !IsEmitted(isa))];
+
+    /// <summary>Whether matrix products are machine code that the program writes.</summary>
+    public static bool IsEmitted(CpuIsa isa) => isa >= CpuIsa.Avx2;
+
+    /// <summary>Why this machine cannot run it; null where it can.</summary>
+    public static string? Obstacle(CpuIsa isa) => Processor.Obstacle(isa);
+
+    /// <summary>Whether it suits this machine: emitted code can run, or a width is accelerated. The runtime advises against 512 bits where
+    /// they lower the clock; code compiled ahead of time has no such advice.</summary>
+    public static bool IsAdvised(CpuIsa isa) => isa switch
+    {
+        CpuIsa.Avx512 or CpuIsa.Avx512Bf16 => Obstacle(isa) is null && (Vector512.IsHardwareAccelerated || !RuntimeFeature.IsDynamicCodeCompiled),
+        CpuIsa.Avx2 => Obstacle(isa) is null,
+        CpuIsa.Vector512 => Vector512.IsHardwareAccelerated,
+        CpuIsa.Vector256 => Vector256.IsHardwareAccelerated,
+        CpuIsa.Vector128 => Vector128.IsHardwareAccelerated,
+        _ => true,
+    };
+
+    /// <summary>The width of the portable kernels that go with a choice: itself, or beside emitted code the widest accelerated one that is
+    /// no wider.</summary>
+    public static CpuIsa Width(CpuIsa isa) => isa switch
+    {
+        CpuIsa.Avx512 or CpuIsa.Avx512Bf16 => Widths.First(IsAdvised),
+        CpuIsa.Avx2 => Widths.First(width => width != CpuIsa.Vector512 && IsAdvised(width)),
+        _ => isa,
+    };
+
+    /// <summary>The choice that <see cref="Variable"/> names, else the first advised one.</summary>
+    /// <exception cref="ArgumentException">The variable names none, or one that this machine cannot run.</exception>
+    public static CpuIsa Choose() => Choose(Environment.GetEnvironmentVariable(Variable));
+
+    /// <inheritdoc cref="Choose()"/>
+    public static CpuIsa Choose(string? name)
+    {
+        if (string.IsNullOrWhiteSpace(name)) return All.First(IsAdvised);
+        foreach (CpuIsa isa in All)
+        {
+            if (Name(isa) != name) continue;
+            if (Obstacle(isa) is not { } obstacle) return isa;
+            string usable = string.Join(", ", All.Where(i => Obstacle(i) is null).Select(Name));
+            throw new ArgumentException($"{Variable} is '{name}', which cannot run here: {obstacle}. Expected one of {usable}.");
+        }
+        throw new ArgumentException($"{Variable} is '{name}', expected one of {string.Join(", ", All.Select(Name))}.");
+    }
+
+    /// <summary>The name that <see cref="Variable"/> takes.</summary>
+    public static string Name(CpuIsa isa) => isa switch
+    {
+        CpuIsa.Avx512Bf16 => "avx512-bf16",
+        CpuIsa.Avx512 => "avx512",
+        CpuIsa.Avx2 => "avx2",
+        CpuIsa.Vector512 => "vector512",
+        CpuIsa.Vector256 => "vector256",
+        CpuIsa.Vector128 => "vector128",
+        _ => "scalar",
+    };
+}

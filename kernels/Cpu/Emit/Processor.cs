@@ -1,0 +1,106 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>
+/// What the processor, the system and the runtime together allow emitted code to use. On the just-in-time compiler the runtime's word
+/// counts (its DOTNET_Enable… settings switch sets off); code compiled ahead of time knows only what it was compiled for, so there the
+/// processor is asked (CPUID), and which registers the system saves (XGETBV).
+/// </summary>
+static unsafe class Processor
+{
+    // XCR0 bits: SSE and AVX state; mask registers and both halves of the 512-bit state.
+    const ulong AvxState = 0x6, Avx512State = 0xE6;
+
+    static readonly Found s_found = Find();
+
+    /// <summary>Why emitted code of a kind cannot run here; null where it can.</summary>
+    public static string? Obstacle(CpuIsa isa) => isa switch
+    {
+        CpuIsa.Avx2 => s_found.Avx2Obstacle,
+        CpuIsa.Avx512 => s_found.Avx512Obstacle,
+        CpuIsa.Avx512Bf16 => s_found.Bf16Obstacle,
+        _ => null,
+    };
+
+    /// <summary>Bytes of the second-level cache that one core has; an assumption of 512 KiB where the processor does not tell.</summary>
+    public static long SecondCacheBytes => s_found.SecondCacheBytes;
+
+    static Found Find()
+    {
+        if (RuntimeInformation.ProcessArchitecture != Architecture.X64) return new($"the processor is {RuntimeInformation.ProcessArchitecture}, not x86-64");
+        if (!X86Base.IsSupported) return new("the runtime's hardware intrinsics are switched off");
+        ulong? states = SavedStates();
+        if (states is null) return new("the system refuses executable memory");
+        long cache = ReadSecondCache();
+        string? avx2 = Avx2Obstacle(states.Value);
+        string? avx512 = avx2 ?? Avx512Obstacle(states.Value);
+        string? bf16 = avx512 ?? (Bit(Leaf(7, 1).Eax, 5) ? null : "the processor has no AVX-512-BF16");
+        return new(avx2, avx512, bf16, cache);
+    }
+
+    static string? Avx2Obstacle(ulong states)
+    {
+        if (RuntimeFeature.IsDynamicCodeCompiled)
+            return Avx2.IsSupported && Fma.IsSupported ? null : "the runtime offers no AVX2 and FMA (processor, or DOTNET_EnableAVX2=0)";
+        if (!Bit(Leaf(1, 0).Ecx, 12) || !Bit(Leaf(7, 0).Ebx, 5)) return "the processor has no AVX2 and FMA";
+        return (states & AvxState) == AvxState ? null : "the system does not save AVX registers";
+    }
+
+    static string? Avx512Obstacle(ulong states)
+    {
+        if (RuntimeFeature.IsDynamicCodeCompiled)
+            return Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported ? null
+                : "the runtime offers no AVX-512 (processor, or DOTNET_EnableAVX512=0)";
+        int ebx = Leaf(7, 0).Ebx;
+        if (!Bit(ebx, 16) || !Bit(ebx, 17) || !Bit(ebx, 30) || !Bit(ebx, 31)) return "the processor has no AVX-512 (F, DQ, BW, VL)";
+        return (states & Avx512State) == Avx512State ? null : "the system does not save AVX-512 registers";
+    }
+
+    /// <summary>XCR0: the register states that the system saves; null where the code that reads it cannot be loaded.</summary>
+    static ulong? SavedStates()
+    {
+        if (!Bit(Leaf(1, 0).Ecx, 27)) return 0; // No OSXSAVE: the instruction does not exist.
+        var code = new Assembler(64);
+        code.xor(ecx, ecx);
+        code.xgetbv();
+        code.ret();
+        var stream = new MemoryStream();
+        code.Assemble(new StreamCodeWriter(stream), 0);
+        nint address = ExecutableMemory.Load(stream.ToArray());
+        return address == 0 ? null : ((delegate* unmanaged[SuppressGCTransition]<uint>)address)();
+    }
+
+    /// <summary>The unified cache of level 2: leaf 4 of Intel, the like leaf 0x8000001D of AMD.</summary>
+    static long ReadSecondCache()
+    {
+        int leaf = Leaf(4, 0).Eax != 0 ? 4 : unchecked((int)0x8000001D);
+        if (leaf != 4 && (uint)Leaf(unchecked((int)0x80000000), 0).Eax < unchecked((uint)leaf)) return Found.AssumedCacheBytes;
+        for (int index = 0; index < 8; index++)
+        {
+            var (eax, ebx, ecx, _) = Leaf(leaf, index);
+            if ((eax & 31) == 0) break;
+            // Ways, partitions of a line, bytes of a line and sets, each less 1.
+            if (((eax >> 5) & 7) == 2) return (((ebx >> 22) & 0x3FF) + 1L) * (((ebx >> 12) & 0x3FF) + 1) * ((ebx & 0xFFF) + 1) * (ecx + 1L);
+        }
+        return Found.AssumedCacheBytes;
+    }
+
+    static (int Eax, int Ebx, int Ecx, int Edx) Leaf(int function, int sub) =>
+        (uint)X86Base.CpuId(function & unchecked((int)0x80000000), 0).Eax >= (uint)function ? X86Base.CpuId(function, sub) : default;
+
+    static bool Bit(int register, int bit) => (register >> bit & 1) != 0;
+
+    sealed record Found(string? Avx2Obstacle, string? Avx512Obstacle, string? Bf16Obstacle, long SecondCacheBytes)
+    {
+        public const long AssumedCacheBytes = 512 << 10;
+
+        public Found(string obstacle) : this(obstacle, obstacle, obstacle, AssumedCacheBytes)
+        {
+        }
+    }
+}

@@ -1,0 +1,216 @@
+using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>
+/// Writes the machine code of a tile: the sums of all its elements stay in registers while the contracted axis passes. A step loads the
+/// vectors of the right factor, broadcasts one number a row of the left one, and multiplies and adds rows × vectors times; with 24 sums that
+/// is 14 loads for 24 multiply-adds, within what every processor with such registers loads meanwhile. Bound: compute.
+/// An element's sum is the same instructions in the same order in every shape of tile, so its bits do not depend on where a tile's edge lies.
+/// </summary>
+sealed class TileEmitter
+{
+    // Words of the contracted axis in an iteration: the loop's own three instructions weigh nothing, and the code stays in the micro-op cache.
+    const int Unroll = 4;
+
+    // Where the code keeps what it was called with; all are free to change under the conventions of every system.
+    const Register Call = Register.RAX, A = Register.R8, B = Register.R9, C = Register.RDX, Stride = Register.R10, Count = Register.RCX, Row = Register.R11;
+
+    // Registers 6 to 15 belong to the caller on Windows.
+    const int FirstSaved = 6, SavedCount = 10, SavedBytes = 16;
+
+    readonly Assembler _code = new(64);
+    readonly TileFormat _format;
+    readonly int _rows, _vectors;
+    readonly bool _windows;
+
+    TileEmitter(TileFormat format, int rows, int vectors, bool windows) =>
+        (_format, _rows, _vectors, _windows) = (format, rows, vectors, windows);
+
+    /// <summary>The code of a routine that takes a pointer to a <see cref="TileCall"/>.</summary>
+    /// <param name="rows">1 … <see cref="TileFormat.Rows"/>.</param>
+    /// <param name="vectors">1 … <see cref="TileFormat.Vectors"/>.</param>
+    /// <param name="windows">Whether the caller follows the convention of Windows.</param>
+    public static byte[] Emit(TileFormat format, int rows, int vectors, bool windows) => new TileEmitter(format, rows, vectors, windows).Emit();
+
+    byte[] Emit()
+    {
+        Begin();
+        PrefetchResult();
+        for (int row = 0; row < _rows; row++)
+            for (int v = 0; v < _vectors; v++) Put(Instruction.Create(_format.Zero, Sum(row, v), Sum(row, v), Sum(row, v)));
+        Loop();
+        Finish();
+        var stream = new MemoryStream();
+        _code.Assemble(new StreamCodeWriter(stream), 0);
+        return stream.ToArray();
+    }
+
+    void Begin()
+    {
+        _code.mov(rax, _windows ? rcx : rdi);
+        if (_windows)
+        {
+            _code.sub(rsp, SavedCount * SavedBytes + 8); // The 8 align the stack, which holds the return address.
+            for (int i = 0; i < SavedCount; i++)
+                Put(Instruction.Create(Code.VEX_Vmovups_xmmm128_xmm, At(Register.RSP, i * SavedBytes), Register.XMM0 + (FirstSaved + i)));
+        }
+        LoadArgument(A, TileCall.AtA);
+        LoadArgument(B, TileCall.AtB);
+        LoadArgument(C, TileCall.AtC);
+        LoadArgument(Stride, TileCall.AtStrideBytes);
+        LoadArgument(Count, TileCall.AtWords);
+    }
+
+    /// <summary>The result is needed only after the loop: by then it has come from wherever it lies.</summary>
+    void PrefetchResult()
+    {
+        Put(Instruction.Create(Code.Mov_r64_rm64, Row, C));
+        for (int row = 0; row < _rows; row++)
+        {
+            for (int offset = 0; offset < _vectors * _format.VectorBytes; offset += 64)
+                Put(Instruction.Create(Code.Prefetchw_m8, At(Row, offset)));
+            if (row + 1 < _rows) NextRow();
+        }
+    }
+
+    void Loop()
+    {
+        Label whole = _code.CreateLabel(), rest = _code.CreateLabel(), one = _code.CreateLabel(), done = _code.CreateLabel();
+        _code.sub(rcx, Unroll);
+        _code.jl(rest);
+        _code.Label(ref whole);
+        for (int step = 0; step < Unroll; step++) Step(step);
+        Advance(Unroll);
+        _code.sub(rcx, Unroll);
+        _code.jge(whole);
+        _code.Label(ref rest);
+        _code.add(rcx, Unroll);
+        _code.jz(done);
+        _code.Label(ref one);
+        Step(0);
+        Advance(1);
+        _code.dec(rcx);
+        _code.jnz(one);
+        _code.Label(ref done);
+    }
+
+    void Step(int step)
+    {
+        for (int v = 0; v < _vectors; v++)
+            Put(Instruction.Create(_format.Load, Right(v), At(B, (step * _vectors + v) * _format.VectorBytes)));
+        for (int row = 0; row < _rows; row++)
+        {
+            Put(Instruction.Create(_format.Broadcast, Left(row), At(A, (step * _rows + row) * sizeof(float))));
+            for (int v = 0; v < _vectors; v++) Put(Instruction.Create(_format.MultiplyAdd, Sum(row, v), Left(row), Right(v)));
+        }
+    }
+
+    void Advance(int words)
+    {
+        Put(Instruction.Create(Code.Add_rm64_imm32, A, words * _rows * sizeof(float)));
+        Put(Instruction.Create(Code.Add_rm64_imm32, B, words * _vectors * _format.VectorBytes));
+    }
+
+    /// <summary>Stores the sums, or adds them to what is there; whole rows, or rows whose last vector is masked.</summary>
+    void Finish()
+    {
+        Label masked = _code.CreateLabel(), add = _code.CreateLabel(), maskedAdd = _code.CreateLabel();
+        _code.cmp(Argument(TileCall.AtIsMasked), 0);
+        _code.jne(masked);
+        _code.cmp(Argument(TileCall.AtAdd), 0);
+        _code.jne(add);
+        Store(adds: false, masks: false);
+        _code.Label(ref add);
+        Store(adds: true, masks: false);
+        _code.Label(ref masked);
+        if (_format.HasMaskRegisters) Put(Instruction.Create(Code.VEX_Kmovw_kr_km16, Register.K1, Field(TileCall.AtMask)));
+        else Put(Instruction.Create(_format.Load, MaskVector, Field(TileCall.AtMask)));
+        _code.cmp(Argument(TileCall.AtAdd), 0);
+        _code.jne(maskedAdd);
+        Store(adds: false, masks: true);
+        _code.Label(ref maskedAdd);
+        Store(adds: true, masks: true);
+    }
+
+    void Store(bool adds, bool masks)
+    {
+        for (int row = 0; row < _rows; row++)
+        {
+            for (int v = 0; v < _vectors; v++) Store(Sum(row, v), At(C, v * _format.VectorBytes), adds, masks && v == _vectors - 1);
+            if (row + 1 < _rows) Put(Instruction.Create(Code.Add_rm64_r64, C, Stride));
+        }
+        End();
+    }
+
+    void Store(Register sum, MemoryOperand c, bool adds, bool masks)
+    {
+        Register old = Right(0);
+        if (masks && _format.HasMaskRegisters)
+        {
+            if (adds)
+            {
+                Instruction load = Instruction.Create(_format.Load, old, c);
+                load.OpMask = Register.K1;
+                load.ZeroingMasking = true;
+                Put(load);
+                Put(Instruction.Create(_format.Add, sum, sum, old));
+            }
+            Instruction store = Instruction.Create(_format.Store, c, sum);
+            store.OpMask = Register.K1;
+            Put(store);
+        }
+        else if (masks)
+        {
+            if (adds)
+            {
+                Put(Instruction.Create(Code.VEX_Vmaskmovps_ymm_ymm_m256, old, MaskVector, c));
+                Put(Instruction.Create(_format.Add, sum, sum, old));
+            }
+            Put(Instruction.Create(Code.VEX_Vmaskmovps_m256_ymm_ymm, c, MaskVector, sum));
+        }
+        else
+        {
+            if (adds) Put(Instruction.Create(_format.Add, sum, sum, c));
+            Put(Instruction.Create(_format.Store, c, sum));
+        }
+    }
+
+    void End()
+    {
+        if (_windows)
+        {
+            for (int i = 0; i < SavedCount; i++)
+                Put(Instruction.Create(Code.VEX_Vmovups_xmm_xmmm128, Register.XMM0 + (FirstSaved + i), At(Register.RSP, i * SavedBytes)));
+            _code.add(rsp, SavedCount * SavedBytes + 8);
+        }
+        // Else SSE code that runs next would wait for the upper halves at every instruction. It keeps the lower ones.
+        _code.vzeroupper();
+        _code.ret();
+    }
+
+    // Registers 0 and 1 hold the right factor, the sums the last ones, and the left factor takes turns in those between.
+    Register Right(int vector) => _format.FirstRegister + vector;
+
+    int RegisterCount => _format.HasMaskRegisters ? 32 : 16;
+
+    Register Sum(int row, int vector) => _format.FirstRegister + (RegisterCount - _format.Rows * TileFormat.Vectors + row * TileFormat.Vectors + vector);
+
+    Register Left(int row) =>
+        _format.FirstRegister + (TileFormat.Vectors + row % (RegisterCount - (_format.Rows + 1) * TileFormat.Vectors));
+
+    Register MaskVector => _format.FirstRegister + TileFormat.Vectors;
+
+    void NextRow() => Put(Instruction.Create(Code.Add_rm64_r64, Row, Stride));
+
+    void LoadArgument(Register register, int field) => Put(Instruction.Create(Code.Mov_r64_rm64, register, Field(field)));
+
+    static AssemblerMemoryOperand Argument(int field) => __qword_ptr[rax + field];
+
+    static MemoryOperand Field(int field) => At(Call, field);
+
+    static MemoryOperand At(Register address, int offset) => new(address, offset);
+
+    void Put(in Instruction instruction) => _code.AddInstruction(instruction);
+}

@@ -1,0 +1,96 @@
+using System.Runtime.CompilerServices;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>Tiles of machine code written for this processor: one routine for each number of rows and vectors, so that edges cost what they
+/// hold, and masks where the last vector is not whole. The code is written once a process.</summary>
+sealed unsafe class EmittedGemmKernel : GemmKernel
+{
+    // A fetch block of every processor: routines begin where no other one ends.
+    const int CodeAlignment = 64;
+
+    const byte Int3 = 0xCC; // Between routines: a stray jump stops.
+
+    static readonly Lazy<EmittedGemmKernel?> s_avx2 = new(() => Create(TileFormat.Avx2)), s_avx512 = new(() => Create(TileFormat.Avx512));
+
+    readonly TileFormat _format;
+    readonly nint[] _routines;
+
+    EmittedGemmKernel(TileFormat format, nint[] routines)
+    {
+        _format = format;
+        _routines = routines;
+        // Half of the second cache and a little, since a block is whole tiles; the rest is for panels of the right factor and the result.
+        long blockRows = Processor.SecondCacheBytes * 9 / 16 / (sizeof(float) * Gemm.PackedWords);
+        RowBlock = (int)Math.Clamp(blockRows, format.Rows, 1024) / format.Rows * format.Rows;
+    }
+
+    /// <summary>The float32 tiles of an ISA; null where they cannot run.</summary>
+    public static EmittedGemmKernel? OfFloat32(CpuIsa isa) => isa switch
+    {
+        CpuIsa.Avx2 => s_avx2.Value,
+        CpuIsa.Avx512 or CpuIsa.Avx512Bf16 => s_avx512.Value,
+        _ => null,
+    };
+
+    public override int Rows => _format.Rows;
+
+    public override int Columns => TileFormat.Vectors * _format.Lanes;
+
+    public override int Lanes => _format.Lanes;
+
+    public override int StepsPerWord => _format.StepsPerWord;
+
+    public override int RowBlock { get; }
+
+    public override int PanelRows(int rows) => rows;
+
+    public override int PanelColumns(int columns) => Vectors(columns) * _format.Lanes;
+
+    public override void PackRows(in GemmOperand a, long first, int count, long start, int depth, float* panel) =>
+        GemmPack<F32x8>.Panel(a, first, count, count, start, depth, panel);
+
+    public override void PackColumns(in GemmOperand b, long first, int count, long start, int depth, float* panel) =>
+        GemmPack<F32x8>.Panel(b, first, count, PanelColumns(count), start, depth, panel);
+
+    [SkipLocalsInit]
+    public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride)
+    {
+        int vectors = Vectors(columns), last = columns - (vectors - 1) * _format.Lanes;
+        TileCall call;
+        call.A = a;
+        call.B = b;
+        call.C = c;
+        call.StrideBytes = stride * sizeof(float);
+        call.Words = words;
+        call.Add = add ? 1 : 0;
+        call.IsMasked = last < _format.Lanes ? 1 : 0;
+        if (_format.HasMaskRegisters) call.Mask[0] = (1 << last) - 1;
+        else
+            for (int lane = 0; lane < _format.Lanes; lane++) call.Mask[lane] = lane < last ? -1 : 0;
+        // A tile takes about a microsecond, allocates nothing and never waits, so that the garbage collector can wait for it.
+        ((delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)_routines[Index(rows, vectors)])(&call);
+    }
+
+    int Vectors(int columns) => (columns + _format.Lanes - 1) / _format.Lanes;
+
+    static int Index(int rows, int vectors) => (rows - 1) * TileFormat.Vectors + vectors - 1;
+
+    static EmittedGemmKernel? Create(TileFormat format)
+    {
+        if (Processor.Obstacle(format.Isa) is not null) return null;
+        var code = new List<byte>();
+        var routines = new nint[format.Rows * TileFormat.Vectors];
+        for (int rows = 1; rows <= format.Rows; rows++)
+            for (int vectors = 1; vectors <= TileFormat.Vectors; vectors++)
+            {
+                while (code.Count % CodeAlignment != 0) code.Add(Int3);
+                routines[Index(rows, vectors)] = code.Count;
+                code.AddRange(TileEmitter.Emit(format, rows, vectors, OperatingSystem.IsWindows()));
+            }
+        nint memory = ExecutableMemory.Load(code.ToArray());
+        if (memory == 0) return null;
+        for (int i = 0; i < routines.Length; i++) routines[i] += memory;
+        return new(format, routines);
+    }
+}

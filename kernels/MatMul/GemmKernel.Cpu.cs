@@ -1,0 +1,46 @@
+namespace DistillEngine.Kernels;
+
+/// <summary>
+/// How <see cref="Gemm"/> multiplies on this processor: the shape of a tile, the packed form of both factors, and the tile's routine. The
+/// driver stays the same for all of them. Panels consist of 4-byte words, [words of the contracted axis, lines of the panel].
+/// </summary>
+abstract unsafe class GemmKernel
+{
+    /// <summary>The emitted tiles where the ISA has them, else the portable ones of a width.</summary>
+    /// <exception cref="NotSupportedException">This machine cannot run the emitted tiles.</exception>
+    public static GemmKernel For<TVector>(CpuIsa isa) where TVector : struct, IVectorF32<TVector> => !CpuIsas.IsEmitted(isa)
+        ? new PortableGemmKernel<TVector>()
+        : EmittedGemmKernel.OfFloat32(isa) ?? throw new NotSupportedException(
+            $"{CpuIsas.Name(isa)} cannot run here: {CpuIsas.Obstacle(isa) ?? "the system refuses executable memory"}.");
+
+    /// <summary>Rows of a full tile.</summary>
+    public abstract int Rows { get; }
+
+    /// <summary>Columns of a full tile.</summary>
+    public abstract int Columns { get; }
+
+    /// <summary>Multiply-adds of one instruction.</summary>
+    public abstract int Lanes { get; }
+
+    /// <summary>Steps of the contracted axis that a word holds.</summary>
+    public virtual int StepsPerWord => 1;
+
+    /// <summary>Rows whose packed block fills half of the second-level cache; it must not change an element's bits.</summary>
+    public virtual int RowBlock => 192;
+
+    /// <summary>Lines of a packed panel that holds so many rows.</summary>
+    public abstract int PanelRows(int rows);
+
+    /// <summary>Lines of a packed panel that holds so many columns.</summary>
+    public abstract int PanelColumns(int columns);
+
+    /// <summary>Packs rows of the left factor, at most <see cref="Rows"/>.</summary>
+    public abstract void PackRows(in GemmOperand a, long first, int count, long start, int depth, float* panel);
+
+    /// <summary>Packs columns of the right factor, at most <see cref="Columns"/>.</summary>
+    public abstract void PackColumns(in GemmOperand b, long first, int count, long start, int depth, float* panel);
+
+    /// <summary>c = or += a b for so many rows and columns of a tile; nothing beyond them is touched.</summary>
+    /// <param name="words">Words of the contracted axis.</param>
+    public abstract void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride);
+}

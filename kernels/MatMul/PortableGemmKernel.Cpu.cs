@@ -1,0 +1,42 @@
+using System.Runtime.CompilerServices;
+using DistillEngine.Core;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>The tile that the runtime compiles, on any processor.</summary>
+sealed unsafe class PortableGemmKernel<TVector> : GemmKernel where TVector : struct, IVectorF32<TVector>
+{
+    public override int Rows => GemmTile<TVector>.Rows;
+
+    public override int Columns => GemmTile<TVector>.Columns;
+
+    public override int Lanes => TVector.Count;
+
+    public override int PanelRows(int rows) => GemmTile<TVector>.Rows;
+
+    public override int PanelColumns(int columns) => GemmTile<TVector>.Columns;
+
+    public override void PackRows(in GemmOperand a, long first, int count, long start, int depth, float* panel) =>
+        GemmPack<TVector>.Panel(a, first, count, GemmTile<TVector>.Rows, start, depth, panel);
+
+    public override void PackColumns(in GemmOperand b, long first, int count, long start, int depth, float* panel) =>
+        GemmPack<TVector>.Panel(b, first, count, GemmTile<TVector>.Columns, start, depth, panel);
+
+    public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride)
+    {
+        Into into = add ? Into.Add : Into.Overwrite;
+        if (rows == GemmTile<TVector>.Rows && columns == GemmTile<TVector>.Columns) GemmTile<TVector>.Multiply(a, b, words, into, c, stride);
+        else Edge(a, b, words, into, c, stride, rows, columns);
+    }
+
+    /// <summary>A tile of which only some rows and columns exist.</summary>
+    [SkipLocalsInit]
+    static void Edge(float* a, float* b, int depth, Into into, float* c, long stride, int rows, int columns)
+    {
+        float* tile = stackalloc float[GemmTile<TVector>.Rows * GemmTile<TVector>.Columns];
+        GemmTile<TVector>.Multiply(a, b, depth, Into.Overwrite, tile, GemmTile<TVector>.Columns);
+        for (int row = 0; row < rows; row++, c += stride, tile += GemmTile<TVector>.Columns)
+            for (int column = 0; column < columns; column++)
+                c[column] = into == Into.Add ? c[column] + tile[column] : tile[column];
+    }
+}

@@ -1,0 +1,73 @@
+using DistillEngine.Kernels;
+using Iced.Intel;
+using Xunit;
+
+namespace DistillEngine.Tests.Kernels.Emit;
+
+/// <summary>What the emitter writes, read back; so these run on every processor.</summary>
+public class TileEmitterTests
+{
+    static readonly CpuidFeature[] s_common = [CpuidFeature.INTEL8086, CpuidFeature.INTEL386, CpuidFeature.X64, CpuidFeature.PREFETCHW, CpuidFeature.AVX];
+
+    static TileFormat FormatOf(CpuIsa isa) => isa switch
+    {
+        CpuIsa.Avx2 => TileFormat.Avx2,
+        CpuIsa.Avx512 => TileFormat.Avx512,
+        _ => TileFormat.Avx512Bf16,
+    };
+
+    public static TheoryData<CpuIsa, bool> Formats =>
+        [.. from isa in new[] { CpuIsa.Avx2, CpuIsa.Avx512, CpuIsa.Avx512Bf16 } from windows in new[] { false, true } select (isa, windows)];
+
+    static IEnumerable<Instruction[]> Tiles(CpuIsa isa, bool windows)
+    {
+        TileFormat format = FormatOf(isa);
+        for (int rows = 1; rows <= format.Rows; rows++)
+            for (int vectors = 1; vectors <= TileFormat.Vectors; vectors++)
+                yield return [.. Decode(TileEmitter.Emit(format, rows, vectors, windows))];
+    }
+
+    static IEnumerable<Instruction> Decode(byte[] code)
+    {
+        var decoder = Decoder.Create(64, code);
+        while (decoder.IP < (ulong)code.Length) yield return decoder.Decode();
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void Emit_EveryTile_UsesInstructionsOfItsIsaOnly(CpuIsa isa, bool windows)
+    {
+        CpuidFeature[] own = isa switch
+        {
+            CpuIsa.Avx2 => [CpuidFeature.AVX2, CpuidFeature.FMA],
+            CpuIsa.Avx512 => [CpuidFeature.AVX512F],
+            _ => [CpuidFeature.AVX512F, CpuidFeature.AVX512_BF16],
+        };
+        foreach (Instruction[] tile in Tiles(isa, windows))
+            foreach (Instruction instruction in tile)
+                foreach (CpuidFeature feature in instruction.CpuidFeatures)
+                    Assert.True(s_common.Contains(feature) || own.Contains(feature), $"{instruction} needs {feature}");
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void Emit_EveryTile_ChangesNoRegisterOfTheCaller(CpuIsa isa, bool windows)
+    {
+        Register[] free = [Register.RAX, Register.RCX, Register.RDX, Register.R8, Register.R9, Register.R10, Register.R11, Register.RSP];
+        var factory = new InstructionInfoFactory();
+        foreach (Instruction[] tile in Tiles(isa, windows))
+        {
+            foreach (Instruction instruction in tile)
+                foreach (UsedRegister used in factory.GetInfo(instruction).GetUsedRegisters())
+                    if (used.Register.IsGPR() && used.Access is OpAccess.Write or OpAccess.ReadWrite or OpAccess.CondWrite)
+                        Assert.Contains(used.Register.GetFullRegister(), free);
+            if (!windows) continue;
+            // On Windows registers 6 to 15 are saved once and restored at each of the four ends.
+            for (Register saved = Register.XMM6; saved <= Register.XMM15; saved++)
+            {
+                Assert.Single(tile, i => i.Code == Code.VEX_Vmovups_xmmm128_xmm && i.Op1Register == saved);
+                Assert.Equal(4, tile.Count(i => i.Code == Code.VEX_Vmovups_xmm_xmmm128 && i.Op0Register == saved));
+            }
+        }
+    }
+}
