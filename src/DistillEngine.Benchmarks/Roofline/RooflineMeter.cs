@@ -24,18 +24,15 @@ public sealed unsafe class RooflineMeter : IDisposable
         _streams = new Streams(_pool, isa);
     }
 
-    /// <summary>Bytes that one <see cref="Read"/> reads.</summary>
-    public long ReadBytes => _streams.ByteLength;
-
-    /// <summary>Bytes that one <see cref="Copy"/> reads and writes together.</summary>
-    public long CopyBytes => 2 * _streams.ByteLength;
+    /// <summary>Bytes that one <see cref="Read"/> reads, and that one <see cref="Copy"/> reads and also writes.</summary>
+    public static long StreamBytes => Streams.ByteLength;
 
     /// <summary>Measures everything on threads of its own.</summary>
     public static Roof Measure(CpuIsa isa, int threads)
     {
         using var meter = new RooflineMeter(isa, threads);
         return new Roof(threads, meter.Peak(PeakKind.Fp32)!.Value, meter.Peak(PeakKind.Bf16), meter.Peak(PeakKind.Int8),
-            meter.ReadBytes / Best(meter.Read) * 1e-9, meter.CopyBytes / Best(meter.Copy) * 1e-9);
+            StreamBytes / Best(meter.Read) * 1e-9, 2 * StreamBytes / Best(meter.Copy) * 1e-9);
     }
 
     /// <summary>Operations of one <see cref="Compute"/>, all threads together; null where there is no such loop.</summary>

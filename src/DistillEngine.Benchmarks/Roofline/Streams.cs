@@ -19,8 +19,6 @@ sealed unsafe class Streams : IDisposable
     public Streams(ComputePool pool, CpuIsa isa)
     {
         _pool = pool;
-        // Half a gigabyte at the most: with eight times a larger cache the measurement would need more memory than the model.
-        ByteLength = Math.Clamp(8 * LastLevelCacheBytes(), LeastBytes, 2 * LeastBytes);
         _source = new HostBuffer(ByteLength, "source of the bandwidth measurement");
         _destination = new HostBuffer(ByteLength, "destination of the bandwidth measurement");
         new Span<byte>(_source.Pointer, (int)ByteLength).Fill(1);
@@ -34,8 +32,8 @@ sealed unsafe class Streams : IDisposable
         };
     }
 
-    /// <summary>Bytes of one buffer.</summary>
-    public long ByteLength { get; }
+    /// <summary>Bytes of one buffer: eight times the outermost cache, but half a gigabyte at the most, which fits beside a model.</summary>
+    public static long ByteLength { get; } = Math.Clamp(8 * LastLevelCacheBytes(), LeastBytes, 2 * LeastBytes);
 
     public void Read()
     {

@@ -28,9 +28,10 @@ static class BenchDecodeVerb
             {
                 Model = p.GetValue(model)!, Batch = p.GetValue(batch), Source = p.GetValue(source), Tokens = p.GetValue(tokens), Weights = weights.Of(p),
             };
-            DecodeBenchResult result = Profiling.Run(p.GetValue(profile), io, p.GetValue(threads), () => Measure(io, options, p.GetValue(threads)));
+            var (result, recording) = Measure(io, options, p.GetValue(threads), p.GetValue(profile));
             // The buffers of the roofline come after the generation's memory is read and freed.
             Roof roof = RooflineMeter.Measure(CpuIsas.Choose(), DeviceOptions.Count(p.GetValue(threads)));
+            recording?.Write(io, roof, DType.F32);
             if (p.GetValue(json)) WriteJson(io, result, roof);
             else WriteText(io, result, roof);
             return ExitCode.Ok;
@@ -38,11 +39,12 @@ static class BenchDecodeVerb
         return command;
     }
 
-    static DecodeBenchResult Measure(Io io, DecodeBenchOptions options, int threads)
+    static (DecodeBenchResult Result, Recording? Recording) Measure(Io io, DecodeBenchOptions options, int threads, bool isRecorded)
     {
         using CpuBackend backend = CpuBackend.Open(threads);
         using var bench = new DecodeBench(options, backend);
-        return bench.Run(io.Cancel);
+        using Recording? recording = isRecorded ? new() : null;
+        return (bench.Run(io.Cancel), recording);
     }
 
     static void WriteJson(Io io, DecodeBenchResult r, Roof roof) => io.WriteJson(w =>

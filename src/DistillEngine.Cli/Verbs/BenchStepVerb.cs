@@ -39,9 +39,10 @@ static class BenchStepVerb
                 Model = p.GetValue(model)!, Batch = p.GetValue(batch), Source = p.GetValue(source), Target = p.GetValue(target) ?? StandardTarget,
                 StepByStep = p.GetValue(stepByStep), Optimizer = p.GetValue(optimizer)!, Operands = type.Of(p),
             };
-            StepBenchResult result = Profiling.Run(p.GetValue(profile), io, p.GetValue(threads), () => Measure(io, options, p.GetValue(threads)));
+            var (result, recording) = Measure(io, options, p.GetValue(threads), p.GetValue(profile));
             // The buffers of the roofline come after the step's memory is read and freed.
             Roof roof = RooflineMeter.Measure(CpuIsas.Choose(), DeviceOptions.Count(p.GetValue(threads)));
+            recording?.Write(io, roof, options.Operands);
             if (p.GetValue(json)) WriteJson(io, result, roof);
             else WriteText(io, result, roof);
             return ExitCode.Ok;
@@ -49,11 +50,12 @@ static class BenchStepVerb
         return command;
     }
 
-    static StepBenchResult Measure(Io io, StepBenchOptions options, int threads)
+    static (StepBenchResult Result, Recording? Recording) Measure(Io io, StepBenchOptions options, int threads, bool isRecorded)
     {
         using CpuBackend backend = CpuBackend.Open(threads);
         using var bench = new StepBench(options, backend);
-        return bench.Run(io.Cancel);
+        using Recording? recording = isRecorded ? new() : null;
+        return (bench.Run(io.Cancel), recording);
     }
 
     static void WriteJson(Io io, StepBenchResult r, Roof roof) => io.WriteJson(w =>
