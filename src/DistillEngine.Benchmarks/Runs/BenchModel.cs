@@ -35,6 +35,15 @@ public static class BenchModel
         }
     }
 
+    /// <summary>Tokens of so many sequences.</summary>
+    /// <exception cref="ArgumentException">They are more than any machine's step takes.</exception>
+    public static int Tokens(int sequences, long length)
+    {
+        // A thousand times the batches of this method: a larger number is a mistake, not a wish.
+        const int Most = 1 << 24;
+        return length <= Most && sequences * length <= Most ? (int)(sequences * length) : throw new ArgumentException($"A batch of {sequences:N0} sequences of {length:N0} tokens has more than {Most:N0}: lower --batch or the lengths.");
+    }
+
     /// <summary>Adds a sequence of random tokens.</summary>
     public static void AddRandom(Batch batch, Random random, T5Config config, int sourceLength, int targetLength, TaskKind task)
     {

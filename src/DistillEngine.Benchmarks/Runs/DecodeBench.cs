@@ -20,13 +20,13 @@ public sealed class DecodeBench : IDisposable
         _options = options;
         T5Config config = BenchModel.Config(options.Model);
         Batch = RandomBatch(options, config);
+        (_sequences, _lengths) = (new int[BenchModel.Tokens(options.Batch, 1L + options.Tokens)], new int[options.Batch]);
         BenchModel.RequireMemory(T5Model.Measure(config, Batch.Limits, training: false).Total
             + GreedyGenerator.ByteLength(config, options.Batch, options.Tokens, Batch.Limits.MaxSourceTokens));
         _model = new T5Model(config, Batch.Limits, backend, training: false);
         BenchModel.Fill(_model, options.Model);
         _generator = new GreedyGenerator(_model, options.Tokens);
         _generation = new GenerationOptions { MaxNewTokens = options.Tokens, MinNewTokens = options.Tokens };
-        (_sequences, _lengths) = (new int[checked(options.Batch * (1 + options.Tokens))], new int[options.Batch]);
     }
 
     public T5Config Config => _model.Config;
@@ -38,7 +38,7 @@ public sealed class DecodeBench : IDisposable
     public static Batch RandomBatch(DecodeBenchOptions options, T5Config config)
     {
         // One target row a sequence: the token that a step decodes.
-        var batch = new Batch(BatchLimits.Full(options.Batch, options.Source, 1));
+        var batch = new Batch(new BatchLimits(options.Batch, BenchModel.Tokens(options.Batch, options.Source), options.Batch, options.Source, 1));
         var random = new Random(BenchModel.Seed);
         for (int row = 0; row < options.Batch; row++) BenchModel.AddRandom(batch, random, config, options.Source, 0, TaskKind.Label);
         return batch;

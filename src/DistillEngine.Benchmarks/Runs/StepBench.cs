@@ -45,10 +45,11 @@ public sealed class StepBench : IDisposable
     /// <summary>The batch of a step: random tokens, no padding.</summary>
     public static Batch RandomBatch(StepBenchOptions options, T5Config config)
     {
-        int target = options.StepByStep ? StepBenchOptions.LabelLength + StepBenchOptions.RationaleLength : options.Target;
-        int sequences = options.StepByStep ? checked(2 * options.Batch) : options.Batch;
-        var batch = new Batch(new BatchLimits(sequences, checked(sequences * options.Source), checked(options.Batch * target), options.Source,
-            options.StepByStep ? StepBenchOptions.RationaleLength : options.Target));
+        var (sequencesPerRow, targetsPerRow, longest) = options.StepByStep
+            ? (2, StepBenchOptions.LabelLength + StepBenchOptions.RationaleLength, StepBenchOptions.RationaleLength)
+            : (1, options.Target, options.Target);
+        int sequences = BenchModel.Tokens(options.Batch, sequencesPerRow);
+        var batch = new Batch(new BatchLimits(sequences, BenchModel.Tokens(sequences, options.Source), BenchModel.Tokens(options.Batch, targetsPerRow), options.Source, longest));
         var random = new Random(BenchModel.Seed);
         for (int row = 0; row < options.Batch; row++)
         {
