@@ -29,6 +29,8 @@ public sealed class DecodeBench : IDisposable
         _generation = new GenerationOptions { MaxNewTokens = options.Tokens, MinNewTokens = options.Tokens };
     }
 
+    public T5Model Model => _model;
+
     public T5Config Config => _model.Config;
 
     /// <summary>The sources.</summary>

@@ -37,6 +37,8 @@ public sealed class StepBench : IDisposable
         _batches = [batch];
     }
 
+    public T5Model Model => _model;
+
     public T5Config Config => _model.Config;
 
     /// <summary>The rows of the step.</summary>
