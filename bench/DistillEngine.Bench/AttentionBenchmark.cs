@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using BenchmarkDotNet.Attributes;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
@@ -5,6 +6,7 @@ using DistillEngine.Kernels;
 namespace DistillEngine.Bench;
 
 /// <summary>Self-attention of T5 small's encoder over a packed batch of eight sequences.</summary>
+[Description("attention of T5 small: short and long sequences")]
 public class AttentionBenchmark : OpBenchmark
 {
     const int Sequences = 8, Heads = 8, HeadWidth = 64, Buckets = 32, MaxDistance = 128;
@@ -22,13 +24,7 @@ public class AttentionBenchmark : OpBenchmark
         (_q, _k, _v, _dy) = (Random("q", rows), Random("k", rows), Random("v", rows), Random("dy", rows));
         (_y, _dq, _dk, _dv) = (Zeros("y", rows), Zeros("dq", rows), Zeros("dk", rows), Zeros("dv", rows));
         _logSumExp = Zeros("logSumExp", new(rows.D0, Heads));
-        _spans = Zeros("spans", new(Sequences, AttentionSpan.Fields), DType.I32);
-        Span<int> fields = _spans.HostSpan<int>();
-        for (int s = 0; s < Sequences; s++)
-        {
-            Span<int> span = fields.Slice(s * AttentionSpan.Fields, AttentionSpan.Fields);
-            (span[0], span[1], span[2], span[3], span[5]) = (s * Length, Length, s * Length, Length, s);
-        }
+        _spans = NewSpans();
         int[] map = RelativePositionBuckets.Build(bidirectional: true, Buckets, MaxDistance);
         Tensor buckets = Zeros("buckets", new(map.Length), DType.I32);
         map.CopyTo(buckets.HostSpan<int>());
@@ -44,11 +40,19 @@ public class AttentionBenchmark : OpBenchmark
     public void Backward() => Ops.Attention.Backward(_dy, _q, _k, _v, _y, _logSumExp, _spans, Heads, Masking.None, _bias, DropoutSite.None,
         _dq, _dk, _dv, _dTable, _partials);
 
-    public override Cost CostOf(string benchmark)
+    public override Cost CostOf(string benchmark) => benchmark == nameof(Forward)
+        ? AttentionCost.Forward(NewSpans(), Masking.None, Heads * HeadWidth)
+        : AttentionCost.Backward(NewSpans(), Masking.None, Heads * HeadWidth);
+
+    Tensor NewSpans()
     {
-        Cost one = Attention.ForwardCost(Length, Length, Heads, HeadWidth);
-        // The backward has five products of the forward's two; recomputing the scores is one of them.
-        (double flops, double bytes) = benchmark == nameof(Forward) ? (1, 1) : (2.5, 2);
-        return new((long)(Sequences * one.Flops * flops), (long)(Sequences * one.Bytes * bytes));
+        Tensor spans = Zeros("spans", new(Sequences, AttentionSpan.Fields), DType.I32);
+        Span<int> fields = spans.HostSpan<int>();
+        for (int s = 0; s < Sequences; s++)
+        {
+            Span<int> span = fields.Slice(s * AttentionSpan.Fields, AttentionSpan.Fields);
+            (span[0], span[1], span[2], span[3], span[5]) = (s * Length, Length, s * Length, Length, s);
+        }
+        return spans;
     }
 }

@@ -2,6 +2,7 @@ using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Diagnosers;
 using BenchmarkDotNet.Exporters;
+using BenchmarkDotNet.Exporters.Json;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Loggers;
 using BenchmarkDotNet.Order;
@@ -17,8 +18,10 @@ namespace DistillEngine.Bench;
 /// </summary>
 sealed class BenchConfig : ManualConfig
 {
-    public BenchConfig()
+    /// <param name="artifacts">Folder of the exporters, or null for BenchmarkDotNet's own.</param>
+    public BenchConfig(string? artifacts)
     {
+        if (artifacts is not null) WithArtifactsPath(artifacts);
         AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance)
             .WithWarmupCount(2).WithIterationCount(5).WithIterationTime(TimeInterval.FromMilliseconds(150)).WithId("Short"));
         AddColumnProvider(DefaultColumnProviders.Descriptor, DefaultColumnProviders.Params, DefaultColumnProviders.Metrics);
@@ -27,6 +30,7 @@ sealed class BenchConfig : ManualConfig
         AddDiagnoser(MemoryDiagnoser.Default);
         AddLogger(ConsoleLogger.Default);
         AddExporter(MarkdownExporter.GitHub);
+        AddExporter(JsonExporter.Full);
         WithOrderer(new DefaultOrderer(SummaryOrderPolicy.Declared));
         WithSummaryStyle(SummaryStyle.Default.WithMaxParameterColumnWidth(40));
         WithOptions(ConfigOptions.JoinSummary);

@@ -1,55 +1,37 @@
+using System.ComponentModel;
 using BenchmarkDotNet.Attributes;
+using DistillEngine.Benchmarks;
 using DistillEngine.Core;
 using DistillEngine.Model;
 
 namespace DistillEngine.Bench;
 
-/// <summary>Greedy decoding with T5 v1.1 small in float32: sources of 64 tokens, 32 new ones, none ending early.</summary>
+/// <summary>Greedy decoding in float32: sources of 64 tokens, 32 new ones, none ending early.</summary>
+[Description("greedy generation with T5 v1.1 small and base")]
 public class DecodeBenchmark : OpBenchmark
 {
-    const int SourceLength = 64, NewTokens = 32;
+    DecodeBench _bench = null!;
 
-    static readonly GenerationOptions Options = new() { MaxNewTokens = NewTokens, MinNewTokens = NewTokens };
+    [Params("v1.1-small", "v1.1-base")]
+    public string Model { get; set; } = "";
 
-    T5Model _model = null!;
-    GreedyGenerator _generator = null!;
-    Batch _batch = null!;
-    int[] _sequences = [], _lengths = [];
-
-    [Params(1, 8)]
+    [Params(1, 8, 32)]
     public int Batch { get; set; }
 
-    static T5Config Config => T5Presets.Find("v1.1-small")!;
+    DecodeBenchOptions Options => new() { Model = Model, Batch = Batch };
 
     [GlobalSetup]
-    public void Setup()
-    {
-        BatchLimits limits = BatchLimits.Full(Batch, SourceLength, 1);
-        _model = new T5Model(Config, limits, Backend, training: false);
-        _model.Initialize(1);
-        _generator = new GreedyGenerator(_model, NewTokens);
-        _batch = new Batch(limits);
-        int[] source = [.. Enumerable.Range(0, SourceLength).Select(i => 3 + i * 7919 % 32_000)];
-        for (int row = 0; row < Batch; row++) _batch.Add(source, [], TaskKind.Label, 1, row);
-        (_sequences, _lengths) = (new int[Batch * (1 + NewTokens)], new int[Batch]);
-    }
+    public void Setup() => _bench = new DecodeBench(Options, Backend);
 
     [Benchmark]
-    public void Greedy() => _generator.Generate(_batch, Options, _sequences, _lengths);
+    public void Greedy() => _bench.Generate();
 
-    protected override void Release()
-    {
-        _generator?.Dispose();
-        _model?.Dispose();
-    }
+    protected override void Release() => _bench?.Dispose();
 
-    /// <summary>Each token reads every weight of the decoder and the head once; the encoder runs once.</summary>
     public override Cost CostOf(string benchmark)
     {
-        T5Config c = Config;
-        long attention = 4L * c.DModel * c.InnerWidth, feedForward = 3L * c.DModel * c.DFeedForward;
-        long decoder = c.DecoderLayers * (attention + attention / 2 + feedForward) + (long)c.DModel * c.VocabularySize;
-        long encoder = c.EncoderLayers * (attention + feedForward) + c.DecoderLayers * attention / 2;
-        return new(2 * Batch * (NewTokens * decoder + SourceLength * encoder), sizeof(float) * (NewTokens * decoder + encoder));
+        T5Config config = T5Presets.Find(Model)!;
+        DecodeWork work = DecodeWork.Of(config, DecodeBench.RandomBatch(Options, config), Options.Tokens, Options.Weights);
+        return new(work.Encoder.Flops + Options.Tokens * work.Step.Flops, work.Encoder.Bytes + Options.Tokens * work.Step.Bytes);
     }
 }

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using BenchmarkDotNet.Attributes;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
@@ -5,6 +6,7 @@ using DistillEngine.Kernels;
 namespace DistillEngine.Bench;
 
 /// <summary>The ops between the products, at T5 v1.1 small's widths: bound by memory or caches.</summary>
+[Description("the ops between the products")]
 public class ElementwiseBenchmark : OpBenchmark
 {
     const int Width = 512, DFeedForward = 1024, Vocabulary = 32_128;

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using BenchmarkDotNet.Attributes;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
@@ -5,6 +6,7 @@ using DistillEngine.Kernels;
 namespace DistillEngine.Bench;
 
 /// <summary>The norm over all gradients of T5 small, 60.5 million parameters.</summary>
+[Description("global norm of the gradients")]
 public class GradientNormBenchmark : OpBenchmark
 {
     const int Parameters = 60_506_624;
@@ -22,5 +24,5 @@ public class GradientNormBenchmark : OpBenchmark
     [Benchmark]
     public void Forward() => _op.Forward(_gradients, _norm);
 
-    public override Cost CostOf(string benchmark) => new(2L * Parameters, sizeof(float) * (long)Parameters);
+    public override Cost CostOf(string benchmark) => GradientNorm.ForwardCost(Parameters);
 }

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using BenchmarkDotNet.Attributes;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
@@ -5,6 +6,7 @@ using DistillEngine.Kernels;
 namespace DistillEngine.Bench;
 
 /// <summary>Head and loss of T5 small; the backward's share of the limit counts two products, though it recomputes the logits.</summary>
+[Description("head and loss in one")]
 public class LinearCrossEntropyBenchmark : OpBenchmark
 {
     const int Width = 512, Vocabulary = 32_128;
@@ -37,6 +39,6 @@ public class LinearCrossEntropyBenchmark : OpBenchmark
     public void Backward() => _op.Backward(_x, _w, 1, _labels, _rowWeights, _logSumExp, _dx, _dWeight, _scratch);
 
     public override Cost CostOf(string benchmark) => benchmark == nameof(Forward)
-        ? MatMul.ForwardCost(Rows, Width, Vocabulary)
+        ? LinearCrossEntropy.ForwardCost(Rows, Width, Vocabulary)
         : LinearCrossEntropy.BackwardCost(Rows, Width, Vocabulary);
 }

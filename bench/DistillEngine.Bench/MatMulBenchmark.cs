@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using BenchmarkDotNet.Attributes;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
@@ -5,6 +6,7 @@ using DistillEngine.Kernels;
 namespace DistillEngine.Bench;
 
 /// <summary>The products of training.</summary>
+[Description("the products of training")]
 public class MatMulBenchmark : OpBenchmark
 {
     MatMul _op = null!;
@@ -34,9 +36,7 @@ public class MatMulBenchmark : OpBenchmark
     [Benchmark]
     public void Backward() => _op.Backward(_y, _x, _w, Into.Overwrite, _dx, _dWeight);
 
-    public override Cost CostOf(string benchmark)
-    {
-        Cost product = MatMul.ForwardCost(Rows, Map.Inputs, Map.Outputs);
-        return benchmark == nameof(Forward) ? product : new(2 * product.Flops, 2 * product.Bytes);
-    }
+    public override Cost CostOf(string benchmark) => benchmark == nameof(Forward)
+        ? MatMul.ForwardCost(Rows, Map.Inputs, Map.Outputs)
+        : MatMul.BackwardCost(Rows, Map.Inputs, Map.Outputs);
 }

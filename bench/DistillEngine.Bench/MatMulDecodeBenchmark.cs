@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using BenchmarkDotNet.Attributes;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
@@ -5,6 +6,7 @@ using DistillEngine.Kernels;
 namespace DistillEngine.Bench;
 
 /// <summary>The products of decoding: few rows, and each weight comes from memory, since all layers together exceed the caches.</summary>
+[Description("the products of decoding: few rows, weights from memory")]
 public class MatMulDecodeBenchmark : OpBenchmark
 {
     const int Layers = 48;

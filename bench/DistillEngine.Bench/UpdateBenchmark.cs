@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using BenchmarkDotNet.Attributes;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
@@ -5,6 +6,7 @@ using DistillEngine.Kernels;
 namespace DistillEngine.Bench;
 
 /// <summary>The optimizers on one embedding of T5 small's size, 16.4 million parameters: bound by memory.</summary>
+[Description("optimizers over one embedding")]
 public class UpdateBenchmark : OpBenchmark
 {
     const int Vocabulary = 32_128, Width = 512;
@@ -29,10 +31,7 @@ public class UpdateBenchmark : OpBenchmark
     public void Adafactor() => Ops.Adafactor.Update(_gradient, _norm,
         new AdafactorStep(AdafactorDialect.HuggingFace, 10, 1e-3, 0.8, 1e-30, 1e-3, 1, 0, 0, true, false, false, 1), _value, _state, _scratch);
 
-    public override Cost CostOf(string benchmark)
-    {
-        long count = (long)Vocabulary * Width;
-        // AdamW reads four arrays and writes three. Adafactor must see all gradients before it changes a value: three reads, one write.
-        return benchmark == nameof(AdamW) ? new(15 * count, 7 * sizeof(float) * count) : new(20 * count, 4 * sizeof(float) * count);
-    }
+    public override Cost CostOf(string benchmark) => benchmark == nameof(AdamW)
+        ? Kernels.AdamW.UpdateCost((long)Vocabulary * Width)
+        : Kernels.Adafactor.UpdateCost(new(Vocabulary, Width), isFactored: true, hasMoment: false);
 }

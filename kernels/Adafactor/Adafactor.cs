@@ -44,8 +44,16 @@ public abstract class Adafactor
         }
         Check.That(state.Moment.IsAbsent == (step.Beta1 == 0), "adafactor.update", "a first moment exactly where beta1 is above 0");
         if (!state.Moment.IsAbsent) Check.Shape(state.Moment, shape, "adafactor.update");
-        using var _ = Trace.Op("adafactor.update", new(20 * value.Count, 5 * sizeof(float) * value.Count));
+        using var _ = Trace.Op("adafactor.update", UpdateCost(shape, state.Squares.IsAbsent, step.Beta1 > 0));
         UpdateCore(gradient, gradientNorm, step, value, state, scratch);
+    }
+
+    /// <summary>Gradient and value read, value written; squares and a first moment, where they are, read and written. What the clipping of the
+    /// update by its own root mean square reads again stays in the caches for all but the largest parameters.</summary>
+    public static Cost UpdateCost(Shape shape, bool isFactored, bool hasMoment)
+    {
+        long squares = isFactored ? 2L * (shape.D0 + shape.D1) : 2 * shape.Count;
+        return new(20 * shape.Count, sizeof(float) * ((hasMoment ? 5 : 3) * shape.Count + squares));
     }
 
     protected abstract void UpdateCore(Tensor gradient, Tensor gradientNorm, in AdafactorStep step, Tensor value, in AdafactorState state,

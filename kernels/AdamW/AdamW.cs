@@ -23,9 +23,12 @@ public abstract class AdamW
         Check.Shape(m, gradients.Shape, "adamw.update");
         Check.Shape(v, gradients.Shape, "adamw.update");
         Check.That(step.Step >= 1, "adamw.update", "a step number from 1");
-        using var _ = Trace.Op("adamw.update", new(15 * values.Count, 7 * sizeof(float) * values.Count));
+        using var _ = Trace.Op("adamw.update", UpdateCost(values.Count));
         UpdateCore(gradients, gradientNorm, step, values, m, v);
     }
+
+    /// <summary>Gradient, value and moments read; value and moments written.</summary>
+    public static Cost UpdateCost(long count) => new(15 * count, 7 * sizeof(float) * count);
 
     protected abstract void UpdateCore(Tensor gradients, Tensor gradientNorm, in AdamWStep step, Tensor values, Tensor m, Tensor v);
 }

@@ -41,7 +41,7 @@ public abstract class Attention
         CheckInputs(q, k, v, spans, heads, bias, "attention.forward");
         Check.Shape(y, q.Shape, "attention.forward");
         Check.Shape(logSumExp, new(q.Shape.D0, heads), "attention.forward");
-        using var _ = Trace.Op("attention.forward", default);
+        using var _ = Trace.Op("attention.forward", Trace.IsOpen ? AttentionCost.Forward(spans, masking, q.Shape.D1) : default);
         ForwardCore(q, k, v, spans, heads, masking, bias, dropout, y, logSumExp);
     }
 
@@ -71,13 +71,9 @@ public abstract class Attention
             Check.Shape(dTable, bias.Table.Shape, "attention.backward");
             Check.Shape(tablePartials, new(spans.Shape.D0, heads * bias.Table.Shape.D0), "attention.backward");
         }
-        using var _ = Trace.Op("attention.backward", default);
+        using var _ = Trace.Op("attention.backward", Trace.IsOpen ? AttentionCost.Backward(spans, masking, q.Shape.D1) : default);
         BackwardCore(dy, q, k, v, y, logSumExp, spans, heads, masking, bias, dropout, dq, dk, dv, dTable, tablePartials);
     }
-
-    /// <summary>Work of one sequence of a full (not causal) call; a causal one does about half.</summary>
-    public static Cost ForwardCost(int queries, int keys, int heads, int headWidth) =>
-        new(4L * queries * keys * heads * headWidth, sizeof(float) * 2L * (queries + keys) * heads * headWidth);
 
     protected abstract void ForwardCore(Tensor q, Tensor k, Tensor v, Tensor spans, int heads, Masking masking, RelativeBias bias,
         DropoutSite dropout, Tensor y, Tensor logSumExp);

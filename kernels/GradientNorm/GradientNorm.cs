@@ -14,12 +14,14 @@ public abstract class GradientNorm
     {
         Check.Shape(gradients, new(gradients.Shape.D0, gradients.Shape.D1), "gradient_norm.forward");
         Check.Shape(norm, new(1), "gradient_norm.forward");
-        using var _ = Trace.Op("gradient_norm.forward", new(2 * gradients.Count, sizeof(float) * gradients.Count));
+        using var _ = Trace.Op("gradient_norm.forward", ForwardCost(gradients.Count));
         ForwardCore(gradients, norm);
     }
 
     /// <summary>Factor that clips a gradient of this norm; 1 where <paramref name="clip"/> is 0.</summary>
     public static float ClipFactor(float norm, float clip) => clip > 0 ? Math.Min(1f, clip / (norm + 1e-6f)) : 1f;
+
+    public static Cost ForwardCost(long count) => new(2 * count, sizeof(float) * count);
 
     protected abstract void ForwardCore(Tensor gradients, Tensor norm);
 }

@@ -33,7 +33,7 @@ public abstract class LinearCrossEntropy
         int rows = x.Shape.D0;
         CheckShapes(x, w, labels, logSumExp, scratch, "linear_cross_entropy.forward");
         Check.Shape(nats, new(rows), "linear_cross_entropy.forward");
-        using var _ = Trace.Op("linear_cross_entropy.forward", MatMul.ForwardCost(rows, w.Inputs, w.Outputs));
+        using var _ = Trace.Op("linear_cross_entropy.forward", ForwardCost(rows, w.Inputs, w.Outputs));
         ForwardCore(x, w, scale, labels, logSumExp, nats, scratch);
     }
 
@@ -53,12 +53,14 @@ public abstract class LinearCrossEntropy
         BackwardCore(x, w, scale, labels, rowWeights, logSumExp, dx, dWeight, scratch);
     }
 
-    /// <summary>Two products; the recomputed logits are an implementation's own cost, not the definition's.</summary>
-    public static Cost BackwardCost(int rows, int width, int vocabulary)
-    {
-        Cost product = MatMul.ForwardCost(rows, width, vocabulary);
-        return new(2 * product.Flops, 2 * product.Bytes);
-    }
+    /// <summary>One product, whose logits need not reach memory.</summary>
+    public static Cost ForwardCost(int rows, int width, int vocabulary) =>
+        new(2L * rows * width * vocabulary, sizeof(float) * ((long)rows * width + (long)width * vocabulary));
+
+    /// <summary>Two products, of x, dx, the weights, and their gradient read and written; the recomputed logits are an implementation's own
+    /// cost, not the definition's.</summary>
+    public static Cost BackwardCost(int rows, int width, int vocabulary) =>
+        new(4L * rows * width * vocabulary, sizeof(float) * (2L * rows * width + 3L * width * vocabulary));
 
     protected abstract void ForwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor nats, Tensor scratch);
     protected abstract void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp,

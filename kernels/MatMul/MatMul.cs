@@ -16,7 +16,7 @@ public abstract class MatMul
         int rows = x.Shape.D0;
         Check.Shape(x, new(rows, w.Inputs), "matmul.forward");
         Check.Shape(y, new(rows, w.Outputs), "matmul.forward");
-        using var _ = Trace.Op("matmul.forward", ForwardCost(rows, w.Inputs, w.Outputs));
+        using var _ = Trace.Op("matmul.forward", ForwardCost(rows, w.Inputs, w.Outputs, into));
         ForwardCore(x, w, into, y);
     }
 
@@ -34,14 +34,29 @@ public abstract class MatMul
         Check.Shape(x, new(rows, w.Inputs), "matmul.backward");
         Check.Shape(dx, x.Shape, "matmul.backward");
         Check.Shape(dWeight, w.Value.Shape, "matmul.backward");
-        using (Trace.Op("matmul.backward.input", ForwardCost(rows, w.Outputs, w.Inputs)))
+        using (Trace.Op("matmul.backward.input", ForwardCost(rows, w.Outputs, w.Inputs, into)))
             BackwardInputCore(dy, w, into, dx);
-        using (Trace.Op("matmul.backward.weight", ForwardCost(rows, w.Inputs, w.Outputs)))
+        using (Trace.Op("matmul.backward.weight", BackwardWeightCost(rows, w.Inputs, w.Outputs)))
             BackwardWeightCore(dy, x, dWeight);
     }
 
-    public static Cost ForwardCost(int rows, int inputs, int outputs) =>
-        new(2L * rows * inputs * outputs, sizeof(float) * ((long)rows * inputs + (long)inputs * outputs + (long)rows * outputs));
+    /// <summary>One product; also that of the gradient by x, where inputs and outputs change places. A result that is added to is read, too.</summary>
+    public static Cost ForwardCost(int rows, int inputs, int outputs, Into into = Into.Overwrite)
+    {
+        long results = (into == Into.Add ? 2L : 1L) * rows * outputs;
+        return new(2L * rows * inputs * outputs, sizeof(float) * ((long)rows * inputs + (long)inputs * outputs + results));
+    }
+
+    /// <summary>dWeight is read and written.</summary>
+    public static Cost BackwardWeightCost(int rows, int inputs, int outputs) =>
+        new(2L * rows * inputs * outputs, sizeof(float) * ((long)rows * inputs + 2L * inputs * outputs + (long)rows * outputs));
+
+    /// <summary>Both gradients.</summary>
+    public static Cost BackwardCost(int rows, int inputs, int outputs, Into into = Into.Overwrite)
+    {
+        Cost input = ForwardCost(rows, outputs, inputs, into), weight = BackwardWeightCost(rows, inputs, outputs);
+        return new(input.Flops + weight.Flops, input.Bytes + weight.Bytes);
+    }
 
     protected abstract void ForwardCore(Tensor x, Weight w, Into into, Tensor y);
     protected abstract void BackwardInputCore(Tensor dy, Weight w, Into into, Tensor dx);

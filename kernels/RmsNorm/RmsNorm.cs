@@ -38,12 +38,15 @@ public abstract class RmsNorm
         Check.Shape(invRms, new(rows), "rms_norm.backward");
         Check.Shape(dx, x.Shape, "rms_norm.backward");
         Check.Shape(dWeight, new(width), "rms_norm.backward");
-        using var _ = Trace.Op("rms_norm.backward", BackwardCost(rows, width));
+        using var _ = Trace.Op("rms_norm.backward", BackwardCost(rows, width, into));
         BackwardCore(dy, x, weight, invRms, into, dx, dWeight);
     }
 
     public static Cost ForwardCost(int rows, int width) => new(4L * rows * width, sizeof(float) * (2L * rows * width + width + rows));
-    public static Cost BackwardCost(int rows, int width) => new(10L * rows * width, sizeof(float) * (3L * rows * width + 2L * width + rows));
+
+    /// <summary>dy, x, weight and invRms read, dx written (and read where it is added to), dWeight read and written.</summary>
+    public static Cost BackwardCost(int rows, int width, Into into = Into.Overwrite) =>
+        new(10L * rows * width, sizeof(float) * ((into == Into.Add ? 4L : 3L) * rows * width + 3L * width + rows));
 
     protected abstract void ForwardCore(Tensor x, Tensor weight, float epsilon, Tensor y, Tensor invRms);
     protected abstract void BackwardCore(Tensor dy, Tensor x, Tensor weight, Tensor invRms, Into into, Tensor dx, Tensor dWeight);

@@ -28,6 +28,7 @@ public static class CommandLine
         root.Subcommands.Add(DataVerb.Build(io));
         root.Subcommands.Add(InspectVerb.Build(io));
         root.Subcommands.Add(VerifyVerb.Build(io));
+        root.Subcommands.Add(BenchVerb.Build(io));
         root.Subcommands.Add(DoctorVerb.Build(io));
         return root;
     }

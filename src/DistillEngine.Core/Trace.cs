@@ -8,6 +8,9 @@ public static class Trace
     [ThreadStatic]
     static TraceLog? s_log;
 
+    /// <summary>Whether ops of this thread are recorded: spares callers a cost that is not cheap to know.</summary>
+    public static bool IsOpen => s_log is not null;
+
     /// <summary>Starts recording on this thread until the returned log is disposed.</summary>
     public static TraceLog Open() => s_log = new TraceLog(s_log);
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace DistillEngine.Core;
 
-/// <summary>Time and cost of each op by name, summed while the log is open.</summary>
+/// <summary>Time and cost of each op by name, summed while the log is open. A log opened meanwhile adds to the outer one, too.</summary>
 public sealed class TraceLog : IDisposable
 {
     readonly Dictionary<string, Entry> _entries = [];
@@ -25,6 +25,7 @@ public sealed class TraceLog : IDisposable
         entry.Ticks += ticks;
         entry.Flops += cost.Flops;
         entry.Bytes += cost.Bytes;
+        Outer?.Add(op, cost, ticks);
     }
 
     struct Entry

@@ -20,6 +20,9 @@ static class DeviceOptions
         return option;
     }
 
+    /// <summary>Compute threads that <c>--threads</c> stands for.</summary>
+    public static int Count(int threads) => threads == 0 ? Environment.ProcessorCount : threads;
+
     public static Option<string> Device() => new("--device")
     {
         Description = "Where to compute: auto or cpu", DefaultValueFactory = _ => "auto", HelpName = "NAME",

@@ -19,14 +19,16 @@ static class EvalVerb
         GenerationOptionSet generation = new();
         Option<int> threads = DeviceOptions.Threads();
         Option<string> device = DeviceOptions.Device();
+        Option<bool> profile = Profiling.Option();
         Option<bool> json = CommonOptions.Json("rows, metric, accuracy (0 to 1), low and high (95 % interval)");
-        var command = new Command("eval", "Measure a trained model on labelled rows with its task's metric") { model, data, task, threads, device, json };
+        var command = new Command("eval", "Measure a trained model on labelled rows with its task's metric") { model, data, task, threads, device, profile, json };
         generation.AddTo(command);
         command.SetAction(p =>
         {
             using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
             using StudentModel student = StudentModel.Open(p.GetValue(model)!, p.GetValue(task), backend);
-            EvaluationResult result = Evaluate(io, student, p.GetValue(data)!, generation.Rows(p), generation.Options(p));
+            EvaluationResult result = Profiling.Run(p.GetValue(profile), io, p.GetValue(threads),
+                () => Evaluate(io, student, p.GetValue(data)!, generation.Rows(p), generation.Options(p)));
             if (p.GetValue(json))
                 io.WriteJson(w =>
                 {

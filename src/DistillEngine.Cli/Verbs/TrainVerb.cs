@@ -50,11 +50,12 @@ static class TrainVerb
         var resume = new Option<bool>("--resume") { Description = "Go on from the newest checkpoint of --output, or start where there is none" };
         Option<int> threads = DeviceOptions.Threads();
         Option<string> device = DeviceOptions.Device();
+        Option<bool> profile = Profiling.Option();
         Option<bool> json = CommonOptions.Json("one object a step: step, loss, labelLoss, rationaleLoss, gradientNorm, learningRate, tokensPerSecond");
         var command = new Command("train", "Train a T5 on a rationale file: predict the label and explain it")
         {
             data, task, model, tokenizer, output, method, alpha, steps, batch, accumulate, accumulateMean, optimizer, rate, weightDecay, schedule, warmup, clip, dropout, seed,
-            threads, device, saveEvery, evalEvery, validation, validationFraction, patience, maxNewTokens, keep, labelSource, onMismatch, order, bucketSteps, resume, json,
+            threads, device, saveEvery, evalEvery, validation, validationFraction, patience, maxNewTokens, keep, labelSource, onMismatch, order, bucketSteps, resume, profile, json,
         };
         command.SetAction(p =>
         {
@@ -72,7 +73,7 @@ static class TrainVerb
             };
             using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
             var observer = new TrainingConsole(io, options.Steps, p.GetValue(json));
-            new TrainingRun(options, backend, observer).Execute(io.Cancel);
+            Profiling.Run(p.GetValue(profile), io, p.GetValue(threads), () => new TrainingRun(options, backend, observer).Execute(io.Cancel));
             observer.Finish($"Trained {options.Output}. Next: distill eval --model {options.Output} --data FILE, or distill predict --model {options.Output} \"a question\" --explain");
             return ExitCode.Ok;
         });

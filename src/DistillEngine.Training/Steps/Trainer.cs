@@ -1,6 +1,7 @@
 using DistillEngine.Core;
 using DistillEngine.Data.Batching;
 using DistillEngine.Model;
+using Stopwatch = System.Diagnostics.Stopwatch;
 
 namespace DistillEngine.Training;
 
@@ -38,6 +39,9 @@ public sealed class Trainer : IDisposable
     /// <summary>Last steps in a row that were skipped because their loss or gradient was no number.</summary>
     public int SkippedInARow { get; private set; }
 
+    /// <summary>Of the last step.</summary>
+    public StepTimes Times { get; private set; }
+
     /// <summary>Continues after a step that a checkpoint was taken at.</summary>
     public void Resume(long stepCount, int skippedInARow = 0) => (StepCount, SkippedInARow) = (stepCount, skippedInARow);
 
@@ -45,6 +49,7 @@ public sealed class Trainer : IDisposable
     /// <exception cref="NonFiniteLossException">Too many steps in a row had a loss or gradient that is no number.</exception>
     public StepReport Step(Batcher batches)
     {
+        Times = default;
         StepPlan plan = batches.BeginStep();
         var sums = new LossSums(_settings, plan);
         for (int micro = 0; micro < plan.MicroBatches; micro++)
@@ -59,6 +64,7 @@ public sealed class Trainer : IDisposable
     /// <inheritdoc cref="Step(Batcher)"/>
     public StepReport Step(ReadOnlySpan<Batch> microBatches)
     {
+        Times = default;
         var sums = new LossSums(_settings, microBatches);
         int tokens = 0;
         foreach (Batch micro in microBatches)
@@ -73,17 +79,22 @@ public sealed class Trainer : IDisposable
 
     void AddMicroBatch(Batch micro, ref LossSums sums)
     {
+        long started = Stopwatch.GetTimestamp();
         _model.Forward(micro, new DropoutSettings(_settings.Dropout, _settings.Seed, StepCount + 1));
+        Times = Times.AfterForward(started);
+        started = Stopwatch.GetTimestamp();
         Span<float> weights = _rowWeights.AsSpan(0, micro.TargetTokenCount), nats = _nats.AsSpan(0, micro.TargetTokenCount);
         sums.BeginMicroBatch(micro);
         sums.WriteRowWeights(micro, weights);
         _model.Backward(weights);
         _model.Backend.Download(_model.TokenNats, nats);
         sums.Add(micro, nats);
+        Times = Times.AfterBackward(started);
     }
 
     StepReport Finish(in LossSums sums, int tokens)
     {
+        long started = Stopwatch.GetTimestamp();
         _model.Backend.Kernels.GradientNorm.Forward(_model.Parameters.AllGradients, _norm);
         _model.Backend.Download(_norm, _hostNorm);
         StepCount++;
@@ -98,9 +109,17 @@ public sealed class Trainer : IDisposable
         {
             throw new NonFiniteLossException(StepCount, SkippedInARow, NonFiniteGradients());
         }
-        _model.Backend.Fill(_model.Parameters.AllGradients, 0);
+        ClearGradients();
+        Times = Times.AfterOptimizer(started);
         return new StepReport(StepCount, sums.Loss, sums.LabelLoss, sums.RationaleLoss, _hostNorm[0],
             _optimizer.UsesSchedule ? rate : null, tokens, !isFinite);
+    }
+
+    void ClearGradients()
+    {
+        Tensor gradients = _model.Parameters.AllGradients;
+        using var _ = Trace.Op("gradients.clear", new Cost(0, sizeof(float) * gradients.Count));
+        _model.Backend.Fill(gradients, 0);
     }
 
     List<string> NonFiniteGradients()

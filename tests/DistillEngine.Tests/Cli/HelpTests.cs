@@ -7,11 +7,11 @@ public class HelpTests
     /// <summary>Verbs and the options that scripts rely on.</summary>
     public static TheoryData<string, string> Verbs => new()
     {
-        { "", "demo train eval predict data inspect verify doctor" },
+        { "", "demo train eval predict data inspect verify bench doctor" },
         { "demo", "--output" },
         { "train", "--data --task --model --tokenizer --output --method --alpha --steps --batch --accumulate --accumulate-mean --optimizer --lr --schedule --warmup --clip "
-            + "--dropout --seed --threads --device --save-every --eval-every --keep --label-source --on-mismatch --resume --json" },
-        { "eval", "--model --data --task --batch --max-new-tokens --min-new-tokens --repetition-penalty --no-repeat-ngram --threads --json" },
+            + "--dropout --seed --threads --device --save-every --eval-every --keep --label-source --on-mismatch --resume --profile --json" },
+        { "eval", "--model --data --task --batch --max-new-tokens --min-new-tokens --repetition-penalty --no-repeat-ngram --threads --profile --json" },
         { "predict", "TEXT --model --input --explain --jsonl --max-new-tokens" },
         { "data", "import stats preview validate sample" },
         { "data import", "dss" },
@@ -22,6 +22,10 @@ public class HelpTests
         { "data sample", "FILE --rows --output --seed" },
         { "inspect", "PATH --json" },
         { "verify", "--golden --data --device --json" },
+        { "bench", "roofline step decode" },
+        { "bench roofline", "--threads --json" },
+        { "bench step", "--model --batch --source --target --step-by-step --dtype --optimizer --threads --profile --json" },
+        { "bench decode", "--model --batch --source --tokens --weights --threads --profile --json" },
         { "doctor", "doctor" },
     };
 

@@ -43,6 +43,25 @@ public class VerbTests(TrainedTask trained) : IClassFixture<TrainedTask>
     }
 
     [Fact]
+    public void Train_WithProfile_ShowsItsOps()
+    {
+        CliResult result = CliResult.Of([.. trained.TrainArguments("profiled", 2), "--profile"]);
+        Assert.True(result is { Code: 0, Output: "" }, result.ToString());
+        Assert.All((string[])["matmul.backward.input", "gradient_norm.forward", "adamw.update", "outside of ops"],
+            op => Assert.Contains(result.ErrorLines, line => line.StartsWith(op, StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Eval_WithProfile_ShowsItsOps()
+    {
+        CliResult result = CliResult.Of("eval", "--model", trained.Model, "--data", trained.Task.Validation, "--max-new-tokens", "2", "--profile");
+        Assert.True(result.Code == 0, result.ToString());
+        Assert.Single(result.OutputLines);
+        Assert.All((string[])["matmul.forward", "attention.forward", "outside of ops"],
+            op => Assert.Contains(result.ErrorLines, line => line.StartsWith(op, StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void Eval_WithJson_GivesRowsMetricAndAccuracy()
     {
         CliResult result = CliResult.Of("eval", "--model", trained.Model, "--data", trained.Task.Validation, "--json", "--max-new-tokens", "4");

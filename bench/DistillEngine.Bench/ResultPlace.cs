@@ -1,0 +1,44 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace DistillEngine.Bench;
+
+/// <summary>The folder of this processor's results: bench/results/&lt;processor&gt;/.</summary>
+static partial class ResultPlace
+{
+    const string CpuInfo = "/proc/cpuinfo";
+
+    /// <summary>Makes the folder if it is missing.</summary>
+    /// <exception cref="DirectoryNotFoundException">The program does not run within the repository.</exception>
+    public static string Create() => Directory.CreateDirectory(Path.Combine(Root(), "bench", "results", Processor())).FullName;
+
+    static string Root()
+    {
+        string? folder = AppContext.BaseDirectory;
+        while (folder is not null && !File.Exists(Path.Combine(folder, "DistillEngine.sln"))) folder = Path.GetDirectoryName(folder);
+        return folder ?? throw new DirectoryNotFoundException($"{AppContext.BaseDirectory}: no folder above holds DistillEngine.sln; record from a build within the repository.");
+    }
+
+    /// <summary>Name, generation where the name hides it, and cores: amd-epyc-zen4-2cores.</summary>
+    static string Processor()
+    {
+        string name = Field("model name") ?? Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER") ?? "unknown";
+        // Virtual machines often show no more than the maker's family name.
+        string generation = (Number("cpu family"), Number("model")) switch
+        {
+            (26, _) => " zen5",
+            (25, (>= 0x10 and <= 0x1F) or (>= 0x60 and <= 0x7F) or (>= 0xA0 and <= 0xAF)) => " zen4",
+            (25, _) => " zen3",
+            _ => "",
+        };
+        return Punctuation().Replace($"{name}{generation} {Environment.ProcessorCount}cores".ToLowerInvariant(), "-").Trim('-');
+    }
+
+    static int? Number(string key) => int.TryParse(Field(key), CultureInfo.InvariantCulture, out int value) ? value : null;
+
+    static string? Field(string key) => !File.Exists(CpuInfo) ? null : File.ReadLines(CpuInfo).Select(line => line.Split(':', 2))
+        .FirstOrDefault(parts => parts.Length == 2 && parts[0].Trim() == key)?[1].Trim();
+
+    [GeneratedRegex("[^a-z0-9]+")]
+    private static partial Regex Punctuation();
+}

@@ -1,0 +1,38 @@
+using System.ComponentModel;
+using System.Reflection;
+
+namespace DistillEngine.Bench;
+
+/// <summary>The suites of this program: every class of benchmarks, under its name without the word Benchmark.</summary>
+static class Suites
+{
+    const string Suffix = "Benchmark";
+
+    static readonly Type[] Types =
+        [.. typeof(OpBenchmark).Assembly.GetTypes().Where(t => t.IsSubclassOf(typeof(OpBenchmark)) && !t.IsAbstract).OrderBy(NameOf, StringComparer.Ordinal)];
+
+    /// <summary>The class of a suite, or null.</summary>
+    public static Type? Find(string name) => Types.FirstOrDefault(t => NameOf(t) == name);
+
+    /// <summary>What a user reads who names no suite.</summary>
+    public static void List(TextWriter output)
+    {
+        output.WriteLine("Suites:");
+        foreach (Type type in Types) output.WriteLine($"  {NameOf(type),-20} {type.GetCustomAttribute<DescriptionAttribute>()?.Description}");
+        output.WriteLine($"  {"compare",-20} training step and generation beside libtorch, in a project of its own: bench/DistillEngine.Compare");
+        output.WriteLine("""
+
+            dotnet run -c Release --project bench/DistillEngine.Bench -- SUITE …        some suites, with the roofline
+            dotnet run -c Release --project bench/DistillEngine.Bench -- all            every suite
+              --record          write Markdown and JSON to bench/results/<processor>/
+              --filter PATTERN  BenchmarkDotNet's own options work, too
+            DISTILL_BENCH_THREADS sets the compute threads, DISTILL_ISA the kernels.
+            """);
+    }
+
+    static string NameOf(Type type)
+    {
+        string name = type.Name.EndsWith(Suffix, StringComparison.Ordinal) ? type.Name[..^Suffix.Length] : type.Name;
+        return string.Concat(name.Select((c, i) => char.IsUpper(c) && i > 0 ? $"-{char.ToLowerInvariant(c)}" : $"{char.ToLowerInvariant(c)}"));
+    }
+}

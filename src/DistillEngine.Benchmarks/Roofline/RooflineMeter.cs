@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using DistillEngine.Kernels;
+
+namespace DistillEngine.Benchmarks;
+
+/// <summary>Measures the machine's limits at this moment: arithmetic from registers, and memory read and copied in one stream a thread.
+/// A limit is what was reached once, so each figure is the best of many short runs.</summary>
+public sealed unsafe class RooflineMeter : IDisposable
+{
+    const int LeastRuns = 10;
+
+    static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(200);
+
+    readonly CpuIsa _isa;
+    readonly ComputePool _pool;
+    readonly Streams _streams;
+
+    /// <param name="threads">1 … <see cref="ComputePool.MaxThreads"/>.</param>
+    /// <exception cref="InsufficientMemoryException">The buffers of the bandwidth measurement do not fit.</exception>
+    public RooflineMeter(CpuIsa isa, int threads)
+    {
+        _isa = isa;
+        _pool = new ComputePool(threads);
+        _streams = new Streams(_pool, isa);
+    }
+
+    /// <summary>Bytes that one <see cref="Read"/> reads, and that one <see cref="Copy"/> reads and also writes.</summary>
+    public static long StreamBytes => Streams.ByteLength;
+
+    /// <summary>Measures everything on threads of its own.</summary>
+    public static Roof Measure(CpuIsa isa, int threads)
+    {
+        using var meter = new RooflineMeter(isa, threads);
+        return new Roof(threads, meter.Peak(PeakKind.Fp32)!.Value, meter.Peak(PeakKind.Bf16), meter.Peak(PeakKind.Int8),
+            StreamBytes / Best(meter.Read) * 1e-9, 2 * StreamBytes / Best(meter.Copy) * 1e-9);
+    }
+
+    /// <summary>Operations of one <see cref="Compute"/>, all threads together; null where there is no such loop.</summary>
+    public long? Operations(PeakKind kind) => PeakLoops.Find(kind, _isa) is { } loop ? _pool.ThreadCount * loop.Operations : null;
+
+    /// <summary>Runs a peak loop once on every thread.</summary>
+    /// <exception cref="InvalidOperationException">There is no loop of this kind.</exception>
+    public void Compute(PeakKind kind)
+    {
+        PeakLoop loop = PeakLoops.Find(kind, _isa) ?? throw new InvalidOperationException($"There is no {kind} loop: {PeakLoops.WhyMissing(kind)}.");
+        _pool.Run(_pool.ThreadCount, loop.Body, null);
+    }
+
+    /// <summary>Reads a buffer once, each thread its part.</summary>
+    public void Read() => _streams.Read();
+
+    /// <summary>Copies a buffer once, each thread its part.</summary>
+    public void Copy() => _streams.Copy();
+
+    public void Dispose()
+    {
+        _streams.Dispose();
+        _pool.Dispose();
+    }
+
+    /// <summary>10⁹ operations a second.</summary>
+    double? Peak(PeakKind kind) => Operations(kind) is { } operations ? operations / Best(() => Compute(kind)) * 1e-9 : null;
+
+    /// <summary>Seconds of the shortest run.</summary>
+    static double Best(Action run)
+    {
+        run();
+        TimeSpan best = TimeSpan.MaxValue;
+        long began = Stopwatch.GetTimestamp();
+        for (int runs = 0; runs < LeastRuns || Stopwatch.GetElapsedTime(began) < LeastTime; runs++)
+        {
+            long started = Stopwatch.GetTimestamp();
+            run();
+            TimeSpan time = Stopwatch.GetElapsedTime(started);
+            if (time < best) best = time;
+        }
+        return best.TotalSeconds;
+    }
+}

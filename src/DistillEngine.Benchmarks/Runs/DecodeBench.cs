@@ -1,0 +1,71 @@
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+using DistillEngine.Model;
+
+namespace DistillEngine.Benchmarks;
+
+/// <summary>A greedy generation from random sources, ready to run, forced to its number of tokens.</summary>
+public sealed class DecodeBench : IDisposable
+{
+    readonly DecodeBenchOptions _options;
+    readonly T5Model _model;
+    readonly GreedyGenerator _generator;
+    readonly GenerationOptions _generation;
+    readonly int[] _sequences, _lengths;
+
+    /// <exception cref="InvalidDataException">The model is neither a preset nor a usable folder.</exception>
+    /// <exception cref="InsufficientMemoryException">The machine has less memory free than the generation needs.</exception>
+    public DecodeBench(DecodeBenchOptions options, IBackend backend)
+    {
+        _options = options;
+        T5Config config = BenchModel.Config(options.Model);
+        Batch = RandomBatch(options, config);
+        (_sequences, _lengths) = (new int[BenchModel.Tokens(options.Batch, 1L + options.Tokens)], new int[options.Batch]);
+        BenchModel.RequireMemory(T5Model.Measure(config, Batch.Limits, training: false).Total
+            + GreedyGenerator.ByteLength(config, options.Batch, options.Tokens, Batch.Limits.MaxSourceTokens));
+        _model = new T5Model(config, Batch.Limits, backend, training: false);
+        BenchModel.Fill(_model, options.Model);
+        _generator = new GreedyGenerator(_model, options.Tokens);
+        _generation = new GenerationOptions { MaxNewTokens = options.Tokens, MinNewTokens = options.Tokens };
+    }
+
+    public T5Model Model => _model;
+
+    public T5Config Config => _model.Config;
+
+    /// <summary>The sources.</summary>
+    public Batch Batch { get; }
+
+    /// <summary>Sources of random tokens, without targets.</summary>
+    public static Batch RandomBatch(DecodeBenchOptions options, T5Config config)
+    {
+        // One target row a sequence: the token that a step decodes.
+        var batch = new Batch(new BatchLimits(options.Batch, BenchModel.Tokens(options.Batch, options.Source), options.Batch, options.Source, 1));
+        var random = new Random(BenchModel.Seed);
+        for (int row = 0; row < options.Batch; row++) BenchModel.AddRandom(batch, random, config, options.Source, 0, TaskKind.Label);
+        return batch;
+    }
+
+    /// <summary>Generates once.</summary>
+    /// <returns>int [sequences, 1 + tokens]: the start token and the chosen ids; valid until the next call.</returns>
+    public ReadOnlySpan<int> Generate()
+    {
+        _generator.Generate(Batch, _generation, _sequences, _lengths);
+        return _sequences;
+    }
+
+    /// <summary>Times some generations after a warm-up.</summary>
+    /// <exception cref="OperationCanceledException">Between two generations.</exception>
+    public DecodeBenchResult Run(CancellationToken cancel)
+    {
+        List<double> times = [];
+        Repetition.Run(() => Generate(), times.Add, cancel);
+        return new(times.Count, Timing.Of(times), _options.Batch, _options.Tokens, DecodeWork.Of(Config, Batch, _options.Tokens, _options.Weights), PeakMemory.Megabytes);
+    }
+
+    public void Dispose()
+    {
+        _generator.Dispose();
+        _model.Dispose();
+    }
+}

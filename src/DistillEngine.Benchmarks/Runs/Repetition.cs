@@ -1,0 +1,33 @@
+using System.Diagnostics;
+
+namespace DistillEngine.Benchmarks;
+
+/// <summary>Runs work until its time can be trusted.</summary>
+static class Repetition
+{
+    const int WarmUpRuns = 2, LeastRuns = 7;
+
+    // Short work is repeated: the runtime replaces its first code of a method within some hundred milliseconds of use.
+    static readonly TimeSpan WarmUpTime = TimeSpan.FromMilliseconds(500), LeastTime = TimeSpan.FromSeconds(1);
+
+    /// <param name="run">The work.</param>
+    /// <param name="measured">Told the milliseconds of each run after the warm-up.</param>
+    /// <exception cref="OperationCanceledException">Between two runs.</exception>
+    public static void Run(Action run, Action<double> measured, CancellationToken cancel)
+    {
+        Repeat(run, static _ => { }, WarmUpRuns, WarmUpTime, cancel);
+        Repeat(run, measured, LeastRuns, LeastTime, cancel);
+    }
+
+    static void Repeat(Action run, Action<double> measured, int leastRuns, TimeSpan leastTime, CancellationToken cancel)
+    {
+        long began = Stopwatch.GetTimestamp();
+        for (int runs = 0; runs < leastRuns || Stopwatch.GetElapsedTime(began) < leastTime; runs++)
+        {
+            cancel.ThrowIfCancellationRequested();
+            long started = Stopwatch.GetTimestamp();
+            run();
+            measured(Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using System.CommandLine;
+using DistillEngine.Benchmarks;
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+
+namespace DistillEngine.Cli.Verbs;
+
+/// <summary><c>distill bench decode</c>.</summary>
+static class BenchDecodeVerb
+{
+    public static Command Build(Io io)
+    {
+        Option<string> model = BenchVerb.Model();
+        Option<int> batch = BenchVerb.Count("--batch", "Sequences decoded together", 1);
+        Option<int> source = BenchVerb.Count("--source", "Tokens of each source", 64);
+        Option<int> tokens = BenchVerb.Count("--tokens", "New tokens of each sequence; none ends early", 32);
+        var weights = new ChoiceOption<DType>("--weights", "Type that the weights are stored in", ("f32", DType.F32));
+        Option<int> threads = DeviceOptions.Threads();
+        Option<bool> profile = Profiling.Option();
+        Option<bool> json = CommonOptions.Json("ms (median, encoder included), tokensPerSecond, bytesPerToken, limitMs, shareOfLimit (0 to 1), peakRssMb");
+        var command = new Command("decode", "Time greedy generation from random sources, and compare with what the machine allows")
+        {
+            model, batch, source, tokens, weights, threads, profile, json,
+        };
+        command.SetAction(p =>
+        {
+            var options = new DecodeBenchOptions
+            {
+                Model = p.GetValue(model)!, Batch = p.GetValue(batch), Source = p.GetValue(source), Tokens = p.GetValue(tokens), Weights = weights.Of(p),
+            };
+            var (result, recording) = Measure(io, options, p.GetValue(threads), p.GetValue(profile));
+            // The buffers of the roofline come after the generation's memory is read and freed.
+            Roof roof = RooflineMeter.Measure(CpuIsas.Choose(), DeviceOptions.Count(p.GetValue(threads)));
+            recording?.Write(io, roof, DType.F32);
+            if (p.GetValue(json)) WriteJson(io, result, roof);
+            else WriteText(io, result, roof);
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    static (DecodeBenchResult Result, Recording? Recording) Measure(Io io, DecodeBenchOptions options, int threads, bool isRecorded)
+    {
+        using CpuBackend backend = CpuBackend.Open(threads);
+        using var bench = new DecodeBench(options, backend);
+        using Recording? recording = isRecorded ? new() : null;
+        return (bench.Run(io.Cancel), recording);
+    }
+
+    static void WriteJson(Io io, DecodeBenchResult r, Roof roof) => io.WriteJson(w =>
+    {
+        w.WriteNumber("ms", r.Time.Median);
+        w.WriteNumber("tokensPerSecond", r.TokensPerSecond);
+        w.WriteNumber("bytesPerToken", r.BytesPerToken);
+        w.WriteNumber("limitMs", r.LimitMs(roof));
+        w.WriteNumber("shareOfLimit", r.ShareOfLimit(roof));
+        w.WriteNumber("peakRssMb", r.PeakRssMb);
+    });
+
+    static void WriteText(Io io, DecodeBenchResult r, Roof roof)
+    {
+        BenchVerb.WriteTimingHead(io);
+        BenchVerb.WriteTiming(io, "generation", r.Time);
+        io.Output.WriteLine(FormattableString.Invariant($"tokens       {r.TokensPerSecond,10:F1} a second ({r.Sequences} x {r.TokensEach}, {r.Runs} runs)"));
+        io.Output.WriteLine(FormattableString.Invariant($"reads        {r.BytesPerToken * 1e-6,10:F1} MB a token"));
+        io.Output.WriteLine(FormattableString.Invariant($"memory       {r.PeakRssMb,10:F0} MB resident at most"));
+        BenchVerb.WriteLimit(io, r.LimitMs(roof), r.ShareOfLimit(roof), roof.Fp32Gflops, roof.ReadGBs);
+    }
+}

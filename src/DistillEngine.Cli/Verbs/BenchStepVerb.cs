@@ -1,0 +1,85 @@
+using System.CommandLine;
+using DistillEngine.Benchmarks;
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+using DistillEngine.Training;
+
+namespace DistillEngine.Cli.Verbs;
+
+/// <summary><c>distill bench step</c>.</summary>
+static class BenchStepVerb
+{
+    const int StandardTarget = 32;
+
+    public static Command Build(Io io)
+    {
+        Option<string> model = BenchVerb.Model();
+        Option<int> batch = BenchVerb.Count("--batch", "Rows; with --step-by-step as many of each task", 8);
+        Option<int> source = BenchVerb.Count("--source", "Tokens of each source", 64);
+        var target = CommonOptions.AtLeast(new Option<int?>("--target") { Description = $"Tokens of each target; default: {StandardTarget}", HelpName = "N" }, 1);
+        var stepByStep = new Option<bool>("--step-by-step")
+        {
+            Description = $"The method's own step: rows to predict ({StepBenchOptions.LabelLength} target tokens) and to explain ({StepBenchOptions.RationaleLength}) together",
+        };
+        var type = new ChoiceOption<DType>("--dtype", "Type of the products' operands", ("f32", DType.F32));
+        var optimizer = new Option<string>("--optimizer") { Description = string.Join(", ", Optimizers.Names), DefaultValueFactory = _ => "adamw", HelpName = "NAME" };
+        Option<int> threads = DeviceOptions.Threads();
+        Option<bool> profile = Profiling.Option();
+        Option<bool> json = CommonOptions.Json("forwardMs, backwardMs, optimizerMs, stepMs (medians), tokensPerSecond, peakRssMb, limitMs, shareOfLimit (0 to 1)");
+        var command = new Command("step", "Time a training step with random tokens, and compare with what the machine allows")
+        {
+            model, batch, source, target, stepByStep, type, optimizer, threads, profile, json,
+        };
+        command.SetAction(p =>
+        {
+            if (p.GetValue(stepByStep) && p.GetValue(target) is not null)
+                throw new UsageException($"--target has no meaning with --step-by-step, whose targets have {StepBenchOptions.LabelLength} and {StepBenchOptions.RationaleLength} tokens: leave one of them out.");
+            var options = new StepBenchOptions
+            {
+                Model = p.GetValue(model)!, Batch = p.GetValue(batch), Source = p.GetValue(source), Target = p.GetValue(target) ?? StandardTarget,
+                StepByStep = p.GetValue(stepByStep), Optimizer = p.GetValue(optimizer)!, Operands = type.Of(p),
+            };
+            var (result, recording) = Measure(io, options, p.GetValue(threads), p.GetValue(profile));
+            // The buffers of the roofline come after the step's memory is read and freed.
+            Roof roof = RooflineMeter.Measure(CpuIsas.Choose(), DeviceOptions.Count(p.GetValue(threads)));
+            recording?.Write(io, roof, options.Operands);
+            if (p.GetValue(json)) WriteJson(io, result, roof);
+            else WriteText(io, result, roof);
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    static (StepBenchResult Result, Recording? Recording) Measure(Io io, StepBenchOptions options, int threads, bool isRecorded)
+    {
+        using CpuBackend backend = CpuBackend.Open(threads);
+        using var bench = new StepBench(options, backend);
+        using Recording? recording = isRecorded ? new() : null;
+        return (bench.Run(io.Cancel), recording);
+    }
+
+    static void WriteJson(Io io, StepBenchResult r, Roof roof) => io.WriteJson(w =>
+    {
+        w.WriteNumber("forwardMs", r.Forward.Median);
+        w.WriteNumber("backwardMs", r.Backward.Median);
+        w.WriteNumber("optimizerMs", r.Optimizer.Median);
+        w.WriteNumber("stepMs", r.Step.Median);
+        w.WriteNumber("tokensPerSecond", r.TokensPerSecond);
+        w.WriteNumber("peakRssMb", r.PeakRssMb);
+        w.WriteNumber("limitMs", r.LimitMs(roof));
+        w.WriteNumber("shareOfLimit", r.ShareOfLimit(roof));
+    });
+
+    static void WriteText(Io io, StepBenchResult r, Roof roof)
+    {
+        BenchVerb.WriteTimingHead(io);
+        BenchVerb.WriteTiming(io, "forward", r.Forward);
+        BenchVerb.WriteTiming(io, "backward", r.Backward);
+        BenchVerb.WriteTiming(io, "optimizer", r.Optimizer);
+        BenchVerb.WriteTiming(io, "step", r.Step);
+        io.Output.WriteLine(FormattableString.Invariant($"tokens       {r.TokensPerSecond,10:F0} a second ({r.Tokens:N0} a step, {r.Steps} steps)"));
+        io.Output.WriteLine(FormattableString.Invariant($"memory       {r.PeakRssMb,10:F0} MB resident at most"));
+        io.Output.WriteLine(FormattableString.Invariant($"work         {r.ProductFlops * 1e-9,10:F1} GFLOP of products, {r.OptimizerBytes * 1e-9:F2} GB for the update"));
+        BenchVerb.WriteLimit(io, r.LimitMs(roof), r.ShareOfLimit(roof), roof.Gflops(r.Operands), roof.ReadGBs);
+    }
+}

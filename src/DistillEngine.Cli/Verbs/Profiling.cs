@@ -1,0 +1,37 @@
+using System.CommandLine;
+using DistillEngine.Benchmarks;
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+
+namespace DistillEngine.Cli.Verbs;
+
+/// <summary><c>--profile</c>: a table of every op on stderr when the work is done.</summary>
+static class Profiling
+{
+    public static Option<bool> Option() => new("--profile") { Description = "At the end, show time, GFLOP/s, GB/s and share of the machine's limit of every op" };
+
+    /// <summary>Does the work and, if asked, shows its ops; also where the user stopped it.</summary>
+    /// <param name="threads">As given to <c>--threads</c>.</param>
+    public static T Run<T>(bool isOn, Io io, int threads, Func<T> work)
+    {
+        if (!isOn) return work();
+        using var recording = new Recording();
+        try
+        {
+            T result = work();
+            Show();
+            return result;
+        }
+        catch (OperationCanceledException)
+        {
+            Show();
+            throw;
+        }
+
+        void Show()
+        {
+            recording.Dispose();
+            recording.Write(io, RooflineMeter.Measure(CpuIsas.Choose(), DeviceOptions.Count(threads)), DType.F32);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using System.Diagnostics;
+using DistillEngine.Benchmarks;
+using DistillEngine.Core;
+using Trace = DistillEngine.Core.Trace;
+
+namespace DistillEngine.Cli.Verbs;
+
+/// <summary>The ops of this thread from the start of some work to its end.</summary>
+sealed class Recording : IDisposable
+{
+    readonly TraceLog _log = Trace.Open();
+    readonly long _started = Stopwatch.GetTimestamp();
+    double _seconds;
+    bool _ended;
+
+    /// <summary>Ends the recording.</summary>
+    public void Dispose()
+    {
+        if (_ended) return;
+        _ended = true;
+        _seconds = Stopwatch.GetElapsedTime(_started).TotalSeconds;
+        _log.Dispose();
+    }
+
+    /// <summary>Shows the table on stderr.</summary>
+    /// <param name="operands">Type of the products' operands.</param>
+    public void Write(Io io, Roof roof, DType operands)
+    {
+        foreach (string line in ProfileTable.Lines(_log, _seconds, roof, operands)) io.Error.WriteLine(line);
+    }
+}

@@ -1,0 +1,108 @@
+using DistillEngine.Benchmarks;
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+using Xunit;
+
+namespace DistillEngine.Tests.Benchmarks;
+
+public class BenchTests
+{
+    static readonly Roof Limits = new(Threads: 2, Fp32Gflops: 100, Bf16Gflops: null, Int8Gops: null, ReadGBs: 10, CopyGBs: 8);
+
+    [Fact]
+    public void Seconds_OfWork_IsTheLongerOfArithmeticAndTraffic()
+    {
+        Assert.Equal(0.02, Limits.Seconds(new Cost(2_000_000_000, 100_000_000)), 1e-12);
+        Assert.Equal(0.03, Limits.Seconds(new Cost(2_000_000_000, 300_000_000)), 1e-12);
+        Assert.Throws<ArgumentException>(() => Limits.Seconds(new Cost(1, 1), DType.BF16));
+        Assert.Equal(0.01, (Limits with { Bf16Gflops = 200 }).Seconds(new Cost(2_000_000_000, 0), DType.BF16), 1e-12);
+    }
+
+    [Fact]
+    public void Timing_OfRuns_TakesTheMiddle()
+    {
+        Assert.Equal(new Timing(2, 1, 9), Timing.Of([9, 1, 2]));
+        Assert.Equal(new Timing(2.5, 1, 9), Timing.Of([9, 1, 2, 3]));
+    }
+
+    [Fact]
+    public void Step_OfATinyModel_GivesEveryPartAndALimit()
+    {
+        using CpuBackend backend = new(CpuIsas.Choose(), threads: 2);
+        using var bench = new StepBench(new StepBenchOptions { Model = "tiny", Batch = 1, Source = 4, Target = 3 }, backend);
+        StepBenchResult result = bench.Run(CancellationToken.None);
+        Assert.True(result.Steps >= 7 && result.PeakRssMb > 0);
+        Assert.All([result.Forward, result.Backward, result.Optimizer, result.Step], t => Assert.True(t.Min > 0 && t.Min <= t.Median && t.Median <= t.Max));
+        Assert.True(result.Forward.Min + result.Backward.Min + result.Optimizer.Min <= result.Step.Max);
+        Assert.Equal(7, result.Tokens);
+        Assert.Equal(1e3 * (result.ProductFlops / 100e9 + result.OptimizerBytes / 10e9), result.LimitMs(Limits), 1e-9);
+        Assert.Equal(result.LimitMs(Limits) / result.Step.Median, result.ShareOfLimit(Limits), 1e-9);
+    }
+
+    [Fact]
+    public void Generate_OfATinyModel_ReachesItsNumberOfTokens()
+    {
+        using CpuBackend backend = new(CpuIsas.Choose(), threads: 1);
+        using var bench = new DecodeBench(new DecodeBenchOptions { Model = "tiny", Batch = 2, Source = 3, Tokens = 4 }, backend);
+        ReadOnlySpan<int> ids = bench.Generate();
+        Assert.Equal(2 * 5, ids.Length);
+        Assert.Equal(-1, ids.IndexOf(bench.Config.EosId));
+        DecodeBenchResult result = bench.Run(CancellationToken.None);
+        Assert.Equal(result.Work.Step.Bytes / 2.0, result.BytesPerToken);
+        Assert.Equal(1e3 * (Limits.Seconds(result.Work.Encoder) + 4 * Limits.Seconds(result.Work.Step)), result.LimitMs(Limits), 1e-9);
+    }
+
+    [Fact]
+    public void Run_WhenCancelled_Stops()
+    {
+        using CpuBackend backend = new(CpuIsas.Choose(), threads: 1);
+        using var bench = new StepBench(new StepBenchOptions { Model = "tiny", Batch = 1, Source = 2, Target = 2 }, backend);
+        Assert.Throws<OperationCanceledException>(() => bench.Run(new CancellationToken(canceled: true)));
+    }
+
+    [Fact]
+    public void Lines_OfAProfile_HoldEveryOpAndAddUp()
+    {
+        TraceLog log = Trace.Open();
+        using (Trace.Op("product", new Cost(1000, 10)))
+        {
+        }
+        using (Trace.Op("clear", new Cost(0, 10)))
+        {
+        }
+        log.Dispose();
+        string[] lines = [.. ProfileTable.Lines(log, seconds: 1, Limits, DType.F32)];
+        Assert.Equal(log.Rows.Count + 3, lines.Length);
+        Assert.Equal(log.Rows.Select(row => row.Op), lines[1..3].Select(line => line.Split(' ')[0]));
+        Assert.StartsWith("outside of ops", lines[3], StringComparison.Ordinal);
+        Assert.Contains("100 GFLOP/s", lines[4], StringComparison.Ordinal);
+        double shares = lines[1..4].Sum(line => double.Parse(line.Split('%')[0].Trim().Split(' ')[^1], System.Globalization.CultureInfo.InvariantCulture));
+        Assert.Equal(100, shares, 0.2);
+    }
+
+    [Fact]
+    public void Open_OfALogWithinAnother_AddsToBoth()
+    {
+        using TraceLog outer = Trace.Open();
+        using (TraceLog inner = Trace.Open())
+        {
+            using (Trace.Op("product", new Cost(4, 2)))
+            {
+            }
+            Assert.Equal(new Cost(4, 2), Assert.Single(inner.Rows).Cost);
+        }
+        Assert.Equal(new Cost(4, 2), Assert.Single(outer.Rows).Cost);
+    }
+
+    [Theory]
+    [InlineData(CpuIsa.Scalar)]
+    [InlineData(CpuIsa.Vector128)]
+    [InlineData(CpuIsa.Vector256)]
+    [InlineData(CpuIsa.Vector512)]
+    public void Find_OfThePeakLoops_CountsTheLanes(CpuIsa isa)
+    {
+        long scalar = PeakLoops.Find(PeakKind.Fp32, CpuIsa.Scalar)!.Value.Operations;
+        int lanes = isa switch { CpuIsa.Vector512 => 16, CpuIsa.Vector256 => 8, CpuIsa.Vector128 => 4, _ => 1 };
+        Assert.Equal(scalar * lanes, PeakLoops.Find(PeakKind.Fp32, isa)!.Value.Operations);
+    }
+}

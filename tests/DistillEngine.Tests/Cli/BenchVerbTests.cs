@@ -1,0 +1,73 @@
+using System.Text.Json;
+using Xunit;
+
+namespace DistillEngine.Tests.Cli;
+
+/// <summary>The keys that scripts rely on, and what is refused.</summary>
+public class BenchVerbTests
+{
+    static readonly string[] RooflineKeys = ["threads", "fp32Gflops", "bf16Gflops", "int8Gops", "readGBs", "copyGBs"];
+
+    [Fact]
+    public void Roofline_WithJson_GivesAllThreadsAndOneCore()
+    {
+        CliResult result = CliResult.Of("bench", "roofline", "--threads", "2", "--json");
+        JsonElement roof = Assert.Single(result.Json);
+        Assert.Equal(0, result.Code);
+        Assert.Equal([.. RooflineKeys, "perCore"], roof.EnumerateObject().Select(p => p.Name));
+        JsonElement core = roof.GetProperty("perCore");
+        Assert.Equal(RooflineKeys, core.EnumerateObject().Select(p => p.Name));
+        Assert.Equal((2, 1), (roof.GetProperty("threads").GetInt32(), core.GetProperty("threads").GetInt32()));
+        Assert.All([roof, core], r => Assert.All((string[])["fp32Gflops", "readGBs", "copyGBs"], key => Assert.True(r.GetProperty(key).GetDouble() > 0)));
+        foreach (var (key, word) in ((string, string)[])[("bf16Gflops", "bf16"), ("int8Gops", "int8")])
+            Assert.Equal(roof.GetProperty(key).ValueKind == JsonValueKind.Null, result.Error.Contains(word, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Step_WithJsonAndProfile_GivesItsKeysAndEveryOp()
+    {
+        CliResult result = CliResult.Of("bench", "step", "--model", "tiny", "--batch", "1", "--source", "4", "--step-by-step", "--threads", "1", "--json", "--profile");
+        Assert.True(result.Code == 0, result.ToString());
+        JsonElement step = Assert.Single(result.Json);
+        Assert.Equal(["forwardMs", "backwardMs", "optimizerMs", "stepMs", "tokensPerSecond", "peakRssMb", "limitMs", "shareOfLimit"], step.EnumerateObject().Select(p => p.Name));
+        Assert.All(step.EnumerateObject(), p => Assert.True(p.Value.GetDouble() > 0, p.Name));
+        Assert.All((string[])["matmul.forward", "matmul.backward.weight", "attention.backward", "linear_cross_entropy.backward", "adamw.update", "outside of ops"],
+            op => Assert.Contains(result.ErrorLines, line => line.StartsWith(op, StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Decode_WithJson_GivesItsKeys()
+    {
+        CliResult result = CliResult.Of("bench", "decode", "--model", "tiny", "--batch", "2", "--source", "4", "--tokens", "3", "--threads", "1", "--json");
+        Assert.True(result.Code == 0, result.ToString());
+        JsonElement decode = Assert.Single(result.Json);
+        Assert.Equal(["ms", "tokensPerSecond", "bytesPerToken", "limitMs", "shareOfLimit", "peakRssMb"], decode.EnumerateObject().Select(p => p.Name));
+        Assert.All(decode.EnumerateObject(), p => Assert.True(p.Value.GetDouble() > 0, p.Name));
+    }
+
+    public static TheoryData<string, string, int> WrongUses => new()
+    {
+        { "step", "--model", 2 },
+        { "step --model nope", "nope", 3 },
+        { "step --model tiny --batch 0", "--batch is 0", 2 },
+        { "step --model tiny --dtype f16", "--dtype is 'f16'", 2 },
+        { "step --model tiny --optimizer lion", "lion", 2 },
+        { "step --model tiny --step-by-step --target 9", "--target", 2 },
+        { "step --model v1.1-xxl --batch 64 --source 4096", "MiB", 1 },
+        { "step --model tiny --batch 2000000000", "--batch", 2 },
+        { "decode --model tiny --source 2000000000", "16,777,216", 2 },
+        { "decode --model tiny --tokens 2000000000", "16,777,216", 2 },
+        { "decode --model tiny --weights f16", "--weights is 'f16'", 2 },
+        { "decode --model tiny --tokens 0", "--tokens is 0", 2 },
+        { "roofline --threads 5000", "--threads is 5000", 2 },
+    };
+
+    [Theory, MemberData(nameof(WrongUses))]
+    public void Bench_OfAWrongUse_SaysWhatIsWrong(string line, string reason, int code)
+    {
+        CliResult result = CliResult.Of(["bench", .. line.Split(' ')]);
+        Assert.True(result.Code == code && result.Output.Length == 0, result.ToString());
+        Assert.Contains(reason, result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
+    }
+}
