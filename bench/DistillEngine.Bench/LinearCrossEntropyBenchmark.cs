@@ -27,7 +27,7 @@ public class LinearCrossEntropyBenchmark : OpBenchmark
         _labels = Zeros("labels", new(Rows), DType.I32);
         for (int row = 0; row < Rows; row++) _labels.HostSpan<int>()[row] = row * 7919 % Vocabulary;
         (_logSumExp, _nats) = (Zeros("logSumExp", new(Rows), DType.F64), Zeros("nats", new(Rows)));
-        _scratch = Zeros("scratch", LinearCrossEntropy.ScratchShape(Rows, Vocabulary));
+        _scratch = Zeros("scratch", LinearCrossEntropy.TrainingScratchShape(Rows, Vocabulary));
         (_dx, _dWeight) = (Zeros("dx", _x.Shape), Zeros("dWeight", _w.Value.Shape));
         Forward();
     }

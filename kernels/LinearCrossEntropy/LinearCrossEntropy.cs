@@ -4,7 +4,8 @@ namespace DistillEngine.Kernels;
 
 /// <summary>
 /// Head and loss in one: logits = scale · x Wᵀ, nats[row] = logSumExp(logits[row]) − logits[row, label]. The vocabulary is taken in
-/// chunks of <see cref="ChunkWords"/>, so the logits of all rows never exist together.
+/// chunks of <see cref="ChunkWords"/>, so the logits of all rows never exist together, but where a training step has room to keep them
+/// for its backward (<see cref="TrainingScratchShape"/>).
 /// </summary>
 /// <remarks>Source: torch.nn.functional.cross_entropy(ignore_index=−100) on Hugging Face's T5 head.</remarks>
 public abstract class LinearCrossEntropy
@@ -16,8 +17,17 @@ public abstract class LinearCrossEntropy
     /// and the product still runs at full speed.</summary>
     public const int ChunkWords = 1024;
 
-    /// <summary>Shape of the scratch for so many rows of a vocabulary.</summary>
+    // A quarter of the loss's work is computing logits again. Up to this size keeping them costs less than 4 bytes a parameter of the
+    // smallest published model.
+    const long MostKeptBytes = 256L << 20;
+
+    /// <summary>Shape of the scratch for so many rows of a vocabulary: one chunk.</summary>
     public static Shape ScratchShape(int rows, int vocabulary) => new(rows, Math.Min(vocabulary, ChunkWords));
+
+    /// <summary>Shape of the scratch of a training step, which takes its memory for the greatest number of rows: all logits, if they fit in
+    /// 256 MiB, else one chunk.</summary>
+    public static Shape TrainingScratchShape(int rows, int vocabulary) =>
+        sizeof(float) * (long)rows * vocabulary <= MostKeptBytes ? new(rows, vocabulary) : ScratchShape(rows, vocabulary);
 
     /// <param name="x">float32 [rows, width]: the decoder's final states.</param>
     /// <param name="w">float32 [vocabulary, width].</param>
@@ -26,7 +36,7 @@ public abstract class LinearCrossEntropy
     /// <param name="logSumExp">float64 [rows]; overwritten; Backward needs it. In float32 its rounding would become a relative error of every
     /// probability, many times that of the logits.</param>
     /// <param name="nats">float32 [rows]; overwritten.</param>
-    /// <param name="scratch">float32, <see cref="ScratchShape"/>.</param>
+    /// <param name="scratch">float32, <see cref="ScratchShape"/> or [rows, vocabulary]; overwritten.</param>
     /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
     public void Forward(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor nats, Tensor scratch)
     {
@@ -41,6 +51,7 @@ public abstract class LinearCrossEntropy
     /// <param name="rowWeights">float32 [rows]: the derivative of the loss by each row's nats.</param>
     /// <param name="dx">float32 [rows, width]; overwritten; may not overlap x.</param>
     /// <param name="dWeight">float32 [vocabulary, width]; accumulates.</param>
+    /// <param name="scratch">float32; overwritten. Where it is [rows, vocabulary], what Forward left in it: the logits are taken from there.</param>
     /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
     public void Backward(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Tensor dWeight, Tensor scratch)
     {
@@ -72,6 +83,6 @@ public abstract class LinearCrossEntropy
         Check.Shape(x, new(rows, w.Inputs), operation);
         Check.Shape(labels, new(rows), operation, DType.I32);
         Check.Shape(logSumExp, new(rows), operation, DType.F64);
-        Check.Shape(scratch, ScratchShape(rows, w.Outputs), operation);
+        if (scratch.Shape != new Shape(rows, w.Outputs)) Check.Shape(scratch, ScratchShape(rows, w.Outputs), operation);
     }
 }

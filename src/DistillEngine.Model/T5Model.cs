@@ -168,8 +168,11 @@ public sealed class T5Model : IDisposable
         Slot nats = arena.Persistent("loss.nats", new(targets));
         Slot logSumExp = arena.Persistent("loss.log_sum_exp", new(targets), DType.F64);
         Slot rowWeights = arena.Persistent("loss.row_weights", new(targets));
+        int vocabulary = plan.Config.VocabularySize;
         arena.BeginScope();
-        Slot scratch = arena.Scratch("loss.scratch", LinearCrossEntropy.ScratchShape(targets, plan.Config.VocabularySize));
+        Slot scratch = plan.Training
+            ? arena.Saved("loss.logits", LinearCrossEntropy.TrainingScratchShape(targets, vocabulary))
+            : arena.Scratch("loss.scratch", LinearCrossEntropy.ScratchShape(targets, vocabulary));
         return (encodedGradient, decodedGradient, nats, logSumExp, rowWeights, scratch);
     }
 }

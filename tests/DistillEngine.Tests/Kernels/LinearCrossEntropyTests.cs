@@ -74,6 +74,24 @@ public class LinearCrossEntropyTests
 
     [Theory]
     [MemberData(nameof(CpuVariants.ProductIsas), MemberType = typeof(CpuVariants))]
+    public void ForwardAndBackward_WithRoomForAllLogits_GiveTheSameBits(CpuIsa isa)
+    {
+        using var pool = new ComputePool(2);
+        LinearCrossEntropy op = Create(isa, pool);
+        using Run chunked = OfWords(keepsLogits: false), kept = OfWords(keepsLogits: true);
+        Assert.Equal(chunked.Results, kept.Results);
+
+        Run OfWords(bool keepsLogits) => new(op, rows: 19, width: 24, vocabulary: 2500, scale: 0.3f, deviation: 2, keepsLogits: keepsLogits);
+    }
+
+    [Theory]
+    [InlineData(2088, 32_128)]
+    [InlineData(2089, 1024)]
+    public void TrainingScratchShape_UpTo256MiB_HoldsAllWords(int rows, int words) =>
+        Assert.Equal(new(rows, words), LinearCrossEntropy.TrainingScratchShape(rows, 32_128));
+
+    [Theory]
+    [MemberData(nameof(CpuVariants.ProductIsas), MemberType = typeof(CpuVariants))]
     public void ForwardAndBackward_OnIgnoredRows_GiveZeroNatsAndNoGradient(CpuIsa isa)
     {
         using var pool = new ComputePool(2);
@@ -172,7 +190,7 @@ public class LinearCrossEntropyTests
         readonly Tensor _x, _w, _rowWeights, _labelTensor, _logSumExp, _scratch;
         readonly Weight _weight;
 
-        public Run(LinearCrossEntropy op, int rows, int width, int vocabulary, float scale, double deviation, bool ignoreAll = false)
+        public Run(LinearCrossEntropy op, int rows, int width, int vocabulary, float scale, double deviation, bool ignoreAll = false, bool keepsLogits = false)
         {
             (_rows, _width, _vocabulary, _scale) = (rows, width, vocabulary, scale);
             _labels = [.. Enumerable.Range(0, rows).Select(row => ignoreAll || row % 4 == 1 ? Ignored : (row * 7919 + vocabulary - 1) % vocabulary)];
@@ -184,7 +202,7 @@ public class LinearCrossEntropyTests
             DWeight = _host.Random("dWeight", new(vocabulary, width));
             OldDWeight = DWeight.HostSpan<float>().ToArray();
             _labelTensor = _host.From("labels", new(rows), _labels);
-            _scratch = _host.Empty("scratch", LinearCrossEntropy.ScratchShape(rows, vocabulary));
+            _scratch = _host.Empty("scratch", keepsLogits ? LinearCrossEntropy.TrainingScratchShape(rows, vocabulary) : LinearCrossEntropy.ScratchShape(rows, vocabulary));
             _weight = new Weight(_w);
             Again(op);
         }
