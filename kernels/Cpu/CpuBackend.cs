@@ -40,13 +40,7 @@ public sealed unsafe class CpuBackend : IBackend
 
     public void Download<T>(Tensor source, Span<T> host) where T : unmanaged => source.HostSpan<T>().CopyTo(host);
 
-    public void Fill(Tensor destination, float value)
-    {
-        const int Chunk = 1 << 30;
-        float* start = destination.HostPointer<float>();
-        for (long done = 0; done < destination.Count; done += Chunk)
-            new Span<float>(start + done, (int)Math.Min(Chunk, destination.Count - done)).Fill(value);
-    }
+    public void Fill(Tensor destination, float value) => MemoryFill.Run(_pool, destination.HostPointer<float>(), destination.Count, value);
 
     public void Synchronize()
     {
