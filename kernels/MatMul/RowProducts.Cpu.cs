@@ -21,49 +21,69 @@ static unsafe class RowProducts<TVector> where TVector : struct, IVectorF32<TVec
     // Least weights of a part, 128 KiB: a few microseconds of reading, about what a run of the pool costs.
     const long LeastPartWeights = 32 * 1024;
 
+    /// <summary>Maps that one run takes.</summary>
+    public const int MaxMaps = 4;
+
     /// <param name="x">[rows, inputs].</param>
     /// <param name="w">[outputs, inputs].</param>
     /// <param name="y">Rows <paramref name="stride"/> elements apart.</param>
     public static void Multiply(ComputePool pool, float* x, float* w, int rows, int outputs, int inputs, Into into, float* y, long stride)
     {
-        if (rows == 0 || outputs == 0) return;
-        var job = new Job
-        {
-            X = x,
-            W = w,
-            Y = y,
-            Stride = stride,
-            Rows = rows,
-            Outputs = outputs,
-            Inputs = inputs,
-            Into = into,
-            Parts = Split.Parts((long)outputs * inputs, LeastPartWeights, pool.ThreadCount),
-        };
-        pool.Run(job.Parts, &Part, &job);
+        var job = new Job { X = x, Rows = rows, Inputs = inputs, Into = into };
+        Add(ref job, w, outputs, y, stride);
+        Run(pool, ref job);
+    }
+
+    /// <summary>Several maps of the same input in one run.</summary>
+    /// <param name="x">float32 [rows, inputs].</param>
+    /// <param name="weights">1 … <see cref="MaxMaps"/> maps [outputs, inputs].</param>
+    /// <param name="outputs">float32 [rows, outputs] for each; overwritten.</param>
+    public static void Multiply(ComputePool pool, Tensor x, ReadOnlySpan<Weight> weights, ReadOnlySpan<Tensor> outputs)
+    {
+        var job = new Job { X = x.HostPointer<float>(), Rows = x.Shape.D0, Inputs = x.Shape.D1, Into = Into.Overwrite };
+        for (int i = 0; i < weights.Length; i++)
+            Add(ref job, weights[i].Value.HostPointer<float>(), weights[i].Outputs, outputs[i].HostPointer<float>(), weights[i].Outputs);
+        Run(pool, ref job);
+    }
+
+    static void Add(ref Job job, float* w, int outputs, float* y, long stride)
+    {
+        int firstGroup = job.Groups;
+        job.Groups = checked(firstGroup + (outputs + Group - 1) / Group);
+        job.Maps[job.MapCount++] = new() { W = w, Y = y, Stride = stride, Outputs = outputs, FirstGroup = firstGroup, EndGroup = job.Groups };
+    }
+
+    static void Run(ComputePool pool, ref Job job)
+    {
+        if (job.Rows == 0 || job.Groups == 0) return;
+        job.Parts = Split.Parts((long)job.Groups * Group * job.Inputs, LeastPartWeights, pool.ThreadCount);
+        pool.Run(job.Parts, &Part, Unsafe.AsPointer(ref job));
     }
 
     [SkipLocalsInit]
     static void Part(void* context, int part, int thread)
     {
-        ref readonly Job job = ref Unsafe.AsRef<Job>(context);
-        var (first, end) = Split.Range(job.Outputs, Group, part, job.Parts);
+        ref Job job = ref Unsafe.AsRef<Job>(context);
+        var (first, end) = Split.Range(job.Groups, part, job.Parts);
         float* sums = stackalloc float[2 * Group];
-        for (long output = first; output < end; output += Group)
+        int at = 0;
+        for (int group = (int)first; group < end; group++)
         {
-            int count = (int)Math.Min(Group, end - output);
-            float* w = job.W + output * job.Inputs;
-            int row = 0;
+            while (group >= job.Maps[at].EndGroup) at++;
+            ref readonly Map map = ref job.Maps[at];
+            int output = (group - map.FirstGroup) * Group, count = Math.Min(Group, map.Outputs - output), row = 0;
+            float* w = map.W + (long)output * job.Inputs;
             for (; row + 2 <= job.Rows; row += 2)
             {
                 float* x = job.X + (long)row * job.Inputs;
                 Dots2(x, x + job.Inputs, w, count, job.Inputs, sums);
-                Put(sums, count, job.Into, job.Y + row * job.Stride + output);
-                Put(sums + Group, count, job.Into, job.Y + (row + 1) * job.Stride + output);
+                Put(sums, count, job.Into, map.Y + row * map.Stride + output);
+                Put(sums + Group, count, job.Into, map.Y + (row + 1) * map.Stride + output);
             }
             if (row < job.Rows)
             {
                 Dots1(job.X + (long)row * job.Inputs, w, count, job.Inputs, sums);
-                Put(sums, count, job.Into, job.Y + row * job.Stride + output);
+                Put(sums, count, job.Into, map.Y + row * map.Stride + output);
             }
         }
     }
@@ -133,11 +153,24 @@ static unsafe class RowProducts<TVector> where TVector : struct, IVectorF32<TVec
         return sum;
     }
 
+    struct Map
+    {
+        public float* W, Y;
+        public long Stride;
+        public int Outputs, FirstGroup, EndGroup;
+    }
+
+    [InlineArray(MaxMaps)]
+    struct MapList
+    {
+        Map _first;
+    }
+
     struct Job
     {
-        public float* X, W, Y;
-        public long Stride;
-        public int Rows, Outputs, Inputs, Parts;
+        public MapList Maps;
+        public float* X;
+        public int MapCount, Rows, Inputs, Groups, Parts;
         public Into Into;
     }
 }
