@@ -47,7 +47,12 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
     static Map MapOf(PackedWeight weight, Tensor y, int firstTile) => new()
     {
         Data = weight.Data.HostPointer<byte>(),
-        Scales = weight.Scales.IsAbsent ? null : weight.Scales.HostPointer<byte>(),
+        Scales = weight.Form switch
+        {
+            WeightForm.Int8 => weight.Scales.HostPointer<float>(),
+            WeightForm.Int4 => weight.Scales.HostPointer<ushort>(),
+            _ => null,
+        },
         Y = y.HostPointer<float>(),
         Outputs = weight.Outputs,
         GroupBytes = weight.Data.Shape.D1,
@@ -155,7 +160,8 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
 
     struct Map
     {
-        public byte* Data, Scales;
+        public byte* Data;
+        public void* Scales;
         public float* Y;
         public int Outputs, GroupBytes, GroupScales, FirstTile, EndTile;
     }
