@@ -21,6 +21,9 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
     // Least weights of a part, times panels: a few microseconds of reading, about what a run of the pool costs.
     const long LeastPartWeights = 32 * 1024;
 
+    // Bytes: about what arrives in the time of one access to memory.
+    const int NearAhead = 2048;
+
     static int TileOutputs => 2 * TVector.Count;
 
     /// <param name="x">float32 [rows, inputs].</param>
@@ -86,10 +89,14 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
         // Where the second vector does not exist, the first is taken twice and its sums are dropped.
         int second = columns > TVector.Count ? output + TVector.Count : output;
         byte* w0 = At(map, job.Form, output), w1 = At(map, job.Form, second);
+        int firstPanel = panel, panels = endPanel - panel;
+        long stride = StepBytes(job.Form) / panels;
         for (; panel < endPanel; panel++)
         {
             bool isSingle = job.X.IsSingle(panel);
-            Sums(job, map, panel, isSingle, output, second, w0, w1, sums);
+            // One panel reads a little ahead; of several, each starts its share of the next group.
+            byte* next = panels == 1 ? w0 + NearAhead : w0 + map.GroupBytes * (long)(panels + panel - firstPanel) / panels;
+            Sums(job, map, panel, isSingle, output, second, w0, w1, new(next, stride), sums);
             int row = panel * LowPrecisionInputs.PanelRows, rows = Math.Min(LowPrecisionInputs.PanelRows, job.X.Rows - row);
             for (int i = 0; i < rows; i++)
             {
@@ -101,7 +108,7 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
         }
     }
 
-    static void Sums(in Job job, in Map map, int panel, bool isSingle, int output, int second, byte* w0, byte* w1, float* sums)
+    static void Sums(in Job job, in Map map, int panel, bool isSingle, int output, int second, byte* w0, byte* w1, LowPrecisionTiles<TVector>.Ahead ahead, float* sums)
     {
         long start = (long)panel * LowPrecisionInputs.PanelRows * job.X.Padded;
         int steps = job.X.Padded / 2;
@@ -109,19 +116,19 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
         {
             case WeightForm.BF16:
                 float* floats = (float*)job.X.Panels + start;
-                if (isSingle) LowPrecisionTiles<TVector>.BF16Row(floats, w0, w1, StepBytes(job.Form), steps, sums);
-                else LowPrecisionTiles<TVector>.BF16Rows(floats, w0, w1, StepBytes(job.Form), steps, sums);
+                if (isSingle) LowPrecisionTiles<TVector>.BF16Row(floats, w0, w1, StepBytes(job.Form), steps, ahead, sums);
+                else LowPrecisionTiles<TVector>.BF16Rows(floats, w0, w1, StepBytes(job.Form), steps, ahead, sums);
                 break;
             case WeightForm.Int8:
                 int* pairs = (int*)job.X.Panels + start / 2;
-                if (isSingle) LowPrecisionTiles<TVector>.Int8Row(pairs, w0, w1, StepBytes(job.Form), steps, sums);
-                else LowPrecisionTiles<TVector>.Int8Rows(pairs, w0, w1, StepBytes(job.Form), steps, sums);
+                if (isSingle) LowPrecisionTiles<TVector>.Int8Row(pairs, w0, w1, StepBytes(job.Form), steps, ahead, sums);
+                else LowPrecisionTiles<TVector>.Int8Rows(pairs, w0, w1, StepBytes(job.Form), steps, ahead, sums);
                 break;
             default:
                 int* blocks = (int*)job.X.Panels + start / 2, offsets = job.X.Offsets + (long)panel * LowPrecisionInputs.PanelRows * job.X.Blocks;
                 ushort* scales0 = BlockScales(map, output), scales1 = BlockScales(map, second);
-                if (isSingle) LowPrecisionTiles<TVector>.Int4Row(blocks, offsets, w0, w1, scales0, scales1, StepBytes(job.Form), job.X.Blocks, sums);
-                else LowPrecisionTiles<TVector>.Int4Rows(blocks, offsets, w0, w1, scales0, scales1, StepBytes(job.Form), job.X.Blocks, sums);
+                if (isSingle) LowPrecisionTiles<TVector>.Int4Row(blocks, offsets, w0, w1, scales0, scales1, StepBytes(job.Form), job.X.Blocks, ahead, sums);
+                else LowPrecisionTiles<TVector>.Int4Rows(blocks, offsets, w0, w1, scales0, scales1, StepBytes(job.Form), job.X.Blocks, ahead, sums);
                 break;
         }
     }

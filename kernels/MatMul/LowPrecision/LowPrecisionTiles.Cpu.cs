@@ -1,3 +1,7 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+using DistillEngine.Core;
+
 namespace DistillEngine.Kernels;
 
 /// <summary>
@@ -10,12 +14,13 @@ static unsafe class LowPrecisionTiles<TVector> where TVector : struct, IVectorF3
 {
     /// <param name="x">float32 [steps, 1, 2].</param>
     /// <param name="w0">First vector of bfloat16 pairs; the next step's lies <paramref name="stepBytes"/> further.</param>
-    public static void BF16Row(float* x, byte* w0, byte* w1, int stepBytes, int steps, float* sums)
+    public static void BF16Row(float* x, byte* w0, byte* w1, int stepBytes, int steps, Ahead ahead, float* sums)
     {
         // One chain an output, as with four rows, so that a row's bits do not depend on its company.
         TVector a0 = TVector.Zero, a1 = TVector.Zero;
         for (; steps > 0; steps--, x += 2, w0 += stepBytes, w1 += stepBytes)
         {
+            ahead.FetchPair();
             TVector v0 = TVector.Load((float*)w0), v1 = TVector.Load((float*)w1), value = TVector.Broadcast(x[0]);
             a0 = TVector.MultiplyAdd(value, TVector.LowerBF16(v0), a0);
             a1 = TVector.MultiplyAdd(value, TVector.LowerBF16(v1), a1);
@@ -27,12 +32,13 @@ static unsafe class LowPrecisionTiles<TVector> where TVector : struct, IVectorF3
     }
 
     /// <param name="x">float32 [steps, 4, 2].</param>
-    public static void BF16Rows(float* x, byte* w0, byte* w1, int stepBytes, int steps, float* sums)
+    public static void BF16Rows(float* x, byte* w0, byte* w1, int stepBytes, int steps, Ahead ahead, float* sums)
     {
         TVector a0 = TVector.Zero, a1 = TVector.Zero, b0 = TVector.Zero, b1 = TVector.Zero;
         TVector c0 = TVector.Zero, c1 = TVector.Zero, d0 = TVector.Zero, d1 = TVector.Zero;
         for (; steps > 0; steps--, x += 8, w0 += stepBytes, w1 += stepBytes)
         {
+            ahead.FetchPair();
             TVector v0 = TVector.Load((float*)w0), v1 = TVector.Load((float*)w1);
             TVector lower0 = TVector.LowerBF16(v0), lower1 = TVector.LowerBF16(v1), upper0 = TVector.UpperBF16(v0), upper1 = TVector.UpperBF16(v1);
             TVector value = TVector.Broadcast(x[0]);
@@ -60,11 +66,12 @@ static unsafe class LowPrecisionTiles<TVector> where TVector : struct, IVectorF3
 
     /// <param name="x">Pairs of int16 [steps, 1].</param>
     /// <param name="w0">First vector of int8 pairs.</param>
-    public static void Int8Row(int* x, byte* w0, byte* w1, int stepBytes, int steps, float* sums)
+    public static void Int8Row(int* x, byte* w0, byte* w1, int stepBytes, int steps, Ahead ahead, float* sums)
     {
         TVector a0 = TVector.Zero, a1 = TVector.Zero;
         for (; steps > 0; steps--, x++, w0 += stepBytes, w1 += stepBytes)
         {
+            ahead.Fetch();
             TVector pair = TVector.BroadcastBits(*x);
             a0 = TVector.MultiplyAddPairs(TVector.LoadInt8Pairs((sbyte*)w0), pair, a0);
             a1 = TVector.MultiplyAddPairs(TVector.LoadInt8Pairs((sbyte*)w1), pair, a1);
@@ -73,12 +80,13 @@ static unsafe class LowPrecisionTiles<TVector> where TVector : struct, IVectorF3
     }
 
     /// <param name="x">Pairs of int16 [steps, 4].</param>
-    public static void Int8Rows(int* x, byte* w0, byte* w1, int stepBytes, int steps, float* sums)
+    public static void Int8Rows(int* x, byte* w0, byte* w1, int stepBytes, int steps, Ahead ahead, float* sums)
     {
         TVector a0 = TVector.Zero, a1 = TVector.Zero, b0 = TVector.Zero, b1 = TVector.Zero;
         TVector c0 = TVector.Zero, c1 = TVector.Zero, d0 = TVector.Zero, d1 = TVector.Zero;
         for (; steps > 0; steps--, x += 4, w0 += stepBytes, w1 += stepBytes)
         {
+            ahead.Fetch();
             TVector v0 = TVector.LoadInt8Pairs((sbyte*)w0), v1 = TVector.LoadInt8Pairs((sbyte*)w1);
             TVector pair = TVector.BroadcastBits(x[0]);
             a0 = TVector.MultiplyAddPairs(v0, pair, a0); a1 = TVector.MultiplyAddPairs(v1, pair, a1);
@@ -98,15 +106,16 @@ static unsafe class LowPrecisionTiles<TVector> where TVector : struct, IVectorF3
     /// <param name="x">Pairs of int16 [blocks, 16, 1].</param>
     /// <param name="offsets">int32 [blocks, 1]: −8 times the sum of a block's inputs, since packed numbers are 8 too large.</param>
     /// <param name="w0">First vector of words of eight weights; a block holds four steps.</param>
-    /// <param name="scales0">bfloat16; the next block's lie 16 further.</param>
-    public static void Int4Row(int* x, int* offsets, byte* w0, byte* w1, ushort* scales0, ushort* scales1, int stepBytes, int blocks, float* sums)
+    /// <param name="scales0">bfloat16; the next block's lie a group's outputs further.</param>
+    public static void Int4Row(int* x, int* offsets, byte* w0, byte* w1, ushort* scales0, ushort* scales1, int stepBytes, int blocks, Ahead ahead, float* sums)
     {
         TVector a0 = TVector.Zero, a1 = TVector.Zero;
-        for (; blocks > 0; blocks--, offsets++, scales0 += 16, scales1 += 16)
+        for (; blocks > 0; blocks--, offsets++, scales0 += PackedWeight.GroupOutputs, scales1 += PackedWeight.GroupOutputs)
         {
             TVector s0 = TVector.BroadcastBits(*offsets), s1 = s0;
             for (int step = 0; step < 4; step++, w0 += stepBytes, w1 += stepBytes)
             {
+                ahead.FetchPair();
                 TVector word0 = TVector.Load((float*)w0), word1 = TVector.Load((float*)w1);
                 for (int pairs = 0; pairs < 4; pairs++, x++)
                 {
@@ -125,17 +134,18 @@ static unsafe class LowPrecisionTiles<TVector> where TVector : struct, IVectorF3
 
     /// <param name="x">Pairs of int16 [blocks, 16, 4].</param>
     /// <param name="offsets">int32 [blocks, 4].</param>
-    public static void Int4Rows(int* x, int* offsets, byte* w0, byte* w1, ushort* scales0, ushort* scales1, int stepBytes, int blocks, float* sums)
+    public static void Int4Rows(int* x, int* offsets, byte* w0, byte* w1, ushort* scales0, ushort* scales1, int stepBytes, int blocks, Ahead ahead, float* sums)
     {
         TVector a0 = TVector.Zero, a1 = TVector.Zero, b0 = TVector.Zero, b1 = TVector.Zero;
         TVector c0 = TVector.Zero, c1 = TVector.Zero, d0 = TVector.Zero, d1 = TVector.Zero;
-        for (; blocks > 0; blocks--, offsets += 4, scales0 += 16, scales1 += 16)
+        for (; blocks > 0; blocks--, offsets += 4, scales0 += PackedWeight.GroupOutputs, scales1 += PackedWeight.GroupOutputs)
         {
             TVector p0 = TVector.BroadcastBits(offsets[0]), q0 = TVector.BroadcastBits(offsets[1]);
             TVector r0 = TVector.BroadcastBits(offsets[2]), s0 = TVector.BroadcastBits(offsets[3]);
             TVector p1 = p0, q1 = q0, r1 = r0, s1 = s0;
             for (int step = 0; step < 4; step++, w0 += stepBytes, w1 += stepBytes)
             {
+                ahead.FetchPair();
                 TVector word0 = TVector.Load((float*)w0), word1 = TVector.Load((float*)w1);
                 for (int pairs = 0; pairs < 4; pairs++, x += 4)
                 {
@@ -161,6 +171,35 @@ static unsafe class LowPrecisionTiles<TVector> where TVector : struct, IVectorF3
         Put(b0, b1, sums + 2 * TVector.Count);
         Put(c0, c1, sums + 4 * TVector.Count);
         Put(d0, d1, sums + 6 * TVector.Count);
+    }
+
+    /// <summary>Reads that are started early, since the processor's own prefetch stops at the end of every page.</summary>
+    /// <param name="next">What the first step starts to read.</param>
+    /// <param name="stride">Bytes by which each step goes on: those of a step, or a part of them where several panels share a group, so that
+    /// memory is busy while all of them are computed.</param>
+    public struct Ahead(byte* next, long stride)
+    {
+        byte* _next = next;
+
+        /// <summary>For steps of one cache line.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Fetch()
+        {
+            if (Sse.IsSupported) Sse.Prefetch0(_next);
+            _next += stride;
+        }
+
+        /// <summary>For steps of two cache lines.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void FetchPair()
+        {
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch0(_next);
+                Sse.Prefetch0(_next + stride / 2);
+            }
+            _next += stride;
+        }
     }
 
     static void Put(TVector first, TVector second, float* sums)

@@ -1,19 +1,19 @@
 namespace DistillEngine.Core;
 
 /// <summary>
-/// A linear map in a low form, laid out so that a product of few rows reads it once, front to back: groups of 16 outputs, within a group
-/// step by step along the inputs, within a step all 16 outputs side by side. Missing outputs and inputs are zeros.
+/// A linear map in a low form, laid out so that a product of few rows reads it once, front to back: groups of 32 outputs, within a group
+/// step by step along the inputs, within a step all 32 outputs side by side. Missing outputs and inputs are zeros.
 /// </summary>
 /// <remarks>
-/// A step is two inputs of <see cref="WeightForm.BF16"/> (ushort [16, 2]) and <see cref="WeightForm.Int8"/> (sbyte [16, 2]), and eight of
-/// <see cref="WeightForm.Int4"/> (uint [16]: inputs 0, 2, 4, 6 from the lowest four bits on, then 1, 3, 5, 7; each number plus 8).
+/// A step is two inputs of <see cref="WeightForm.BF16"/> (ushort [32, 2]) and <see cref="WeightForm.Int8"/> (sbyte [32, 2]), and eight of
+/// <see cref="WeightForm.Int4"/> (uint [32]: inputs 0, 2, 4, 6 from the lowest four bits on, then 1, 3, 5, 7; each number plus 8).
 /// </remarks>
 /// <param name="Data">bytes [groups, <see cref="GroupBytes"/>].</param>
-/// <param name="Scales">float32 [groups, 16] for int8; bfloat16 [groups, blocks · 16] for int4; absent for bfloat16.</param>
+/// <param name="Scales">float32 [groups, 32] for int8; bfloat16 [groups, blocks · 32] for int4; absent for bfloat16.</param>
 public sealed record PackedWeight(WeightForm Form, int Outputs, int Inputs, Tensor Data, Tensor Scales)
 {
-    /// <summary>Outputs of a group: the lanes of the widest vector, so that every width finds whole vectors.</summary>
-    public const int GroupOutputs = 16;
+    /// <summary>Outputs of a group: two of the widest vectors, so that every width finds whole vectors and the widest reads whole groups.</summary>
+    public const int GroupOutputs = 32;
 
     /// <summary>Inputs that share a scale of <see cref="WeightForm.Int4"/>.</summary>
     public const int BlockInputs = 32;

@@ -21,7 +21,7 @@ public sealed class WeightPacker(WeightForm form, int inputs)
     readonly ushort[] _bfloats = new ushort[form == WeightForm.BF16 ? Lanes * PackedWeight.PaddedInputs(form, inputs) : 0];
     readonly sbyte[] _bytes = new sbyte[form == WeightForm.BF16 ? 0 : Lanes * PackedWeight.PaddedInputs(form, inputs)];
 
-    /// <param name="rows">float32 [count, inputs] of 1 … 16 outputs.</param>
+    /// <param name="rows">float32 [count, inputs] of 1 … 32 outputs.</param>
     /// <param name="data">One group; overwritten.</param>
     /// <param name="scales">Bytes of one group's scales; overwritten.</param>
     public void PackGroup(ReadOnlySpan<float> rows, Span<byte> data, Span<byte> scales)
@@ -146,7 +146,7 @@ public sealed class WeightPacker(WeightForm form, int inputs)
     static Vector<int> Whole(ReadOnlySpan<float> row, int start, float factor) =>
         Vector.AsVectorInt32(new Vector<float>(row[start..]) * factor + new Vector<float>(Rounder)) - new Vector<int>(BitConverter.SingleToInt32Bits(Rounder));
 
-    /// <summary>[16, steps] to [steps, 16].</summary>
+    /// <summary>[32, steps] to [steps, 32].</summary>
     static void Interleave<T>(ReadOnlySpan<T> rows, Span<T> steps) where T : unmanaged
     {
         int count = rows.Length / Lanes;
