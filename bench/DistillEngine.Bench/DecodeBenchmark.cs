@@ -4,7 +4,7 @@ using DistillEngine.Model;
 
 namespace DistillEngine.Bench;
 
-/// <summary>Greedy decoding with T5 v1.1 small in float32: sources of 64 tokens, 32 new ones, none ending early.</summary>
+/// <summary>Greedy decoding with T5 v1.1 small: sources of 64 tokens, 32 new ones, none ending early.</summary>
 public class DecodeBenchmark : OpBenchmark
 {
     const int SourceLength = 64, NewTokens = 32;
@@ -16,8 +16,11 @@ public class DecodeBenchmark : OpBenchmark
     Batch _batch = null!;
     int[] _sequences = [], _lengths = [];
 
-    [Params(1, 8)]
+    [Params(1, 8, 32)]
     public int Batch { get; set; }
+
+    [Params(WeightForm.F32, WeightForm.BF16, WeightForm.Int8, WeightForm.Int4)]
+    public WeightForm Weights { get; set; }
 
     static T5Config Config => T5Presets.Find("v1.1-small")!;
 
@@ -25,7 +28,7 @@ public class DecodeBenchmark : OpBenchmark
     public void Setup()
     {
         BatchLimits limits = BatchLimits.Full(Batch, SourceLength, 1);
-        _model = new T5Model(Config, limits, Backend, training: false);
+        _model = new T5Model(Config, limits, Backend, training: false, Weights);
         _model.Initialize(1);
         _generator = new GreedyGenerator(_model, NewTokens);
         _batch = new Batch(limits);
@@ -43,13 +46,13 @@ public class DecodeBenchmark : OpBenchmark
         _model?.Dispose();
     }
 
-    /// <summary>Each token reads every weight of the decoder and the head once; the encoder runs once.</summary>
+    /// <summary>Each token reads every weight of the decoder and the head once; the encoder's, read once a run, are left out of the bytes.</summary>
     public override Cost CostOf(string benchmark)
     {
         T5Config c = Config;
         long attention = 4L * c.DModel * c.InnerWidth, feedForward = 3L * c.DModel * c.DFeedForward;
         long decoder = c.DecoderLayers * (attention + attention / 2 + feedForward) + (long)c.DModel * c.VocabularySize;
         long encoder = c.EncoderLayers * (attention + feedForward) + c.DecoderLayers * attention / 2;
-        return new(2 * Batch * (NewTokens * decoder + SourceLength * encoder), sizeof(float) * (NewTokens * decoder + encoder));
+        return new(2 * Batch * (NewTokens * decoder + SourceLength * encoder), NewTokens * T5Model.BytesPerToken(c, Weights));
     }
 }

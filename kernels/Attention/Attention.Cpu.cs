@@ -20,7 +20,7 @@ public sealed unsafe partial class AttentionCpu<TVector>(ComputePool pool) : Att
     {
         Call call = Prepare(q, k, v, spans, heads, masking, bias, dropout, logSumExp, "attention.forward");
         call.Y = y.HostPointer<float>();
-        void** scratch = stackalloc void*[call.Parts];
+        void** scratch = stackalloc void*[pool.ThreadCount];
         if (call.MaxQueries <= 1)
         {
             ForwardQueries(ref call, scratch);
@@ -142,7 +142,12 @@ public sealed unsafe partial class AttentionCpu<TVector>(ComputePool pool) : Att
     static void SpreadBias(in Call call, in AttentionSpan span, int head, float* bias)
     {
         int entries = span.QueryCount - 1 + Tiles.PadColumns(span.KeyCount);
-        for (int i = 0; i < entries; i++) bias[i] = call.Table[(long)call.BucketOfEntry(span, i) * call.Heads + head];
+        long first = call.Reach - span.QueryPosition - (long)span.QueryCount + 1;
+        float* table = call.Table + head;
+        if (first >= 0 && first + entries <= 2L * call.Reach + 1)
+            for (int i = 0; i < entries; i++) bias[i] = table[call.BucketOfDistance[first + i] * (long)call.Heads];
+        else
+            for (int i = 0; i < entries; i++) bias[i] = table[call.BucketOfEntry(span, i) * (long)call.Heads];
     }
 
     /// <summary>Scratch of one head, carved from its thread's. It grows with the counts: the greatest ones give the size.</summary>

@@ -7,12 +7,18 @@ namespace DistillEngine.Kernels;
 /// </summary>
 public sealed unsafe partial class AttentionCpu<TVector>
 {
-    // Value rows that are added in one pass over the sums, which lie in the first cache.
-    const int ValueRows = 4;
+    // Keys and values of a part, 80 KiB: they come from memory, since a token's weights have passed through the caches since the last one.
+    const long LeastPartElements = 20 * 1024;
+
+    // Keys, or values, that are taken side by side: their sums do not wait for each other.
+    const int BlockRows = 4;
 
     void ForwardQueries(ref Call call, void** scratch)
     {
         if (call.SpanCount == 0) return;
+        long elements = 0;
+        for (int s = 0; s < call.SpanCount; s++) elements += 2L * call.Spans[s].KeyCount * call.Width;
+        call.Parts = (int)Math.Min(Split.Parts(elements, LeastPartElements, pool.ThreadCount), (long)call.SpanCount * call.Heads);
         call.HeadParts = Math.Min(call.Heads, (call.Parts + call.SpanCount - 1) / call.SpanCount);
         ProvideScratch(ref call, scratch, new QueryScratch(null, call.Heads, call.MaxKeys).Bytes);
         fixed (Call* job = &call) pool.Run(call.Parts, &QueryPart, job);
@@ -34,12 +40,15 @@ public sealed unsafe partial class AttentionCpu<TVector>
         long row = span.QueryStart, keys = span.KeyStart * (long)call.Width;
         var scratch = new QueryScratch(memory, endHead - firstHead, span.KeyCount);
         float* q = call.Q + row * call.Width;
-        for (int j = 0; j < visible; j++)
-        {
-            float* key = call.K + keys + j * (long)call.Width;
+        for (int j = 0; j < visible; j += BlockRows)
             for (int head = firstHead; head < endHead; head++)
-                scratch.Scores.Row(head - firstHead)[j] = Tiles.Dot(q + head * width, key + head * width, width);
-        }
+            {
+                float* key = call.K + keys + j * (long)call.Width + head * width;
+                float* scores = scratch.Scores.Row(head - firstHead) + j;
+                if (j + BlockRows <= visible) Dots4(q + head * width, key, call.Width, width, scores);
+                else
+                    for (int i = 0; j + i < visible; i++) scores[i] = Tiles.Dot(q + head * width, key + i * (long)call.Width, width);
+            }
         float* inverses = scratch.Inverses;
         for (int head = firstHead; head < endHead; head++)
         {
@@ -48,14 +57,32 @@ public sealed unsafe partial class AttentionCpu<TVector>
         }
         float* y = call.Y + row * call.Width;
         new Span<float>(y + firstHead * width, (endHead - firstHead) * width).Clear();
-        for (int j = 0; j < visible; j += ValueRows)
+        for (int j = 0; j < visible; j += BlockRows)
             for (int head = firstHead; head < endHead; head++)
             {
                 float* values = call.V + keys + j * (long)call.Width + head * width;
-                if (j + ValueRows <= visible) AddValues4(scratch.Scores.Row(head - firstHead) + j, values, call.Width, width, y + head * width);
+                if (j + BlockRows <= visible) AddValues4(scratch.Scores.Row(head - firstHead) + j, values, call.Width, width, y + head * width);
                 else AddValues(scratch.Scores.Row(head - firstHead) + j, values, call.Width, visible - j, width, y + head * width);
             }
         for (int head = firstHead; head < endHead; head++) Scale(y + head * width, width, inverses[head - firstHead]);
+    }
+
+    /// <summary>Scores of four keys; each sum as <see cref="Tiles.Dot"/> takes it.</summary>
+    static void Dots4(float* q, float* keys, long stride, int width, float* scores)
+    {
+        TVector s0 = TVector.Zero, s1 = TVector.Zero, s2 = TVector.Zero, s3 = TVector.Zero;
+        int d = 0;
+        for (; d + TVector.Count <= width; d += TVector.Count)
+        {
+            TVector value = TVector.Load(q + d);
+            s0 = TVector.MultiplyAdd(value, TVector.Load(keys + d), s0);
+            s1 = TVector.MultiplyAdd(value, TVector.Load(keys + stride + d), s1);
+            s2 = TVector.MultiplyAdd(value, TVector.Load(keys + 2 * stride + d), s2);
+            s3 = TVector.MultiplyAdd(value, TVector.Load(keys + 3 * stride + d), s3);
+        }
+        (scores[0], scores[1], scores[2], scores[3]) = (TVector.Sum(s0), TVector.Sum(s1), TVector.Sum(s2), TVector.Sum(s3));
+        for (; d < width; d++)
+            for (int i = 0; i < BlockRows; i++) scores[i] = float.MultiplyAddEstimate(q[d], keys[i * stride + d], scores[i]);
     }
 
     /// <summary>y += Σ weights[j] · values[j] over four rows, in order.</summary>
@@ -71,7 +98,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
             TVector.Store(TVector.MultiplyAdd(w3, TVector.Load(values + 3 * stride + d), sum), y + d);
         }
         for (; d < width; d++)
-            for (int j = 0; j < ValueRows; j++) y[d] = float.MultiplyAddEstimate(weights[j], values[j * stride + d], y[d]);
+            for (int j = 0; j < BlockRows; j++) y[d] = float.MultiplyAddEstimate(weights[j], values[j * stride + d], y[d]);
     }
 
     static void AddValues(float* weights, float* values, long stride, int rows, int width, float* y)

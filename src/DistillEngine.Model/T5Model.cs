@@ -82,8 +82,18 @@ public sealed class T5Model : IDisposable
     /// <remarks>Source: Hugging Face modeling_t5.T5PreTrainedModel._init_weights. The numbers are ours: a function of seed and place.</remarks>
     public void Initialize(ulong seed) => ParameterInitializer.Fill(Parameters, Config.InitializerFactor, seed);
 
-    /// <summary>Bytes of weights that decoding one token reads, however many sequences share it.</summary>
-    public long BytesPerToken => _network.TokenMaps.Sum(id => Parameters.Weight(id).ByteLength);
+    /// <summary>Bytes of weights that decoding one token of every sequence reads, however many there are.</summary>
+    public static long BytesPerToken(T5Config config, WeightForm form)
+    {
+        var plan = new ModelPlan(config, BatchLimits.Full(1, 1, 1), training: false);
+        return new T5Network(plan).TokenMaps.Sum(id =>
+        {
+            ParameterSpec spec = plan.Parameters.Specs[id.Index];
+            return WeightForms.OfProducts(spec.Use, form) is { } packed && packed != WeightForm.F32
+                ? PackedWeight.ByteLengthOf(packed, spec.Shape.D0, spec.Shape.D1)
+                : sizeof(float) * spec.Shape.Count;
+        });
+    }
 
     /// <summary>Encoder, decoder and the loss of every target token.</summary>
     /// <exception cref="InvalidOperationException">The head is held in a low form: the loss needs float32.</exception>

@@ -20,7 +20,7 @@ public sealed record PackedWeight(WeightForm Form, int Outputs, int Inputs, Tens
 
     public int Groups => GroupsOf(Outputs);
 
-    public long ByteLength => Data.Count + (Scales.IsAbsent ? 0 : Scales.Count * Scales.DType.SizeInBytes());
+    public long ByteLength => ByteLengthOf(Form, Outputs, Inputs);
 
     public static int GroupsOf(int outputs) => (int)(((long)outputs + GroupOutputs - 1) / GroupOutputs);
 
@@ -42,6 +42,10 @@ public sealed record PackedWeight(WeightForm Form, int Outputs, int Inputs, Tens
         WeightForm.Int4 => GroupOutputs * (PaddedInputs(form, inputs) / BlockInputs),
         _ => 0,
     };
+
+    /// <summary>Bytes of a map, without alignment.</summary>
+    public static long ByteLengthOf(WeightForm form, int outputs, int inputs) =>
+        GroupsOf(outputs) * ((long)GroupBytes(form, inputs) + GroupScales(form, inputs) * ScaleType(form).SizeInBytes());
 
     /// <summary>Element type of the scales.</summary>
     public static DType ScaleType(WeightForm form) => form == WeightForm.Int8 ? DType.F32 : DType.BF16;

@@ -33,6 +33,18 @@ public class LowPrecisionModelTests
         Assert.InRange(Parameters(WeightForm.Int4) / whole, 0.14, int4);
     }
 
+    /// <summary>v1.1-small: 8 layers of 384 · 512 · 6 in attentions, 1,024 · 512 · 2 before and 512 · 1,024 after the gate; a head of 32,128 · 512.</summary>
+    [Fact]
+    public void BytesPerToken_CountsWhatATokenReads()
+    {
+        const long Attention = 8 * 6 * 384 * 512, Gate = 8 * 2 * 1024 * 512, After = 8 * 512 * 1024, Head = 32_128 * 512;
+        const long Scales = sizeof(float) * (8L * (4 * 384 + 2 * 512 + 2 * 1024) + 32_128);
+        T5Config config = T5Presets.Find("v1.1-small")!;
+        Assert.Equal(4 * (Attention + Gate + After + Head), T5Model.BytesPerToken(config, WeightForm.F32));
+        Assert.Equal(2 * (Attention + Gate + After + Head), T5Model.BytesPerToken(config, WeightForm.BF16));
+        Assert.Equal(Attention + Gate + Head + 2 * After + Scales, T5Model.BytesPerToken(config, WeightForm.Int8));
+    }
+
     [Theory, MemberData(nameof(Cases))]
     public void Generate_InAnyForm_GivesASequenceTheSameIdsAloneAndAmongOthers(string name, WeightForm form)
     {
