@@ -6,7 +6,7 @@ using DistillEngine.Model;
 
 namespace DistillEngine.Bench;
 
-/// <summary>Greedy decoding in float32: sources of 64 tokens, 32 new ones, none ending early.</summary>
+/// <summary>Greedy decoding in every weight form: sources of 64 tokens, 32 new ones, none ending early.</summary>
 [Description("greedy generation with T5 v1.1 small and base")]
 public class DecodeBenchmark : OpBenchmark
 {
@@ -18,7 +18,10 @@ public class DecodeBenchmark : OpBenchmark
     [Params(1, 8, 32)]
     public int Batch { get; set; }
 
-    DecodeBenchOptions Options => new() { Model = Model, Batch = Batch };
+    [Params(WeightForm.F32, WeightForm.BF16, WeightForm.Int8, WeightForm.Int4)]
+    public WeightForm Weights { get; set; }
+
+    DecodeBenchOptions Options => new() { Model = Model, Batch = Batch, Weights = Weights };
 
     [GlobalSetup]
     public void Setup() => _bench = new DecodeBench(Options, Backend);

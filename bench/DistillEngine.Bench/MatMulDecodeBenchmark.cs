@@ -11,6 +11,7 @@ public class MatMulDecodeBenchmark : OpBenchmark
 {
     const int Layers = 48;
 
+    ParameterStore? _store;
     MatMul _op = null!;
     Weight[] _weights = [];
     Tensor _x, _y;
@@ -18,6 +19,9 @@ public class MatMulDecodeBenchmark : OpBenchmark
 
     [Params(1, 8)]
     public int Rows { get; set; }
+
+    [Params(WeightForm.F32, WeightForm.BF16, WeightForm.Int8, WeightForm.Int4)]
+    public WeightForm Weights { get; set; }
 
     [ParamsSource(nameof(Shapes))]
     public LinearShape Map { get; set; } = LinearShape.All[0];
@@ -28,7 +32,12 @@ public class MatMulDecodeBenchmark : OpBenchmark
     public void Setup()
     {
         _op = Ops.MatMul;
-        _weights = [.. Enumerable.Range(0, Layers).Select(layer => new Weight(Random($"w{layer}", new(Map.Outputs, Map.Inputs))))];
+        Tensor values = Random("w", new(Map.Outputs, Map.Inputs));
+        ParameterSpec spec = new("w", values.Shape, Initializer.Normal, 1, ParameterUse.Linear);
+        _store = new ParameterStore([.. Enumerable.Repeat(spec, Layers)], Backend, training: false, Weights);
+        for (int i = 0; i < Layers; i++)
+            _store.Write(new(i), (start, destination) => values.HostSpan<float>().Slice((int)start, destination.Length).CopyTo(destination));
+        _weights = [.. Enumerable.Range(0, Layers).Select(i => _store.Weight(new(i)))];
         (_x, _y) = (Random("x", new(Rows, Map.Inputs)), Zeros("y", new(Rows, Map.Outputs)));
     }
 
@@ -39,5 +48,12 @@ public class MatMulDecodeBenchmark : OpBenchmark
         _op.Forward(_x, _weights[_layer], Into.Overwrite, _y);
     }
 
-    public override Cost CostOf(string benchmark) => MatMul.ForwardCost(Rows, Map.Inputs, Map.Outputs);
+    protected override void Release() => _store?.Dispose();
+
+    public override Cost CostOf(string benchmark)
+    {
+        Cost cost = MatMul.ForwardCost(Rows, Map.Inputs, Map.Outputs);
+        long floats = sizeof(float) * (long)Map.Outputs * Map.Inputs;
+        return Weights == WeightForm.F32 ? cost : cost with { Bytes = cost.Bytes - floats + PackedWeight.ByteLengthOf(Weights, Map.Outputs, Map.Inputs) };
+    }
 }

@@ -5,8 +5,7 @@ namespace DistillEngine.Kernels;
 /// <summary>
 /// Split by (sequence, head). A head's keys are transposed and its values copied into scratch once, then blocks of queries take their
 /// scores, softmax and weighted values from there; scratch is linear in the number of keys. Tiles above the diagonal of a causal call are
-/// skipped. Memory is read and written once an element of q, k, v and y; bound by FMA throughput (4 · keys flops an element of q), a
-/// single query by the bandwidth of k and v. Sums are float32, in an order that depends on the vector width alone.
+/// skipped. Memory is read and written once an element of q, k, v and y; bound by FMA throughput (4 · keys flops an element of q). Sums are float32, in an order that depends on the vector width alone.
 /// </summary>
 public sealed unsafe partial class AttentionCpu<TVector>(ComputePool pool) : Attention where TVector : struct, IVectorF32<TVector>
 {
@@ -21,7 +20,12 @@ public sealed unsafe partial class AttentionCpu<TVector>(ComputePool pool) : Att
     {
         Call call = Prepare(q, k, v, spans, heads, masking, bias, dropout, logSumExp, "attention.forward");
         call.Y = y.HostPointer<float>();
-        void** scratch = stackalloc void*[call.Parts];
+        void** scratch = stackalloc void*[pool.ThreadCount];
+        if (call.MaxQueries <= 1)
+        {
+            ForwardQueries(ref call, scratch);
+            return;
+        }
         ProvideScratch(ref call, scratch, new ForwardScratch(null, call.MaxQueries, call.MaxKeys, call.HeadWidth).Bytes);
         pool.Run(call.Parts, &ForwardPart, &call);
     }
@@ -34,8 +38,8 @@ public sealed unsafe partial class AttentionCpu<TVector>(ComputePool pool) : Att
             AttentionSpan span = call.Spans[task / call.Heads];
             int head = (int)(task % call.Heads);
             var scratch = new ForwardScratch((float*)call.Scratch[thread], span.QueryCount, span.KeyCount, call.HeadWidth);
-            if (call.Table != null) SpreadBias(call, span, head, scratch.Bias);
-            if (span.QueryCount == 1) ForwardQuery(call, span, head, scratch);
+            // The same path as without company, so that a sequence's bits do not depend on it.
+            if (span.QueryCount == 1) ForwardQuery(call, span, head, head + 1, (float*)call.Scratch[thread]);
             else ForwardHead(call, span, head, scratch);
         }
     }
@@ -44,6 +48,7 @@ public sealed unsafe partial class AttentionCpu<TVector>(ComputePool pool) : Att
     {
         int width = call.HeadWidth, padded = Tiles.PadColumns(width);
         long column = (long)head * width, keys = span.KeyStart * (long)call.Width + column;
+        if (call.Table != null) SpreadBias(call, span, head, scratch.Bias);
         Tiles.Transpose(call.K + keys, call.Width, span.KeyCount, width, scratch.KeysTransposed);
         Tiles.Pack(call.V + keys, call.Width, span.KeyCount, width, scratch.Values);
         float* inverses = stackalloc float[BlockQueries];
@@ -67,52 +72,6 @@ public sealed unsafe partial class AttentionCpu<TVector>(ComputePool pool) : Att
             for (int i = 0; i < count; i++) Scale(scratch.Block.Row(i), padded, inverses[i]);
             Tiles.Unpack(scratch.Block, count, width, call.Y + firstElement, call.Width);
         }
-    }
-
-    /// <summary>One query, as in decoding: keys and values are used where they lie; a copy would cost more than the products.</summary>
-    static void ForwardQuery(in Call call, in AttentionSpan span, int head, in ForwardScratch scratch)
-    {
-        int width = call.HeadWidth, visible = call.VisibleKeys(span, 0);
-        long column = (long)head * width, row = span.QueryStart;
-        float* q = call.Q + row * call.Width + column;
-        float* y = call.Y + row * call.Width + column;
-        float* k = call.K + span.KeyStart * (long)call.Width + column;
-        float* v = call.V + span.KeyStart * (long)call.Width + column;
-        float* scores = scratch.Scores.Data;
-        for (int j = 0; j < visible; j++) scores[j] = Tiles.Dot(q, k + j * (long)call.Width, width);
-        float inverse = Softmax(call, span, head, 0, scores, visible, scratch.Bias, out call.LogSumExp[row * call.Heads + head]);
-        int d = 0, n = TVector.Count;
-        for (; d + 4 * n <= width; d += 4 * n)
-        {
-            TVector y0 = TVector.Zero, y1 = TVector.Zero, y2 = TVector.Zero, y3 = TVector.Zero;
-            float* value = v + d;
-            for (int j = 0; j < visible; j++, value += call.Width)
-            {
-                TVector weight = TVector.Broadcast(scores[j]);
-                y0 = TVector.MultiplyAdd(weight, TVector.Load(value), y0);
-                y1 = TVector.MultiplyAdd(weight, TVector.Load(value + n), y1);
-                y2 = TVector.MultiplyAdd(weight, TVector.Load(value + 2 * n), y2);
-                y3 = TVector.MultiplyAdd(weight, TVector.Load(value + 3 * n), y3);
-            }
-            TVector.Store(y0, y + d);
-            TVector.Store(y1, y + d + n);
-            TVector.Store(y2, y + d + 2 * n);
-            TVector.Store(y3, y + d + 3 * n);
-        }
-        for (; d + n <= width; d += n)
-        {
-            TVector sum = TVector.Zero;
-            for (int j = 0; j < visible; j++)
-                sum = TVector.MultiplyAdd(TVector.Broadcast(scores[j]), TVector.Load(v + j * (long)call.Width + d), sum);
-            TVector.Store(sum, y + d);
-        }
-        for (; d < width; d++)
-        {
-            float sum = 0;
-            for (int j = 0; j < visible; j++) sum = float.MultiplyAddEstimate(scores[j], v[j * (long)call.Width + d], sum);
-            y[d] = sum;
-        }
-        Scale(y, width, inverse);
     }
 
     /// <summary>
@@ -183,7 +142,12 @@ public sealed unsafe partial class AttentionCpu<TVector>(ComputePool pool) : Att
     static void SpreadBias(in Call call, in AttentionSpan span, int head, float* bias)
     {
         int entries = span.QueryCount - 1 + Tiles.PadColumns(span.KeyCount);
-        for (int i = 0; i < entries; i++) bias[i] = call.Table[(long)call.BucketOfEntry(span, i) * call.Heads + head];
+        long first = call.Reach - span.QueryPosition - (long)span.QueryCount + 1;
+        float* table = call.Table + head;
+        if (first >= 0 && first + entries <= 2L * call.Reach + 1)
+            for (int i = 0; i < entries; i++) bias[i] = table[call.BucketOfDistance[first + i] * (long)call.Heads];
+        else
+            for (int i = 0; i < entries; i++) bias[i] = table[call.BucketOfEntry(span, i) * (long)call.Heads];
     }
 
     /// <summary>Scratch of one head, carved from its thread's. It grows with the counts: the greatest ones give the size.</summary>

@@ -67,7 +67,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
         public int* BucketOfDistance;
         public AttentionSpan* Spans;
         public void** Scratch;
-        public int SpanCount, Heads, Width, HeadWidth, Buckets, Reach, MaxQueries, MaxKeys, Parts;
+        public int SpanCount, Heads, Width, HeadWidth, Buckets, Reach, MaxQueries, MaxKeys, Parts, HeadParts;
         public bool IsCausal;
         public DropoutSite Dropout;
 

@@ -17,7 +17,7 @@ public sealed unsafe class EmbeddingCpu<TVector>(ComputePool pool) : Embedding w
     protected override void ForwardCore(Tensor ids, Tensor table, Tensor y)
     {
         Call call = Prepare(ids, table, y, Split.Parts(y.Count, LeastElements, pool.ThreadCount));
-        pool.Run(call.Parts, &CopyRows, &call);
+        pool.Run(call.Parts, table.DType == DType.BF16 ? &WidenRows : &CopyRows, &call);
     }
 
     protected override void BackwardCore(Tensor dy, Tensor ids, Tensor dTable)
@@ -29,7 +29,7 @@ public sealed unsafe class EmbeddingCpu<TVector>(ComputePool pool) : Embedding w
     static Call Prepare(Tensor ids, Tensor table, Tensor rows, int parts) => new()
     {
         Ids = ids.HostPointer<int>(),
-        Table = table.HostPointer<float>(),
+        Table = table.DType == DType.BF16 ? (float*)table.HostPointer<ushort>() : table.HostPointer<float>(),
         Rows = rows.HostPointer<float>(),
         RowCount = ids.Shape.D0,
         Width = table.Shape.D1,
@@ -43,6 +43,20 @@ public sealed unsafe class EmbeddingCpu<TVector>(ComputePool pool) : Embedding w
         long bytes = (long)call.Width * sizeof(float);
         for (long row = start; row < end; row++)
             Buffer.MemoryCopy(call.Table + (long)call.Ids[row] * call.Width, call.Rows + row * call.Width, bytes, bytes);
+    }
+
+    static void WidenRows(void* context, int part, int thread)
+    {
+        ref readonly Call call = ref *(Call*)context;
+        var (start, end) = Split.Range(call.RowCount, part, call.Parts);
+        for (long row = start; row < end; row++)
+        {
+            ushort* from = (ushort*)call.Table + (long)call.Ids[row] * call.Width;
+            float* to = call.Rows + row * call.Width;
+            int i = 0;
+            for (; i + TVector.Count <= call.Width; i += TVector.Count) TVector.Store(TVector.LoadBF16(from + i), to + i);
+            for (; i < call.Width; i++) F32x1.Store(F32x1.LoadBF16(from + i), to + i);
+        }
     }
 
     static void AddColumns(void* context, int part, int thread)

@@ -6,14 +6,16 @@ namespace DistillEngine.Kernels;
 /// <remarks>Source: torch.nn.functional.embedding. Ids are checked where batches are made, not here.</remarks>
 public abstract class Embedding
 {
+    const string Lookup = "embedding.forward";
+
     /// <param name="ids">int32 [rows], each 0 … vocabulary − 1.</param>
-    /// <param name="table">float32 [vocabulary, width].</param>
+    /// <param name="table">float32 [vocabulary, width], or bfloat16 where the device's products support low forms.</param>
     /// <param name="y">float32 [rows, width]; overwritten.</param>
     /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
     public void Forward(Tensor ids, Tensor table, Tensor y)
     {
-        CheckShapes(ids, table, y, "embedding.forward");
-        using var _ = Trace.Op("embedding.forward", ForwardCost(ids.Shape.D0, table.Shape.D1));
+        CheckShapes(ids, table, y, Lookup);
+        using var _ = Trace.Op(Lookup, ForwardCost(ids.Shape.D0, table.Shape.D1));
         ForwardCore(ids, table, y);
     }
 
@@ -38,7 +40,7 @@ public abstract class Embedding
     static void CheckShapes(Tensor ids, Tensor table, Tensor rows, string operation)
     {
         Check.Shape(ids, new(ids.Shape.D0), operation, DType.I32);
-        Check.Shape(table, new(table.Shape.D0, table.Shape.D1), operation);
+        Check.Shape(table, new(table.Shape.D0, table.Shape.D1), operation, table.DType == DType.BF16 && operation == Lookup ? DType.BF16 : DType.F32);
         Check.Shape(rows, new(ids.Shape.D0, table.Shape.D1), operation);
     }
 }

@@ -9,9 +9,28 @@ namespace DistillEngine.Kernels;
 /// </summary>
 sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm) : MatMul where TVector : struct, IVectorF32<TVector>
 {
-    protected override void ForwardCore(Tensor x, Weight w, Into into, Tensor y) =>
-        Forward(x.HostPointer<float>(), w.Value.HostPointer<float>(), x.Shape.D0, w.Outputs, w.Inputs, into,
-            y.HostPointer<float>(), w.Outputs);
+    public override bool Supports(WeightForm form) => true;
+
+    protected override void ForwardCore(Tensor x, Weight w, Into into, Tensor y)
+    {
+        if (w.Packed is not null)
+            LowPrecisionProducts<TVector>.Multiply(pool, x, new(in w), into, new(in y));
+        else
+            Forward(x.HostPointer<float>(), w.Value.HostPointer<float>(), x.Shape.D0, w.Outputs, w.Inputs, into,
+                y.HostPointer<float>(), w.Outputs);
+    }
+
+    protected override void ForwardSharedCore(Tensor x, ReadOnlySpan<Weight> weights, ReadOnlySpan<Tensor> outputs)
+    {
+        bool isPacked = weights[0].Packed is not null, isOneForm = true;
+        foreach (Weight weight in weights) isOneForm &= weight.Form == weights[0].Form;
+        if (isPacked && isOneForm && weights.Length <= LowPrecisionProducts<TVector>.MaxMaps)
+            LowPrecisionProducts<TVector>.Multiply(pool, x, weights, Into.Overwrite, outputs);
+        else if (!isPacked && isOneForm && x.Shape.D0 <= RowProducts<TVector>.MaxRows && weights.Length <= RowProducts<TVector>.MaxMaps)
+            RowProducts<TVector>.Multiply(pool, x, weights, outputs);
+        else
+            base.ForwardSharedCore(x, weights, outputs);
+    }
 
     /// <summary>y = or += x Wᵀ, rows of y <paramref name="stride"/> elements apart.</summary>
     public void Forward(float* x, float* w, int rows, int outputs, int inputs, Into into, float* y, long stride)

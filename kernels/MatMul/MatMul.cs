@@ -7,7 +7,7 @@ namespace DistillEngine.Kernels;
 public abstract class MatMul
 {
     /// <param name="x">float32 [rows, inputs].</param>
-    /// <param name="w">float32 [outputs, inputs].</param>
+    /// <param name="w">[outputs, inputs], float32 or in a low form that this device <see cref="Supports"/>.</param>
     /// <param name="into">Overwrite, or Add for a residual stream.</param>
     /// <param name="y">float32 [rows, outputs]; may not overlap x.</param>
     /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
@@ -16,9 +16,32 @@ public abstract class MatMul
         int rows = x.Shape.D0;
         Check.Shape(x, new(rows, w.Inputs), "matmul.forward");
         Check.Shape(y, new(rows, w.Outputs), "matmul.forward");
-        using var _ = Trace.Op("matmul.forward", ForwardCost(rows, w.Inputs, w.Outputs, into));
+        using var _ = Trace.Op("matmul.forward", ForwardCost(rows, w, into));
         ForwardCore(x, w, into, y);
     }
+
+    /// <summary>y[i] = x W[i]ᵀ for several maps of the same input: one launch where rows are few, so that it costs a decoded token less.</summary>
+    /// <param name="x">float32 [rows, inputs].</param>
+    /// <param name="weights">Maps of one form.</param>
+    /// <param name="outputs">A tensor float32 [rows, outputs of its map] for each; overwritten; may not overlap x or one another.</param>
+    /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
+    public void ForwardShared(Tensor x, ReadOnlySpan<Weight> weights, ReadOnlySpan<Tensor> outputs)
+    {
+        Check.That(weights.Length == outputs.Length, "matmul.forward_shared", $"{weights.Length} outputs, got {outputs.Length}");
+        Cost cost = default;
+        for (int i = 0; i < weights.Length; i++)
+        {
+            Check.Shape(x, new(x.Shape.D0, weights[i].Inputs), "matmul.forward_shared");
+            Check.Shape(outputs[i], new(x.Shape.D0, weights[i].Outputs), "matmul.forward_shared");
+            Cost one = ForwardCost(x.Shape.D0, weights[i]);
+            cost = new(cost.Flops + one.Flops, cost.Bytes + one.Bytes);
+        }
+        using var _ = Trace.Op("matmul.forward_shared", cost);
+        ForwardSharedCore(x, weights, outputs);
+    }
+
+    /// <summary>Whether products take weights of this form.</summary>
+    public virtual bool Supports(WeightForm form) => form == WeightForm.F32;
 
     /// <summary>dx = dy W and dWeight += dyᵀ x.</summary>
     /// <param name="dy">float32 [rows, outputs].</param>
@@ -33,7 +56,7 @@ public abstract class MatMul
         Check.Shape(dy, new(rows, w.Outputs), "matmul.backward");
         Check.Shape(x, new(rows, w.Inputs), "matmul.backward");
         Check.Shape(dx, x.Shape, "matmul.backward");
-        Check.Shape(dWeight, w.Value.Shape, "matmul.backward");
+        Check.Shape(dWeight, new(w.Outputs, w.Inputs), "matmul.backward");
         using (Trace.Op("matmul.backward.input", ForwardCost(rows, w.Outputs, w.Inputs, into)))
             BackwardInputCore(dy, w, into, dx);
         using (Trace.Op("matmul.backward.weight", BackwardWeightCost(rows, w.Inputs, w.Outputs)))
@@ -56,6 +79,18 @@ public abstract class MatMul
     {
         Cost input = ForwardCost(rows, outputs, inputs, into), weight = BackwardWeightCost(rows, inputs, outputs);
         return new(input.Flops + weight.Flops, input.Bytes + weight.Bytes);
+    }
+
+    /// <summary>The same with the bytes that the weight takes in its form.</summary>
+    public static Cost ForwardCost(int rows, Weight w, Into into = Into.Overwrite)
+    {
+        Cost cost = ForwardCost(rows, w.Inputs, w.Outputs, into);
+        return cost with { Bytes = cost.Bytes - sizeof(float) * (long)w.Inputs * w.Outputs + w.ByteLength };
+    }
+
+    protected virtual void ForwardSharedCore(Tensor x, ReadOnlySpan<Weight> weights, ReadOnlySpan<Tensor> outputs)
+    {
+        for (int i = 0; i < weights.Length; i++) ForwardCore(x, weights[i], Into.Overwrite, outputs[i]);
     }
 
     protected abstract void ForwardCore(Tensor x, Weight w, Into into, Tensor y);

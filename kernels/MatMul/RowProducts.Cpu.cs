@@ -1,143 +1,179 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using DistillEngine.Core;
 
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// y[rows, outputs] = or += x Wᵀ for the few rows of decoding, as dot products along the inputs: nothing is packed.
-/// Split: by outputs. Memory: each weight is read once from memory (and from the caches once for every two rows). Bound: bandwidth.
-/// Sums: float32, fused, one vector of partial sums an element, halved at the end, then the tail in order; an element's bits depend
-/// neither on the threads nor on the other rows.
+/// y[rows, outputs] = or += x Wᵀ for the few rows of decoding, as dot products along the inputs: nothing is packed. One map, or several that
+/// share their input. Split: by outputs over all maps. Memory: the weights are read front to back, once from memory (and from the caches
+/// once for every four rows). Bound: bandwidth. Sums: float32, fused, two vectors of partial sums an
+/// element, halved at the end, then the tail in order; an element's bits depend neither on the threads nor on the other rows.
 /// </summary>
 static unsafe class RowProducts<TVector> where TVector : struct, IVectorF32<TVector>
 {
-    /// <summary>Rows up to which a product takes this path: 12 rows run 1.3 to 1.7 times as fast as packed ones, 16 rows 1.0 to 1.25 times,
-    /// 32 rows 0.8 to 1.1 times.</summary>
+    /// <summary>Rows up to which a product takes this path: 16 rows run twice as fast as packed ones, 32 rows about as fast.</summary>
     public const int MaxRows = 16;
 
-    // Outputs whose dot products run side by side.
-    const int Group = 4;
+    // Rows whose dot products run side by side: eight sums hide the latency of a multiply-add.
+    const int PanelRows = 4;
+
+    // Bytes by which reads are started early: about what arrives in the time of one access to memory.
+    const int Ahead = 2048;
 
     // Least weights of a part, 128 KiB: a few microseconds of reading, about what a run of the pool costs.
     const long LeastPartWeights = 32 * 1024;
+
+    /// <summary>Maps that one run takes.</summary>
+    public const int MaxMaps = 4;
 
     /// <param name="x">[rows, inputs].</param>
     /// <param name="w">[outputs, inputs].</param>
     /// <param name="y">Rows <paramref name="stride"/> elements apart.</param>
     public static void Multiply(ComputePool pool, float* x, float* w, int rows, int outputs, int inputs, Into into, float* y, long stride)
     {
-        if (rows == 0 || outputs == 0) return;
-        var job = new Job
-        {
-            X = x,
-            W = w,
-            Y = y,
-            Stride = stride,
-            Rows = rows,
-            Outputs = outputs,
-            Inputs = inputs,
-            Into = into,
-            Parts = Split.Parts((long)outputs * inputs, LeastPartWeights, pool.ThreadCount),
-        };
-        pool.Run(job.Parts, &Part, &job);
+        var job = new Job { X = x, Rows = rows, Inputs = inputs, Into = into };
+        Add(ref job, w, outputs, y, stride);
+        Run(pool, ref job);
+    }
+
+    /// <summary>Several maps of the same input in one run.</summary>
+    /// <param name="x">float32 [rows, inputs].</param>
+    /// <param name="weights">1 … <see cref="MaxMaps"/> maps [outputs, inputs].</param>
+    /// <param name="outputs">float32 [rows, outputs] for each; overwritten.</param>
+    public static void Multiply(ComputePool pool, Tensor x, ReadOnlySpan<Weight> weights, ReadOnlySpan<Tensor> outputs)
+    {
+        var job = new Job { X = x.HostPointer<float>(), Rows = x.Shape.D0, Inputs = x.Shape.D1, Into = Into.Overwrite };
+        for (int i = 0; i < weights.Length; i++)
+            Add(ref job, weights[i].Value.HostPointer<float>(), weights[i].Outputs, outputs[i].HostPointer<float>(), weights[i].Outputs);
+        Run(pool, ref job);
+    }
+
+    static void Add(ref Job job, float* w, int outputs, float* y, long stride)
+    {
+        int first = job.Outputs;
+        job.Outputs = checked(first + outputs);
+        job.Maps[job.MapCount++] = new() { W = w, Y = y, Stride = stride, First = first, End = job.Outputs };
+    }
+
+    static void Run(ComputePool pool, ref Job job)
+    {
+        if (job.Rows == 0 || job.Outputs == 0) return;
+        job.Parts = Split.Parts((long)job.Outputs * job.Inputs, LeastPartWeights, pool.ThreadCount);
+        pool.Run(job.Parts, &Part, Unsafe.AsPointer(ref job));
     }
 
     [SkipLocalsInit]
     static void Part(void* context, int part, int thread)
     {
-        ref readonly Job job = ref Unsafe.AsRef<Job>(context);
-        var (first, end) = Split.Range(job.Outputs, Group, part, job.Parts);
-        float* sums = stackalloc float[2 * Group];
-        for (long output = first; output < end; output += Group)
+        ref Job job = ref Unsafe.AsRef<Job>(context);
+        var (first, end) = Split.Range(job.Outputs, part, job.Parts);
+        float* sums = stackalloc float[PanelRows];
+        int at = 0;
+        for (int output = (int)first; output < end; output++)
         {
-            int count = (int)Math.Min(Group, end - output);
-            float* w = job.W + output * job.Inputs;
-            int row = 0;
-            for (; row + 2 <= job.Rows; row += 2)
+            while (output >= job.Maps[at].End) at++;
+            ref readonly Map map = ref job.Maps[at];
+            float* w = map.W + (long)(output - map.First) * job.Inputs, y = map.Y + (output - map.First);
+            for (int row = 0; row < job.Rows; row += PanelRows)
             {
                 float* x = job.X + (long)row * job.Inputs;
-                Dots2(x, x + job.Inputs, w, count, job.Inputs, sums);
-                Put(sums, count, job.Into, job.Y + row * job.Stride + output);
-                Put(sums + Group, count, job.Into, job.Y + (row + 1) * job.Stride + output);
+                int rows = Math.Min(PanelRows, job.Rows - row);
+                if (rows == 1) sums[0] = Dot(x, w, job.Inputs);
+                else Dots(x, w, rows, job.Inputs, sums);
+                for (int i = 0; i < rows; i++)
+                {
+                    float* to = y + (row + i) * map.Stride;
+                    *to = job.Into == Into.Add ? *to + sums[i] : sums[i];
+                }
             }
-            if (row < job.Rows)
-            {
-                Dots1(job.X + (long)row * job.Inputs, w, count, job.Inputs, sums);
-                Put(sums, count, job.Into, job.Y + row * job.Stride + output);
-            }
         }
     }
 
-    static void Put(float* sums, int count, Into into, float* y)
+    static float Dot(float* x, float* w, int inputs)
     {
-        for (int i = 0; i < count; i++) y[i] = into == Into.Add ? y[i] + sums[i] : sums[i];
-    }
-
-    /// <summary>One row by four weight rows; absent weight rows repeat the last one.</summary>
-    static void Dots1(float* x, float* w, int count, int inputs, float* sums)
-    {
-        float* w1 = Line(w, 1, count, inputs), w2 = Line(w, 2, count, inputs), w3 = Line(w, 3, count, inputs);
-        TVector s0 = TVector.Zero, s1 = TVector.Zero, s2 = TVector.Zero, s3 = TVector.Zero;
-        long i = 0;
-        for (; i + TVector.Count <= inputs; i += TVector.Count)
+        TVector even = TVector.Zero, odd = TVector.Zero;
+        int n = TVector.Count, i = 0;
+        for (; i + 2 * n <= inputs; i += 2 * n)
         {
-            TVector v = TVector.Load(x + i);
-            s0 = TVector.MultiplyAdd(v, TVector.Load(w + i), s0);
-            s1 = TVector.MultiplyAdd(v, TVector.Load(w1 + i), s1);
-            s2 = TVector.MultiplyAdd(v, TVector.Load(w2 + i), s2);
-            s3 = TVector.MultiplyAdd(v, TVector.Load(w3 + i), s3);
+            Fetch(w + i);
+            even = TVector.MultiplyAdd(TVector.Load(x + i), TVector.Load(w + i), even);
+            odd = TVector.MultiplyAdd(TVector.Load(x + i + n), TVector.Load(w + i + n), odd);
         }
-        sums[0] = WithTail(s0, x, w, i, inputs);
-        sums[1] = WithTail(s1, x, w1, i, inputs);
-        sums[2] = WithTail(s2, x, w2, i, inputs);
-        sums[3] = WithTail(s3, x, w3, i, inputs);
+        if (i + n <= inputs)
+        {
+            even = TVector.MultiplyAdd(TVector.Load(x + i), TVector.Load(w + i), even);
+            i += n;
+        }
+        return WithTail(even + odd, x, w, i, inputs);
     }
 
-    /// <summary>Two rows by four weight rows.</summary>
-    static void Dots2(float* x, float* x1, float* w, int count, int inputs, float* sums)
+    /// <summary>Up to four rows; absent ones repeat the first.</summary>
+    static void Dots(float* x, float* w, int rows, int inputs, float* sums)
     {
-        float* w1 = Line(w, 1, count, inputs), w2 = Line(w, 2, count, inputs), w3 = Line(w, 3, count, inputs);
-        TVector s0 = TVector.Zero, s1 = TVector.Zero, s2 = TVector.Zero, s3 = TVector.Zero;
-        TVector t0 = TVector.Zero, t1 = TVector.Zero, t2 = TVector.Zero, t3 = TVector.Zero;
-        long i = 0;
-        for (; i + TVector.Count <= inputs; i += TVector.Count)
+        float* x1 = x + inputs, x2 = rows > 2 ? x1 + inputs : x, x3 = rows > 3 ? x2 + inputs : x;
+        TVector even0 = TVector.Zero, even1 = TVector.Zero, even2 = TVector.Zero, even3 = TVector.Zero;
+        TVector odd0 = TVector.Zero, odd1 = TVector.Zero, odd2 = TVector.Zero, odd3 = TVector.Zero;
+        int n = TVector.Count, i = 0;
+        for (; i + 2 * n <= inputs; i += 2 * n)
         {
-            TVector v = TVector.Load(x + i), u = TVector.Load(x1 + i);
-            TVector weight = TVector.Load(w + i);
-            s0 = TVector.MultiplyAdd(v, weight, s0); t0 = TVector.MultiplyAdd(u, weight, t0);
-            weight = TVector.Load(w1 + i);
-            s1 = TVector.MultiplyAdd(v, weight, s1); t1 = TVector.MultiplyAdd(u, weight, t1);
-            weight = TVector.Load(w2 + i);
-            s2 = TVector.MultiplyAdd(v, weight, s2); t2 = TVector.MultiplyAdd(u, weight, t2);
-            weight = TVector.Load(w3 + i);
-            s3 = TVector.MultiplyAdd(v, weight, s3); t3 = TVector.MultiplyAdd(u, weight, t3);
+            Fetch(w + i);
+            TVector even = TVector.Load(w + i), odd = TVector.Load(w + i + n);
+            even0 = TVector.MultiplyAdd(TVector.Load(x + i), even, even0); odd0 = TVector.MultiplyAdd(TVector.Load(x + i + n), odd, odd0);
+            even1 = TVector.MultiplyAdd(TVector.Load(x1 + i), even, even1); odd1 = TVector.MultiplyAdd(TVector.Load(x1 + i + n), odd, odd1);
+            even2 = TVector.MultiplyAdd(TVector.Load(x2 + i), even, even2); odd2 = TVector.MultiplyAdd(TVector.Load(x2 + i + n), odd, odd2);
+            even3 = TVector.MultiplyAdd(TVector.Load(x3 + i), even, even3); odd3 = TVector.MultiplyAdd(TVector.Load(x3 + i + n), odd, odd3);
         }
-        sums[0] = WithTail(s0, x, w, i, inputs);
-        sums[1] = WithTail(s1, x, w1, i, inputs);
-        sums[2] = WithTail(s2, x, w2, i, inputs);
-        sums[3] = WithTail(s3, x, w3, i, inputs);
-        sums[4] = WithTail(t0, x1, w, i, inputs);
-        sums[5] = WithTail(t1, x1, w1, i, inputs);
-        sums[6] = WithTail(t2, x1, w2, i, inputs);
-        sums[7] = WithTail(t3, x1, w3, i, inputs);
+        if (i + n <= inputs)
+        {
+            TVector even = TVector.Load(w + i);
+            even0 = TVector.MultiplyAdd(TVector.Load(x + i), even, even0);
+            even1 = TVector.MultiplyAdd(TVector.Load(x1 + i), even, even1);
+            even2 = TVector.MultiplyAdd(TVector.Load(x2 + i), even, even2);
+            even3 = TVector.MultiplyAdd(TVector.Load(x3 + i), even, even3);
+            i += n;
+        }
+        sums[0] = WithTail(even0 + odd0, x, w, i, inputs);
+        sums[1] = WithTail(even1 + odd1, x1, w, i, inputs);
+        sums[2] = WithTail(even2 + odd2, x2, w, i, inputs);
+        sums[3] = WithTail(even3 + odd3, x3, w, i, inputs);
+    }
+
+    /// <summary>Starts a read some lines ahead: the processor's own prefetch stops at the end of every page.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Fetch(float* w)
+    {
+        if (!Sse.IsSupported) return;
+        Sse.Prefetch0((byte*)w + Ahead);
+        Sse.Prefetch0((byte*)w + Ahead + 64);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static float* Line(float* w, int line, int count, int inputs) => w + (long)Math.Min(line, count - 1) * inputs;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static float WithTail(TVector sums, float* x, float* w, long i, int inputs)
+    static float WithTail(TVector sums, float* x, float* w, int i, int inputs)
     {
         float sum = TVector.Sum(sums);
         for (; i < inputs; i++) sum = float.MultiplyAddEstimate(x[i], w[i], sum);
         return sum;
     }
 
+    struct Map
+    {
+        public float* W, Y;
+        public long Stride;
+        public int First, End;
+    }
+
+    [InlineArray(MaxMaps)]
+    struct MapList
+    {
+        Map _first;
+    }
+
     struct Job
     {
-        public float* X, W, Y;
-        public long Stride;
-        public int Rows, Outputs, Inputs, Parts;
+        public MapList Maps;
+        public float* X;
+        public int MapCount, Rows, Inputs, Outputs, Parts;
         public Into Into;
     }
 }

@@ -26,17 +26,20 @@ public sealed class T5Model : IDisposable
     /// <param name="config">Validated here.</param>
     /// <param name="limits">The largest batch; decides the memory for activations.</param>
     /// <param name="training">Whether Backward will be called.</param>
-    /// <exception cref="ArgumentException">The configuration is impossible.</exception>
+    /// <param name="form">How matrices are held; low forms are for generation alone.</param>
+    /// <exception cref="ArgumentException">The configuration is impossible, or a low form is to be trained or unknown to the device.</exception>
     /// <exception cref="InsufficientMemoryException">The device refuses the memory.</exception>
-    public T5Model(T5Config config, BatchLimits limits, IBackend backend, bool training)
+    public T5Model(T5Config config, BatchLimits limits, IBackend backend, bool training, WeightForm form = WeightForm.F32)
     {
         config.Validate();
+        if (!backend.Kernels.MatMul.Supports(form))
+            throw new ArgumentException($"{backend.Name} has no products with {form.Name()} weights; open the model with float32 weights or on the CPU.", nameof(form));
         var plan = new ModelPlan(config, limits, training);
         (Config, Limits, Backend, IsTraining) = (config, limits, backend, training);
         _batch = new BatchOnDevice(plan, backend);
         _network = new T5Network(plan);
         (_encodedGradient, _decodedGradient, _nats, _logSumExp, _rowWeights, _lossScratch) = PlanLoss(plan);
-        Parameters = new ParameterStore(plan.Parameters.Specs, backend, training);
+        Parameters = new ParameterStore(plan.Parameters.Specs, backend, training, form);
         _arena = plan.Arena.Build(backend);
         _pass = new Pass(backend, Parameters, _arena);
         _network.EncoderBias.Upload(_pass, backend);
@@ -55,7 +58,7 @@ public sealed class T5Model : IDisposable
     public Tensor TokenNats => _pass[_nats, _pass.Target.Count];
 
     /// <summary>Memory a model will take, without taking it.</summary>
-    public static MemoryNeeds Measure(T5Config config, BatchLimits limits, bool training)
+    public static MemoryNeeds Measure(T5Config config, BatchLimits limits, bool training, WeightForm form = WeightForm.F32)
     {
         config.Validate();
         var plan = new ModelPlan(config, limits, training);
@@ -63,7 +66,7 @@ public sealed class T5Model : IDisposable
         _ = new BatchOnDevice(plan, null!);
         _ = new T5Network(plan);
         _ = PlanLoss(plan);
-        long parameters = sizeof(float) * ParameterStore.FlatLengthOf(plan.Parameters.Specs);
+        long parameters = ParameterStore.ByteLengthOf(plan.Parameters.Specs, form);
         return new MemoryNeeds(parameters, training ? parameters : 0, plan.Arena.ByteLength);
     }
 
@@ -77,9 +80,23 @@ public sealed class T5Model : IDisposable
 
     /// <summary>Draws all parameters as the reference initialises a model that is trained from scratch.</summary>
     /// <remarks>Source: Hugging Face modeling_t5.T5PreTrainedModel._init_weights. The numbers are ours: a function of seed and place.</remarks>
-    public void Initialize(ulong seed) => ParameterInitializer.Fill(Parameters, Backend, Config.InitializerFactor, seed);
+    public void Initialize(ulong seed) => ParameterInitializer.Fill(Parameters, Config.InitializerFactor, seed);
+
+    /// <summary>Bytes of weights that decoding one token of every sequence reads, however many there are.</summary>
+    public static long BytesPerToken(T5Config config, WeightForm form)
+    {
+        var plan = new ModelPlan(config, BatchLimits.Full(1, 1, 1), training: false);
+        return new T5Network(plan).TokenMaps.Sum(id =>
+        {
+            ParameterSpec spec = plan.Parameters.Specs[id.Index];
+            return WeightForms.OfProducts(spec.Use, form) is { } packed && packed != WeightForm.F32
+                ? PackedWeight.ByteLengthOf(packed, spec.Shape.D0, spec.Shape.D1)
+                : sizeof(float) * spec.Shape.Count;
+        });
+    }
 
     /// <summary>Encoder, decoder and the loss of every target token.</summary>
+    /// <exception cref="InvalidOperationException">The head is held in a low form: the loss needs float32.</exception>
     /// <param name="batch">Every sequence has at least one source and one target token; ids are below the vocabulary size.</param>
     public void Forward(Batch batch, DropoutSettings dropout)
     {

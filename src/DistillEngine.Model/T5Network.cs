@@ -9,10 +9,20 @@ sealed class T5Network
     public T5Network(ModelPlan plan)
     {
         T5Config c = plan.Config;
-        ParameterId shared = plan.Linear("shared", c.VocabularySize, c.DModel, 1);
+        ParameterId shared = plan.Linear("shared", c.VocabularySize, c.DModel, 1, c.TiedHead ? ParameterUse.RowsAndLinear : ParameterUse.Rows);
         (EncoderBias, Encoder) = BuildEncoder(plan, shared);
         (DecoderBias, CrossAttentions, Decoder) = BuildDecoder(plan, shared);
+        IReadOnlyList<ParameterSpec> specs = plan.Parameters.Specs;
         Head = c.TiedHead ? shared : plan.Linear("lm_head", c.VocabularySize, c.DModel, 1);
+        // Keys and values of the encoder's output are computed once a source.
+        TokenMaps =
+        [
+            .. Enumerable.Range(0, specs.Count).Where(i => specs[i].Use is ParameterUse.Linear or ParameterUse.SensitiveLinear
+                && specs[i].Name.StartsWith("decoder.", StringComparison.Ordinal)
+                && !specs[i].Name.EndsWith("EncDecAttention.k.weight", StringComparison.Ordinal)
+                && !specs[i].Name.EndsWith("EncDecAttention.v.weight", StringComparison.Ordinal)).Select(i => new ParameterId(i)),
+            Head,
+        ];
     }
 
     public Stack Encoder { get; }
@@ -23,6 +33,9 @@ sealed class T5Network
 
     /// <summary>The vocabulary's map: the embedding where it is tied.</summary>
     public ParameterId Head { get; }
+
+    /// <summary>Every map that decoding a token goes through.</summary>
+    public ParameterId[] TokenMaps { get; }
 
     static (StackBias, Stack) BuildEncoder(ModelPlan plan, ParameterId shared)
     {

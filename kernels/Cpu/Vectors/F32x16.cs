@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using DistillEngine.Core;
 
 namespace DistillEngine.Kernels;
@@ -80,4 +81,36 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
         x *= CounterRng.Multiplier2;
         return x ^ (x >>> 16);
     }
+
+    [MethodImpl(Inline)] public static F32x16 LowerBF16(F32x16 bits) => new((bits._v.AsInt32() << 16).AsSingle());
+
+    [MethodImpl(Inline)]
+    public static F32x16 UpperBF16(F32x16 bits) => new((bits._v.AsInt32() & Vector512.Create(unchecked((int)0xFFFF0000))).AsSingle());
+
+    [MethodImpl(Inline)]
+    public static F32x16 LoadBF16(ushort* source) =>
+        new((Vector512.Create(Vector256.WidenLower(Vector256.Load(source)), Vector256.WidenUpper(Vector256.Load(source))) << 16).AsSingle());
+
+    [MethodImpl(Inline)]
+    public static F32x16 LoadInt8Pairs(sbyte* source)
+    {
+        var (lower, upper) = Vector256.Widen(Vector256.Load(source));
+        return new((Avx512BW.IsSupported ? Avx512BW.ConvertToVector512Int16(Vector256.Load(source)) : Vector512.Create(lower, upper)).AsSingle());
+    }
+
+    [MethodImpl(Inline)] public static F32x16 BroadcastBits(int bits) => new(Vector512.Create(bits).AsSingle());
+
+    [MethodImpl(Inline)] public static F32x16 NibblePairs(F32x16 bits) => new((bits._v.AsInt32() & Vector512.Create(0x000F000F)).AsSingle());
+    [MethodImpl(Inline)] public static F32x16 NextNibbles(F32x16 bits) => new((bits._v.AsInt32() >>> 4).AsSingle());
+
+    [MethodImpl(Inline)]
+    public static F32x16 MultiplyAddPairs(F32x16 a, F32x16 b, F32x16 sum)
+    {
+        Vector512<int> x = a._v.AsInt32(), y = b._v.AsInt32();
+        Vector512<int> products = Avx512BW.IsSupported ? Avx512BW.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16())
+            : ((x << 16) >> 16) * ((y << 16) >> 16) + (x >> 16) * (y >> 16);
+        return new((sum._v.AsInt32() + products).AsSingle());
+    }
+
+    [MethodImpl(Inline)] public static F32x16 FromInt32(F32x16 bits) => new(Vector512.ConvertToSingle(bits._v.AsInt32()));
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using DistillEngine.Core;
 
 namespace DistillEngine.Kernels;
@@ -78,4 +79,33 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
         x *= CounterRng.Multiplier2;
         return x ^ (x >>> 16);
     }
+
+    [MethodImpl(Inline)] public static F32x4 LowerBF16(F32x4 bits) => new((bits._v.AsInt32() << 16).AsSingle());
+
+    [MethodImpl(Inline)]
+    public static F32x4 UpperBF16(F32x4 bits) => new((bits._v.AsInt32() & Vector128.Create(unchecked((int)0xFFFF0000))).AsSingle());
+
+    [MethodImpl(Inline)]
+    public static F32x4 LoadBF16(ushort* source) =>
+        new((Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsUInt16()) << 16).AsSingle());
+
+    [MethodImpl(Inline)]
+    public static F32x4 LoadInt8Pairs(sbyte* source) =>
+        new(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(long*)source).AsSByte()).AsSingle());
+
+    [MethodImpl(Inline)] public static F32x4 BroadcastBits(int bits) => new(Vector128.Create(bits).AsSingle());
+
+    [MethodImpl(Inline)] public static F32x4 NibblePairs(F32x4 bits) => new((bits._v.AsInt32() & Vector128.Create(0x000F000F)).AsSingle());
+    [MethodImpl(Inline)] public static F32x4 NextNibbles(F32x4 bits) => new((bits._v.AsInt32() >>> 4).AsSingle());
+
+    [MethodImpl(Inline)]
+    public static F32x4 MultiplyAddPairs(F32x4 a, F32x4 b, F32x4 sum)
+    {
+        Vector128<int> x = a._v.AsInt32(), y = b._v.AsInt32();
+        Vector128<int> products = Sse2.IsSupported ? Sse2.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16())
+            : ((x << 16) >> 16) * ((y << 16) >> 16) + (x >> 16) * (y >> 16);
+        return new((sum._v.AsInt32() + products).AsSingle());
+    }
+
+    [MethodImpl(Inline)] public static F32x4 FromInt32(F32x4 bits) => new(Vector128.ConvertToSingle(bits._v.AsInt32()));
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using DistillEngine.Core;
 
 namespace DistillEngine.Kernels;
@@ -79,4 +80,36 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
         x *= CounterRng.Multiplier2;
         return x ^ (x >>> 16);
     }
+
+    [MethodImpl(Inline)] public static F32x8 LowerBF16(F32x8 bits) => new((bits._v.AsInt32() << 16).AsSingle());
+
+    [MethodImpl(Inline)]
+    public static F32x8 UpperBF16(F32x8 bits) => new((bits._v.AsInt32() & Vector256.Create(unchecked((int)0xFFFF0000))).AsSingle());
+
+    [MethodImpl(Inline)]
+    public static F32x8 LoadBF16(ushort* source) =>
+        new((Vector256.Create(Vector128.WidenLower(Vector128.Load(source)), Vector128.WidenUpper(Vector128.Load(source))) << 16).AsSingle());
+
+    [MethodImpl(Inline)]
+    public static F32x8 LoadInt8Pairs(sbyte* source)
+    {
+        var (lower, upper) = Vector128.Widen(Vector128.Load(source));
+        return new(Vector256.Create(lower, upper).AsSingle());
+    }
+
+    [MethodImpl(Inline)] public static F32x8 BroadcastBits(int bits) => new(Vector256.Create(bits).AsSingle());
+
+    [MethodImpl(Inline)] public static F32x8 NibblePairs(F32x8 bits) => new((bits._v.AsInt32() & Vector256.Create(0x000F000F)).AsSingle());
+    [MethodImpl(Inline)] public static F32x8 NextNibbles(F32x8 bits) => new((bits._v.AsInt32() >>> 4).AsSingle());
+
+    [MethodImpl(Inline)]
+    public static F32x8 MultiplyAddPairs(F32x8 a, F32x8 b, F32x8 sum)
+    {
+        Vector256<int> x = a._v.AsInt32(), y = b._v.AsInt32();
+        Vector256<int> products = Avx2.IsSupported ? Avx2.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16())
+            : ((x << 16) >> 16) * ((y << 16) >> 16) + (x >> 16) * (y >> 16);
+        return new((sum._v.AsInt32() + products).AsSingle());
+    }
+
+    [MethodImpl(Inline)] public static F32x8 FromInt32(F32x8 bits) => new(Vector256.ConvertToSingle(bits._v.AsInt32()));
 }

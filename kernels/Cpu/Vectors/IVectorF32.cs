@@ -45,4 +45,31 @@ public unsafe interface IVectorF32<TSelf> where TSelf : struct, IVectorF32<TSelf
 
     /// <summary>Σ source[i]² over so many whole vectors, in double: squares are exact, lanes are added by halving: a fixed order.</summary>
     static abstract double SumOfSquares(float* source, int vectors);
+
+    /// <summary>Lanes taken as pairs of bfloat16: the first of each, exact.</summary>
+    static abstract TSelf LowerBF16(TSelf bits);
+
+    /// <summary>Lanes taken as pairs of bfloat16: the second of each, exact.</summary>
+    static abstract TSelf UpperBF16(TSelf bits);
+
+    /// <summary>So many bfloat16 numbers, exact.</summary>
+    static abstract TSelf LoadBF16(ushort* source);
+
+    /// <summary>Each lane two int16 numbers, the first in the lower half, from as many pairs of int8.</summary>
+    static abstract TSelf LoadInt8Pairs(sbyte* source);
+
+    /// <summary>Every lane the same 32 bits.</summary>
+    static abstract TSelf BroadcastBits(int bits);
+
+    /// <summary>Each lane two int16 numbers of 0 … 15: the lowest four bits of each half.</summary>
+    static abstract TSelf NibblePairs(TSelf bits);
+
+    /// <summary>Lanes shifted right by four bits: brings the next pair of nibbles down.</summary>
+    static abstract TSelf NextNibbles(TSelf bits);
+
+    /// <summary>Each lane int32: sum + first of a · first of b + second of a · second of b, where a and b hold pairs of int16.</summary>
+    static abstract TSelf MultiplyAddPairs(TSelf a, TSelf b, TSelf sum);
+
+    /// <summary>Lanes taken as int32, in float32, to nearest.</summary>
+    static abstract TSelf FromInt32(TSelf bits);
 }

@@ -21,9 +21,9 @@ public sealed class DecodeBench : IDisposable
         T5Config config = BenchModel.Config(options.Model);
         Batch = RandomBatch(options, config);
         (_sequences, _lengths) = (new int[BenchModel.Tokens(options.Batch, 1L + options.Tokens)], new int[options.Batch]);
-        BenchModel.RequireMemory(T5Model.Measure(config, Batch.Limits, training: false).Total
+        BenchModel.RequireMemory(T5Model.Measure(config, Batch.Limits, training: false, options.Weights).Total
             + GreedyGenerator.ByteLength(config, options.Batch, options.Tokens, Batch.Limits.MaxSourceTokens));
-        _model = new T5Model(config, Batch.Limits, backend, training: false);
+        _model = new T5Model(config, Batch.Limits, backend, training: false, options.Weights);
         BenchModel.Fill(_model, options.Model);
         _generator = new GreedyGenerator(_model, options.Tokens);
         _generation = new GenerationOptions { MaxNewTokens = options.Tokens, MinNewTokens = options.Tokens };

@@ -17,6 +17,6 @@ public sealed record DecodeBenchOptions
     /// <summary>New tokens of each sequence; none ends early.</summary>
     public int Tokens { get; init; } = 32;
 
-    /// <summary>Type that the weights are stored in.</summary>
-    public DType Weights { get; init; } = DType.F32;
+    /// <summary>How the model's matrices are held.</summary>
+    public WeightForm Weights { get; init; } = WeightForm.F32;
 }

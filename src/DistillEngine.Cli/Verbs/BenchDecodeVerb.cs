@@ -14,7 +14,7 @@ static class BenchDecodeVerb
         Option<int> batch = BenchVerb.Count("--batch", "Sequences decoded together", 1);
         Option<int> source = BenchVerb.Count("--source", "Tokens of each source", 64);
         Option<int> tokens = BenchVerb.Count("--tokens", "New tokens of each sequence; none ends early", 32);
-        var weights = new ChoiceOption<DType>("--weights", "Type that the weights are stored in", ("f32", DType.F32));
+        ChoiceOption<WeightForm> weights = GenerationOptionSet.WeightsOption();
         Option<int> threads = DeviceOptions.Threads();
         Option<bool> profile = Profiling.Option();
         Option<bool> json = CommonOptions.Json("ms (median, encoder included), tokensPerSecond, bytesPerToken, limitMs, shareOfLimit (0 to 1), peakRssMb");

@@ -26,7 +26,7 @@ static class EvalVerb
         command.SetAction(p =>
         {
             using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
-            using StudentModel student = StudentModel.Open(p.GetValue(model)!, p.GetValue(task), backend);
+            using StudentModel student = StudentModel.Open(p.GetValue(model)!, p.GetValue(task), backend, generation.Weights(p));
             EvaluationResult result = Profiling.Run(p.GetValue(profile), io, p.GetValue(threads),
                 () => Evaluate(io, student, p.GetValue(data)!, generation.Rows(p), generation.Options(p)));
             if (p.GetValue(json))

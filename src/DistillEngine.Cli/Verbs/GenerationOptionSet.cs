@@ -1,4 +1,5 @@
 using System.CommandLine;
+using DistillEngine.Core;
 using DistillEngine.Model;
 
 namespace DistillEngine.Cli.Verbs;
@@ -14,14 +15,22 @@ sealed class GenerationOptionSet
     readonly Option<float> _repetitionPenalty = new("--repetition-penalty") { Description = "Above 1 discourages words already there", DefaultValueFactory = _ => Standard.RepetitionPenalty, HelpName = "X" };
     readonly Option<int> _noRepeatNgram = CommonOptions.AtLeast(new Option<int>("--no-repeat-ngram") { Description = "No n-gram of this length occurs twice; 0 = off", DefaultValueFactory = _ => Standard.NoRepeatNgramSize, HelpName = "N" }, 0);
 
+    readonly ChoiceOption<WeightForm> _weights = WeightsOption();
+
+    public static ChoiceOption<WeightForm> WeightsOption() => new("--weights", "How the model's matrices are held while decoding; fewer bits read faster",
+        [.. Enum.GetValues<WeightForm>().Select(form => (form.Name(), form))]);
+
     public void AddTo(Command command)
     {
+        command.Options.Add(_weights);
         command.Options.Add(_rows);
         command.Options.Add(_maxNewTokens);
         command.Options.Add(_minNewTokens);
         command.Options.Add(_repetitionPenalty);
         command.Options.Add(_noRepeatNgram);
     }
+
+    public WeightForm Weights(ParseResult p) => _weights.Of(p);
 
     public int Rows(ParseResult p) => p.GetValue(_rows);
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using DistillEngine.Core;
 using DistillEngine.Data.Tokenization;
 using DistillEngine.Formats;
 using DistillEngine.Model;
@@ -92,6 +93,7 @@ static class InspectVerb
     [
         ("modelType", c.ModelType),
         ("parameters", T5Model.Declare(c).Sum(s => s.Shape.Count)),
+        .. Enum.GetValues<WeightForm>().Select(form => ($"bytesAs{char.ToUpperInvariant(form.Name()[0])}{form.Name()[1..]}", (object)ParameterStore.ByteLengthOf(T5Model.Declare(c), form))),
         ("vocabularySize", (long)c.VocabularySize),
         ("dModel", (long)c.DModel),
         ("dKv", (long)c.DKv),

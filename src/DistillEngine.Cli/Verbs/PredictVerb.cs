@@ -25,7 +25,7 @@ static class PredictVerb
         command.SetAction(p =>
         {
             using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
-            using StudentModel student = StudentModel.Open(p.GetValue(model)!, p.GetValue(task), backend);
+            using StudentModel student = StudentModel.Open(p.GetValue(model)!, p.GetValue(task), backend, generation.Weights(p));
             bool isExplaining = p.GetValue(explain);
             if (isExplaining && student.Method == TrainingMethod.Standard)
                 throw new UsageException($"--explain: {p.GetValue(model)} was trained with --method standard and cannot explain. Train with --method step-by-step.");

@@ -9,8 +9,8 @@ public sealed class ParameterList
     public IReadOnlyList<ParameterSpec> Specs => _specs;
 
     /// <summary>Declares a parameter drawn from N(0, standardDeviation²).</summary>
-    public ParameterId Normal(string name, Shape shape, double standardDeviation) =>
-        Add(new ParameterSpec(name, shape, Initializer.Normal, (float)standardDeviation));
+    public ParameterId Normal(string name, Shape shape, double standardDeviation, ParameterUse use = ParameterUse.Direct) =>
+        Add(new ParameterSpec(name, shape, Initializer.Normal, (float)standardDeviation, use));
 
     /// <summary>Declares a parameter that starts at one.</summary>
     public ParameterId Ones(string name, Shape shape) => Add(new ParameterSpec(name, shape, Initializer.Ones, 0));

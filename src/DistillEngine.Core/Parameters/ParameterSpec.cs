@@ -14,7 +14,8 @@ public enum Initializer : byte
 /// <param name="Name">Hugging Face checkpoint name.</param>
 /// <param name="Shape">[outputs, inputs] for linear maps, [width] for norms.</param>
 /// <param name="StandardDeviation">Of <see cref="Initializer.Normal"/>.</param>
-public sealed record ParameterSpec(string Name, Shape Shape, Initializer Initializer, float StandardDeviation)
+/// <param name="Use">How the model reads it.</param>
+public sealed record ParameterSpec(string Name, Shape Shape, Initializer Initializer, float StandardDeviation, ParameterUse Use = ParameterUse.Direct)
 {
     /// <summary>Whether the checkpoint holds one dimension (norms) rather than two, whatever the extents: Adafactor factors by rank.</summary>
     public bool IsVector => Initializer == Initializer.Ones;

@@ -1,33 +1,54 @@
 namespace DistillEngine.Core;
 
-/// <summary>All parameters in one flat float32 buffer and, for training, all gradients in another of the same layout.</summary>
+/// <summary>All float32 parameters in one flat buffer and, for training, all gradients in another of the same layout. A model opened for
+/// inference in a low <see cref="WeightForm"/> holds its matrices packed instead, and no float32 copy of them.</summary>
 public sealed class ParameterStore : IDisposable
 {
     // Each parameter starts on a cache line; the gaps hold zeros and take part in flat passes without effect.
     const int AlignmentElements = HostBuffer.Alignment / sizeof(float);
 
+    // Elements written at a time.
+    const int Chunk = 1 << 20;
+
+    const long NotFlat = -1;
+
+    readonly IDevice _device;
     readonly DeviceBuffer _values;
     readonly DeviceBuffer? _gradients;
+    readonly LowPrecisionParameters? _low;
     readonly long[] _offsets;
     readonly Weight?[] _weights;
 
     /// <param name="training">Whether gradients are kept.</param>
-    public ParameterStore(IReadOnlyList<ParameterSpec> specs, IDevice device, bool training)
+    /// <param name="form">How matrices are held; training needs float32.</param>
+    /// <exception cref="ArgumentException">A low form is to be trained.</exception>
+    public ParameterStore(IReadOnlyList<ParameterSpec> specs, IDevice device, bool training, WeightForm form = WeightForm.F32)
     {
-        Specs = specs;
+        if (training && form != WeightForm.F32)
+            throw new ArgumentException($"Weights held as {form.Name()} cannot be trained; open the model with float32 weights.", nameof(form));
+        (Specs, Form, _device) = (specs, form, device);
         _offsets = new long[specs.Count];
-        for (int i = 1; i < specs.Count; i++) _offsets[i] = _offsets[i - 1] + Aligned(specs[i - 1]);
-        FlatLength = FlatLengthOf(specs);
+        for (int i = 0; i < specs.Count; i++)
+        {
+            bool isFlat = WeightForms.KeepsFloats(specs[i].Use, form);
+            _offsets[i] = isFlat ? FlatLength : NotFlat;
+            if (isFlat) FlatLength += Aligned(specs[i]);
+        }
         _values = device.Allocate(FlatLength * sizeof(float), "parameters");
         _gradients = training ? device.Allocate(FlatLength * sizeof(float), "gradients") : null;
+        _low = form == WeightForm.F32 ? null : new LowPrecisionParameters(specs, form, device);
         _weights = new Weight?[specs.Count];
         for (int i = 0; i < specs.Count; i++)
-            if (!specs[i].IsVector) _weights[i] = new Weight(Value(new ParameterId(i)));
-        device.Fill(AllValues, 0);
+            if (_low?.Packed(new ParameterId(i)) is { } packed) _weights[i] = new Weight(packed);
+            else if (!specs[i].IsVector && _offsets[i] != NotFlat) _weights[i] = new Weight(Value(new ParameterId(i)));
+        device.Fill(Flat(_values, "parameters"), 0);
         if (training) device.Fill(AllGradients, 0);
     }
 
     public IReadOnlyList<ParameterSpec> Specs { get; }
+
+    /// <summary>How matrices are held.</summary>
+    public WeightForm Form { get; }
 
     /// <summary>Elements of the flat buffers, alignment gaps included.</summary>
     public long FlatLength { get; }
@@ -35,18 +56,43 @@ public sealed class ParameterStore : IDisposable
     /// <summary>Elements of all parameters.</summary>
     public long ParameterCount => Specs.Sum(s => s.Shape.Count);
 
-    public Tensor Value(ParameterId id) => new(_values, _offsets[id.Index], Specs[id.Index].Shape, DType.F32, Specs[id.Index].Name);
+    /// <summary>float32; or, of rows that are looked up in a model of a low form, bfloat16.</summary>
+    /// <exception cref="InvalidOperationException">Only a packed form is held.</exception>
+    public Tensor Value(ParameterId id)
+    {
+        if (_offsets[id.Index] != NotFlat) return View(_values, id);
+        Tensor rows = _low!.Rows(id);
+        return rows.IsAbsent ? _weights[id.Index]!.Value : rows;
+    }
 
     /// <exception cref="InvalidOperationException">The store was built without gradients.</exception>
-    public Tensor Gradient(ParameterId id) => new(Gradients, _offsets[id.Index], Specs[id.Index].Shape, DType.F32, Specs[id.Index].Name);
+    public Tensor Gradient(ParameterId id) => View(Gradients, id);
 
     /// <summary>The parameter as the right operand of products.</summary>
     /// <exception cref="InvalidOperationException">The parameter is no matrix.</exception>
     public Weight Weight(ParameterId id) =>
-        _weights[id.Index] ?? throw new InvalidOperationException($"'{Specs[id.Index].Name}' is no matrix.");
+        _weights[id.Index] ?? throw new InvalidOperationException($"'{Specs[id.Index].Name}' is no right operand of products.");
+
+    /// <summary>Sets a parameter, converting it to the form in which it is held while it is read.</summary>
+    /// <param name="read">Called for consecutive ranges; more than once over where a parameter is held in two forms.</param>
+    public void Write(ParameterId id, ParameterReader read)
+    {
+        _low?.Write(id, read);
+        if (_offsets[id.Index] == NotFlat) return;
+        Tensor value = Value(id);
+        float[] host = new float[Math.Min(Chunk, value.Count)];
+        for (long start = 0; start < value.Count; start += Chunk)
+        {
+            Span<float> part = host.AsSpan(0, (int)Math.Min(Chunk, value.Count - start));
+            read(start, part);
+            _device.Upload<float>(part, value with { ElementOffset = value.ElementOffset + start, Shape = new(part.Length) });
+        }
+    }
 
     /// <summary>Every value, gaps included, as float32 [length / 16, 16]: for passes that treat all parameters alike.</summary>
-    public Tensor AllValues => Flat(_values, "parameters");
+    /// <exception cref="InvalidOperationException">Matrices are held in a low form.</exception>
+    public Tensor AllValues => _low is null ? Flat(_values, "parameters")
+        : throw new InvalidOperationException($"The matrices are held as {Form.Name()}; open the model with float32 weights for this.");
 
     /// <summary>Every gradient, in the layout of <see cref="AllValues"/>.</summary>
     public Tensor AllGradients => Flat(Gradients, "gradients");
@@ -60,8 +106,13 @@ public sealed class ParameterStore : IDisposable
     /// <summary>A tensor over a whole buffer in the flat layout.</summary>
     public Tensor Flat(DeviceBuffer flat, string name) => new(flat, 0, FlatShape, DType.F32, name);
 
-    /// <summary>Elements of the flat layout of these parameters, alignment gaps included.</summary>
+    /// <summary>Elements of the flat layout of these parameters in float32, alignment gaps included.</summary>
     public static long FlatLengthOf(IReadOnlyList<ParameterSpec> specs) => specs.Sum(Aligned);
+
+    /// <summary>Bytes that the values of these parameters take.</summary>
+    public static long ByteLengthOf(IReadOnlyList<ParameterSpec> specs, WeightForm form) =>
+        sizeof(float) * specs.Where(s => WeightForms.KeepsFloats(s.Use, form)).Sum(Aligned)
+        + (form == WeightForm.F32 ? 0 : LowPrecisionParameters.ByteLengthOf(specs, form));
 
     public ParameterId Find(string name)
     {
@@ -74,6 +125,7 @@ public sealed class ParameterStore : IDisposable
     {
         _values.Dispose();
         _gradients?.Dispose();
+        _low?.Dispose();
     }
 
     static long Aligned(ParameterSpec spec) => (spec.Shape.Count + AlignmentElements - 1) / AlignmentElements * AlignmentElements;

@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using DistillEngine.Core;
+using DistillEngine.Kernels;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace DistillEngine.Model;
@@ -24,7 +26,7 @@ public sealed class GreedyGenerator : IDisposable
         int sequences = Math.Min(model.Limits.MaxSequences, model.Limits.MaxTargetTokens);
         _cache = new KvCache(model.Config, sequences, maxNewTokens, model.Limits.MaxSourceTokens, model.Backend);
         _logitsBuffer = model.Backend.Allocate(sizeof(float) * (long)sequences * model.Config.VocabularySize, "logits");
-        _hostLogits = new float[model.Config.VocabularySize];
+        _hostLogits = model.Backend is CpuBackend ? [] : new float[model.Config.VocabularySize];
         _tokens = new int[sequences];
         _active = new int[sequences];
     }
@@ -62,9 +64,7 @@ public sealed class GreedyGenerator : IDisposable
             for (int i = 0; i < count; i++)
             {
                 int s = _active[i];
-                _model.Backend.Download<float>(logits.Rows(i, 1), _hostLogits);
-                LogitsProcessors.Apply(options, sequences.Slice(s * stride, position + 1), _model.Config.EosId, _hostLogits);
-                int next = TensorPrimitives.IndexOfMax<float>(_hostLogits);
+                int next = Choose(options, sequences.Slice(s * stride, position + 1), logits.Rows(i, 1));
                 sequences[s * stride + position + 1] = next;
                 lengths[s]++;
                 if (next != _model.Config.EosId) _active[remaining++] = s;
@@ -77,6 +77,24 @@ public sealed class GreedyGenerator : IDisposable
     {
         _cache.Dispose();
         _logitsBuffer.Dispose();
+    }
+
+    int Choose(GenerationOptions options, ReadOnlySpan<int> sequence, Tensor logits)
+    {
+        Span<float> values = _hostLogits;
+        // A processor's logits are changed where they lie: a copy of a vocabulary costs more than the choice.
+        if (logits.Buffer is HostBuffer) values = logits.HostSpan<float>();
+        else _model.Backend.Download<float>(logits, values);
+        LogitsProcessors.Apply(options, sequence, _model.Config.EosId, values);
+        return IndexOfGreatest(values);
+    }
+
+    /// <summary>The first of the greatest; two passes, since one that carries the index along is several times slower.</summary>
+    static int IndexOfGreatest(ReadOnlySpan<float> values)
+    {
+        float greatest = TensorPrimitives.Max(values);
+        int index = MemoryMarshal.Cast<float, int>(values).IndexOf(BitConverter.SingleToInt32Bits(greatest));
+        return index >= 0 && !float.IsNaN(greatest) ? index : TensorPrimitives.IndexOfMax(values);
     }
 
     Tensor Logits(Batch batch, int count, int position)

@@ -33,8 +33,7 @@ sealed class CrossAttention : SubLayer
     public void FillCache(Pass pass, KvCache cache)
     {
         int rows = pass.Source.Count;
-        pass.Kernels.MatMul.Forward(pass.Encoded, pass.Weight(_weights.K), Into.Overwrite, cache.CrossKeys(_layer).First(rows));
-        pass.Kernels.MatMul.Forward(pass.Encoded, pass.Weight(_weights.V), Into.Overwrite, cache.CrossValues(_layer).First(rows));
+        Project(pass, cache.CrossKeys(_layer).First(rows), cache.CrossValues(_layer).First(rows));
     }
 
     protected override void BranchForward(Pass pass, in RowSet rows, Tensor norm, Tensor branch)
@@ -65,8 +64,10 @@ sealed class CrossAttention : SubLayer
         int sources = pass.Source.Count;
         if (pass.Cache is { } cache) return (cache.CrossKeys(_layer).First(sources), cache.CrossValues(_layer).First(sources));
         Tensor k = pass[_k, sources], v = pass[_v, sources];
-        pass.Kernels.MatMul.Forward(pass.Encoded, pass.Weight(_weights.K), Into.Overwrite, k);
-        pass.Kernels.MatMul.Forward(pass.Encoded, pass.Weight(_weights.V), Into.Overwrite, v);
+        Project(pass, k, v);
         return (k, v);
     }
+
+    void Project(Pass pass, Tensor k, Tensor v) =>
+        pass.Kernels.MatMul.ForwardShared(pass.Encoded, [pass.Weight(_weights.K), pass.Weight(_weights.V)], [k, v]);
 }

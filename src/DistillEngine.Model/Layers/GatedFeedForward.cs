@@ -16,7 +16,7 @@ sealed class GatedFeedForward : SubLayer
         Shape wide = new(rows, c.DFeedForward);
         _wi0 = plan.Linear($"{prefix}.DenseReluDense.wi_0", c.DFeedForward, c.DModel, 1 / Math.Sqrt(c.DModel));
         _wi1 = plan.Linear($"{prefix}.DenseReluDense.wi_1", c.DFeedForward, c.DModel, 1 / Math.Sqrt(c.DModel));
-        _wo = plan.Linear($"{prefix}.DenseReluDense.wo", c.DModel, c.DFeedForward, 1 / Math.Sqrt(c.DFeedForward));
+        _wo = plan.Linear($"{prefix}.DenseReluDense.wo", c.DModel, c.DFeedForward, 1 / Math.Sqrt(c.DFeedForward), ParameterUse.SensitiveLinear);
         _gate = plan.Arena.Saved($"{prefix}.gate", wide);
         _up = plan.Arena.Saved($"{prefix}.up", wide);
         _hidden = plan.Arena.Saved($"{prefix}.hidden", wide);
@@ -30,8 +30,7 @@ sealed class GatedFeedForward : SubLayer
     {
         var (k, dropout) = (pass.Kernels, pass.Dropout(_site));
         Tensor gate = pass[_gate, rows.Count], up = pass[_up, rows.Count], hidden = pass[_hidden, rows.Count];
-        k.MatMul.Forward(norm, pass.Weight(_wi0), Into.Overwrite, gate);
-        k.MatMul.Forward(norm, pass.Weight(_wi1), Into.Overwrite, up);
+        k.MatMul.ForwardShared(norm, [pass.Weight(_wi0), pass.Weight(_wi1)], [gate, up]);
         k.GatedGelu.Forward(gate, up, hidden);
         if (dropout.IsActive) k.Dropout.Forward(hidden, rows.Keys, dropout, hidden);
         k.MatMul.Forward(hidden, pass.Weight(_wo), Into.Overwrite, branch);

@@ -19,6 +19,7 @@ sealed class ModelPlan(T5Config config, BatchLimits limits, bool training)
 
     /// <summary>Declares a linear map without bias.</summary>
     /// <param name="deviation">Initial standard deviation before the configuration's factor.</param>
-    public ParameterId Linear(string name, int outputs, int inputs, double deviation) =>
-        Parameters.Normal($"{name}.weight", new(outputs, inputs), deviation * Config.InitializerFactor);
+    /// <param name="use">How the model reads it.</param>
+    public ParameterId Linear(string name, int outputs, int inputs, double deviation, ParameterUse use = ParameterUse.Linear) =>
+        Parameters.Normal($"{name}.weight", new(outputs, inputs), deviation * Config.InitializerFactor, use);
 }

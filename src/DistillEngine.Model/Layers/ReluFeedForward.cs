@@ -14,7 +14,7 @@ sealed class ReluFeedForward : SubLayer
     {
         T5Config c = plan.Config;
         _wi = plan.Linear($"{prefix}.DenseReluDense.wi", c.DFeedForward, c.DModel, 1 / Math.Sqrt(c.DModel));
-        _wo = plan.Linear($"{prefix}.DenseReluDense.wo", c.DModel, c.DFeedForward, 1 / Math.Sqrt(c.DFeedForward));
+        _wo = plan.Linear($"{prefix}.DenseReluDense.wo", c.DModel, c.DFeedForward, 1 / Math.Sqrt(c.DFeedForward), ParameterUse.SensitiveLinear);
         _hidden = plan.Arena.Saved($"{prefix}.hidden", new(rows, c.DFeedForward));
         if (plan.Training) _dHidden = plan.Arena.Scratch($"{prefix}.d_hidden", new(rows, c.DFeedForward));
         _site = plan.NewDropoutSite();

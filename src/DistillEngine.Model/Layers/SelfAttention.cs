@@ -36,9 +36,7 @@ sealed class SelfAttention : SubLayer
     {
         var (ops, n) = (pass.Kernels, rows.Count);
         Tensor q = pass[_q, n], k = pass[_k, n], v = pass[_v, n], context = pass[_context, n];
-        ops.MatMul.Forward(norm, pass.Weight(_weights.Q), Into.Overwrite, q);
-        ops.MatMul.Forward(norm, pass.Weight(_weights.K), Into.Overwrite, k);
-        ops.MatMul.Forward(norm, pass.Weight(_weights.V), Into.Overwrite, v);
+        ops.MatMul.ForwardShared(norm, [pass.Weight(_weights.Q), pass.Weight(_weights.K), pass.Weight(_weights.V)], [q, k, v]);
         if (_masking == Masking.Causal && pass.Cache is { } cache) (k, v) = cache.Append(ops, _layer, k, v);
         ops.Attention.Forward(q, k, v, rows.SelfSpans, _heads, _masking, _bias.Values(pass), pass.Dropout(_site), context, pass[_logSumExp, n]);
         ops.MatMul.Forward(context, pass.Weight(_weights.O), Into.Overwrite, branch);

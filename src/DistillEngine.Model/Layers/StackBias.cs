@@ -13,7 +13,8 @@ sealed class StackBias
     public StackBias(ModelPlan plan, string stack, bool bidirectional)
     {
         T5Config c = plan.Config;
-        _table = plan.Linear($"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias", c.RelativeBuckets, c.Heads, 1 / Math.Sqrt(c.DModel));
+        _table = plan.Linear($"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias", c.RelativeBuckets, c.Heads,
+            1 / Math.Sqrt(c.DModel), ParameterUse.Direct);
         _bucketOfDistance = RelativePositionBuckets.Build(bidirectional, c.RelativeBuckets, c.RelativeMaxDistance);
         _buckets = plan.Arena.Persistent($"{stack}.buckets", new(_bucketOfDistance.Length), DType.I32);
     }

@@ -12,12 +12,13 @@ public sealed class StudentModel : IDisposable
 {
     readonly ModelFolder _folder;
     readonly IBackend _backend;
+    readonly WeightForm _form;
     readonly TaskEncoder _encoder;
     T5Model? _model;
 
-    StudentModel(ModelFolder folder, SentencePieceTokenizer tokenizer, TaskDefinition task, StudentFile? file, IBackend backend)
+    StudentModel(ModelFolder folder, SentencePieceTokenizer tokenizer, TaskDefinition task, StudentFile? file, IBackend backend, WeightForm form)
     {
-        (_folder, Tokenizer, Task, File, _backend) = (folder, tokenizer, task, file, backend);
+        (_folder, Tokenizer, Task, File, _backend, _form) = (folder, tokenizer, task, file, backend, form);
         _encoder = NewEncoder();
     }
 
@@ -32,8 +33,9 @@ public sealed class StudentModel : IDisposable
 
     /// <param name="path">A model folder.</param>
     /// <param name="task">Built-in name or path of a task file; null: the one the folder was trained on.</param>
+    /// <param name="form">How matrices are held while decoding.</param>
     /// <exception cref="InvalidDataException">The folder, its tokenizer or the task cannot be used.</exception>
-    public static StudentModel Open(string path, string? task, IBackend backend)
+    public static StudentModel Open(string path, string? task, IBackend backend, WeightForm form = WeightForm.F32)
     {
         ModelFolder folder = ModelFolder.Open(path);
         try
@@ -44,7 +46,7 @@ public sealed class StudentModel : IDisposable
             SentencePieceTokenizer tokenizer = SentencePieceTokenizer.Load(path);
             if (tokenizer.VocabularySize > folder.Config.VocabularySize)
                 throw new InvalidDataException($"{path}: the tokenizer has {tokenizer.VocabularySize:N0} ids, the model only {folder.Config.VocabularySize:N0}. Use the tokenizer that belongs to the model.");
-            return new StudentModel(folder, tokenizer, definition, file, backend);
+            return new StudentModel(folder, tokenizer, definition, file, backend, form);
         }
         catch
         {
@@ -76,12 +78,12 @@ public sealed class StudentModel : IDisposable
     public BatchGenerator Generator(IReadOnlyList<int[]> sources, int rows, GenerationOptions options)
     {
         BatchLimits limits = BatchGenerator.LimitsFor(sources, rows);
-        long needed = T5Model.Measure(_folder.Config, limits, training: false).Total
+        long needed = T5Model.Measure(_folder.Config, limits, training: false, _form).Total
             + GreedyGenerator.ByteLength(_folder.Config, limits.MaxSequences, options.MaxNewTokens, limits.MaxSourceTokens);
         if (needed > SystemMemory.AvailableBytes)
             throw new InsufficientMemoryException($"Decoding needs {needed >> 20:N0} MiB, {SystemMemory.AvailableBytes >> 20:N0} MiB are free. Lower --batch or --max-new-tokens.");
         _model?.Dispose();
-        _model = new T5Model(_folder.Config, limits, _backend, training: false);
+        _model = new T5Model(_folder.Config, limits, _backend, training: false, _form);
         _folder.LoadInto(_model);
         return new BatchGenerator(_model, options with { VocabularySize = Tokenizer.VocabularySize }, rows);
     }

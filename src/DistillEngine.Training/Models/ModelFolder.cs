@@ -11,7 +11,7 @@ public sealed class ModelFolder : IDisposable
     const string Shared = "shared.weight";
     const string Head = "lm_head.weight";
 
-    // Elements compared or copied at a time.
+    // Elements compared at a time.
     const int Chunk = 1 << 20;
 
     static readonly string[] SharedAliases = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"];
@@ -52,9 +52,9 @@ public sealed class ModelFolder : IDisposable
         }
     }
 
-    /// <summary>Reads every parameter of a model that was built from <see cref="Config"/>.</summary>
+    /// <summary>Reads every parameter of a model that was built from <see cref="Config"/>, into the form in which the model holds it.</summary>
     /// <exception cref="InvalidDataException">A tensor is missing, has another shape, is not floating-point, or belongs to no T5.</exception>
-    public void LoadInto(T5Model model) => Load(model.Parameters, model.Backend);
+    public void LoadInto(T5Model model) => Load(model.Parameters);
 
     /// <summary>Checks names, types and shapes of all weights against the configuration, without reading them.</summary>
     /// <inheritdoc cref="LoadInto"/>
@@ -106,20 +106,13 @@ public sealed class ModelFolder : IDisposable
 
     public void Dispose() => _weights.Dispose();
 
-    void Load(ParameterStore parameters, IBackend backend)
+    void Load(ParameterStore parameters)
     {
         CheckWeights();
-        float[] host = new float[Chunk];
         for (int i = 0; i < parameters.Specs.Count; i++)
         {
-            Tensor value = parameters.Value(new ParameterId(i));
             string name = Find(parameters.Specs[i]);
-            for (long start = 0; start < value.Count; start += Chunk)
-            {
-                Span<float> part = host.AsSpan(0, (int)Math.Min(Chunk, value.Count - start));
-                _weights.Read(name, start, part);
-                backend.Upload<float>(part, value with { ElementOffset = value.ElementOffset + start, Shape = new(part.Length) });
-            }
+            parameters.Write(new ParameterId(i), (start, destination) => _weights.Read(name, start, destination));
         }
     }
 

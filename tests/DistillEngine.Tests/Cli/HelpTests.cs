@@ -11,8 +11,8 @@ public class HelpTests
         { "demo", "--output" },
         { "train", "--data --task --model --tokenizer --output --method --alpha --steps --batch --accumulate --accumulate-mean --optimizer --lr --schedule --warmup --clip "
             + "--dropout --seed --threads --device --save-every --eval-every --keep --label-source --on-mismatch --resume --profile --json" },
-        { "eval", "--model --data --task --batch --max-new-tokens --min-new-tokens --repetition-penalty --no-repeat-ngram --threads --profile --json" },
-        { "predict", "TEXT --model --input --explain --jsonl --max-new-tokens" },
+        { "eval", "--model --data --task --weights --batch --max-new-tokens --min-new-tokens --repetition-penalty --no-repeat-ngram --threads --profile --json" },
+        { "predict", "TEXT --model --input --explain --weights --jsonl --max-new-tokens" },
         { "data", "import stats preview validate sample" },
         { "data import", "dss" },
         { "data import dss", "--task --split --input --output --json" },
@@ -75,6 +75,7 @@ public class HelpTests
         { "data sample x --rows 0 --output o", "--rows is 0" },
         { "data preview x --row -1 --tokenizer t", "--row is -1" },
         { "eval --model m --data d --batch 0", "--batch is 0" },
+        { "eval --model m --data d --weights int2", "--weights is 'int2', expected one of f32, bf16, int8, int4" },
         { "inspect", "PATH" },
         { "predict", "--model" },
     };

@@ -92,6 +92,18 @@ public class VerbTests(TrainedTask trained) : IClassFixture<TrainedTask>
         Assert.Equal(plain.Output.TrimEnd(), answer.GetProperty("label").GetString());
     }
 
+    [Theory]
+    [InlineData("f32")]
+    [InlineData("bf16")]
+    [InlineData("int8")]
+    [InlineData("int4")]
+    public void Predict_WithLowWeights_Answers(string weights)
+    {
+        CliResult result = CliResult.Of("predict", "--model", trained.Model, "which is larger, a cup or a car?", "--max-new-tokens", "5", "--min-new-tokens", "2", "--weights", weights, "--jsonl");
+        Assert.Equal(0, result.Code);
+        Assert.Equal(JsonValueKind.String, Assert.Single(result.Json).GetProperty("label").ValueKind);
+    }
+
     [Fact]
     public void Predict_OfFiles_KeepsOrderAndIds()
     {

@@ -41,11 +41,16 @@ public class AllocationTests
     }
 
     // What each call of Generate allocates may not grow with the tokens it makes.
-    [Fact]
-    public void Generate_OfMoreTokens_AllocatesNoMore()
+    [Theory]
+    [InlineData(WeightForm.F32)]
+    [InlineData(WeightForm.BF16)]
+    [InlineData(WeightForm.Int8)]
+    [InlineData(WeightForm.Int4)]
+    public void Generate_OfMoreTokens_AllocatesNoMore(WeightForm form)
     {
         using var backend = CpuBackend.Open(2);
-        using T5Model model = TinyModels.Create(TinyModels.Version11, backend, training: false);
+        using var model = new T5Model(TinyModels.Config(TinyModels.Version11), TinyModels.Limits, backend, training: false, form);
+        model.Initialize(5);
         using var generator = new GreedyGenerator(model, 30);
         Batch batch = TinyModels.Ragged();
         int[] ids = new int[31 * batch.SequenceCount], lengths = new int[batch.SequenceCount];

@@ -1,0 +1,132 @@
+namespace DistillEngine.Kernels;
+
+/// <summary>
+/// Calls with one query a sequence, as in decoding: keys and values are used where they lie, and each of their rows is read as a whole, for
+/// all heads, so that memory is read front to back; a head's part alone would be a quarter of a page every few pages.
+/// Split by sequence, and by heads where there are fewer sequences than threads. Bound by the bandwidth of k and v.
+/// </summary>
+public sealed unsafe partial class AttentionCpu<TVector>
+{
+    // Keys and values of a part, 80 KiB: they come from memory, since a token's weights have passed through the caches since the last one.
+    const long LeastPartElements = 20 * 1024;
+
+    // Keys, or values, that are taken side by side: their sums do not wait for each other.
+    const int BlockRows = 4;
+
+    void ForwardQueries(ref Call call, void** scratch)
+    {
+        if (call.SpanCount == 0) return;
+        long elements = 0;
+        for (int s = 0; s < call.SpanCount; s++) elements += 2L * call.Spans[s].KeyCount * call.Width;
+        call.Parts = (int)Math.Min(Split.Parts(elements, LeastPartElements, pool.ThreadCount), (long)call.SpanCount * call.Heads);
+        call.HeadParts = Math.Min(call.Heads, (call.Parts + call.SpanCount - 1) / call.SpanCount);
+        ProvideScratch(ref call, scratch, new QueryScratch(null, call.Heads, call.MaxKeys).Bytes);
+        fixed (Call* job = &call) pool.Run(call.Parts, &QueryPart, job);
+    }
+
+    static void QueryPart(void* context, int part, int thread)
+    {
+        ref readonly Call call = ref *(Call*)context;
+        for (long task = part; task < (long)call.SpanCount * call.HeadParts; task += call.Parts)
+        {
+            var (first, end) = Split.Range(call.Heads, (int)(task % call.HeadParts), call.HeadParts);
+            ForwardQuery(call, call.Spans[task / call.HeadParts], (int)first, (int)end, (float*)call.Scratch[thread]);
+        }
+    }
+
+    static void ForwardQuery(in Call call, in AttentionSpan span, int firstHead, int endHead, float* memory)
+    {
+        int width = call.HeadWidth, visible = call.VisibleKeys(span, 0);
+        long row = span.QueryStart, keys = span.KeyStart * (long)call.Width;
+        var scratch = new QueryScratch(memory, endHead - firstHead, span.KeyCount);
+        float* q = call.Q + row * call.Width;
+        for (int j = 0; j < visible; j += BlockRows)
+            for (int head = firstHead; head < endHead; head++)
+            {
+                float* key = call.K + keys + j * (long)call.Width + head * width;
+                float* scores = scratch.Scores.Row(head - firstHead) + j;
+                if (j + BlockRows <= visible) Dots4(q + head * width, key, call.Width, width, scores);
+                else
+                    for (int i = 0; j + i < visible; i++) scores[i] = Tiles.Dot(q + head * width, key + i * (long)call.Width, width);
+            }
+        float* inverses = scratch.Inverses;
+        for (int head = firstHead; head < endHead; head++)
+        {
+            if (call.Table != null) SpreadBias(call, span, head, scratch.Bias);
+            inverses[head - firstHead] = Softmax(call, span, head, 0, scratch.Scores.Row(head - firstHead), visible, scratch.Bias, out call.LogSumExp[row * call.Heads + head]);
+        }
+        float* y = call.Y + row * call.Width;
+        new Span<float>(y + firstHead * width, (endHead - firstHead) * width).Clear();
+        for (int j = 0; j < visible; j += BlockRows)
+            for (int head = firstHead; head < endHead; head++)
+            {
+                float* values = call.V + keys + j * (long)call.Width + head * width;
+                if (j + BlockRows <= visible) AddValues4(scratch.Scores.Row(head - firstHead) + j, values, call.Width, width, y + head * width);
+                else AddValues(scratch.Scores.Row(head - firstHead) + j, values, call.Width, visible - j, width, y + head * width);
+            }
+        for (int head = firstHead; head < endHead; head++) Scale(y + head * width, width, inverses[head - firstHead]);
+    }
+
+    /// <summary>Scores of four keys; each sum as <see cref="Tiles.Dot"/> takes it.</summary>
+    static void Dots4(float* q, float* keys, long stride, int width, float* scores)
+    {
+        TVector s0 = TVector.Zero, s1 = TVector.Zero, s2 = TVector.Zero, s3 = TVector.Zero;
+        int d = 0;
+        for (; d + TVector.Count <= width; d += TVector.Count)
+        {
+            TVector value = TVector.Load(q + d);
+            s0 = TVector.MultiplyAdd(value, TVector.Load(keys + d), s0);
+            s1 = TVector.MultiplyAdd(value, TVector.Load(keys + stride + d), s1);
+            s2 = TVector.MultiplyAdd(value, TVector.Load(keys + 2 * stride + d), s2);
+            s3 = TVector.MultiplyAdd(value, TVector.Load(keys + 3 * stride + d), s3);
+        }
+        (scores[0], scores[1], scores[2], scores[3]) = (TVector.Sum(s0), TVector.Sum(s1), TVector.Sum(s2), TVector.Sum(s3));
+        for (; d < width; d++)
+            for (int i = 0; i < BlockRows; i++) scores[i] = float.MultiplyAddEstimate(q[d], keys[i * stride + d], scores[i]);
+    }
+
+    /// <summary>y += Σ weights[j] · values[j] over four rows, in order.</summary>
+    static void AddValues4(float* weights, float* values, long stride, int width, float* y)
+    {
+        TVector w0 = TVector.Broadcast(weights[0]), w1 = TVector.Broadcast(weights[1]), w2 = TVector.Broadcast(weights[2]), w3 = TVector.Broadcast(weights[3]);
+        int d = 0;
+        for (; d + TVector.Count <= width; d += TVector.Count)
+        {
+            TVector sum = TVector.MultiplyAdd(w0, TVector.Load(values + d), TVector.Load(y + d));
+            sum = TVector.MultiplyAdd(w1, TVector.Load(values + stride + d), sum);
+            sum = TVector.MultiplyAdd(w2, TVector.Load(values + 2 * stride + d), sum);
+            TVector.Store(TVector.MultiplyAdd(w3, TVector.Load(values + 3 * stride + d), sum), y + d);
+        }
+        for (; d < width; d++)
+            for (int j = 0; j < BlockRows; j++) y[d] = float.MultiplyAddEstimate(weights[j], values[j * stride + d], y[d]);
+    }
+
+    static void AddValues(float* weights, float* values, long stride, int rows, int width, float* y)
+    {
+        for (int j = 0; j < rows; j++, values += stride)
+        {
+            TVector weight = TVector.Broadcast(weights[j]);
+            int d = 0;
+            for (; d + TVector.Count <= width; d += TVector.Count)
+                TVector.Store(TVector.MultiplyAdd(weight, TVector.Load(values + d), TVector.Load(y + d)), y + d);
+            for (; d < width; d++) y[d] = float.MultiplyAddEstimate(weights[j], values[d], y[d]);
+        }
+    }
+
+    /// <summary>Scratch of one query, for some of its heads; of one head it is less than <see cref="ForwardScratch"/>.</summary>
+    readonly struct QueryScratch
+    {
+        public readonly Matrix Scores;
+        public readonly float* Bias, Inverses;
+        public readonly long Bytes;
+
+        public QueryScratch(float* memory, int heads, int keys)
+        {
+            float* next = memory;
+            Scores = Take(ref next, heads, keys);
+            Bias = Take(ref next, 1, 1 + Tiles.PadColumns(keys)).Data;
+            Inverses = Take(ref next, 1, heads).Data;
+            Bytes = (byte*)next - (byte*)memory;
+        }
+    }
+}

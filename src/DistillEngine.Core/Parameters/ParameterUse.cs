@@ -1,0 +1,20 @@
+namespace DistillEngine.Core;
+
+/// <summary>How a model reads a parameter, which decides the forms it may take.</summary>
+public enum ParameterUse : byte
+{
+    /// <summary>Element by element, in float32: norms and position biases.</summary>
+    Direct,
+
+    /// <summary>The right operand of products.</summary>
+    Linear,
+
+    /// <summary>The right operand of products that suffers from few bits.</summary>
+    SensitiveLinear,
+
+    /// <summary>Rows looked up by id.</summary>
+    Rows,
+
+    /// <summary>Both an embedding and the vocabulary's map.</summary>
+    RowsAndLinear,
+}

@@ -1,0 +1,60 @@
+namespace DistillEngine.Core;
+
+/// <summary>
+/// A linear map in a low form, laid out so that a product of few rows reads it once, front to back: groups of 32 outputs, within a group
+/// step by step along the inputs, within a step all 32 outputs side by side. Missing outputs and inputs are zeros.
+/// </summary>
+/// <remarks>
+/// A step is two inputs of <see cref="WeightForm.BF16"/> (ushort [32, 2]) and <see cref="WeightForm.Int8"/> (sbyte [32, 2]), and eight of
+/// <see cref="WeightForm.Int4"/> (uint [32]: inputs 0, 2, 4, 6 from the lowest four bits on, then 1, 3, 5, 7; each number plus 8).
+/// </remarks>
+/// <param name="Data">bytes [groups, <see cref="GroupBytes"/>].</param>
+/// <param name="Scales">float32 [groups, 32] for int8; bfloat16 [groups, blocks · 32] for int4; absent for bfloat16.</param>
+public sealed record PackedWeight(WeightForm Form, int Outputs, int Inputs, Tensor Data, Tensor Scales)
+{
+    /// <summary>Outputs of a group: two of the widest vectors, so that every width finds whole vectors and the widest reads whole groups.</summary>
+    public const int GroupOutputs = 32;
+
+    /// <summary>Inputs that share a scale of <see cref="WeightForm.Int4"/>.</summary>
+    public const int BlockInputs = 32;
+
+    public int Groups => GroupsOf(Outputs);
+
+    public long ByteLength => ByteLengthOf(Form, Outputs, Inputs);
+
+    public static int GroupsOf(int outputs) => (int)(((long)outputs + GroupOutputs - 1) / GroupOutputs);
+
+    /// <summary>Inputs with the padding of a form.</summary>
+    public static int PaddedInputs(WeightForm form, int inputs)
+    {
+        int grain = form == WeightForm.Int4 ? BlockInputs : 2;
+        return checked((inputs + grain - 1) / grain * grain);
+    }
+
+    /// <summary>Bytes of a group without its scales.</summary>
+    /// <exception cref="ArgumentException">float32 is not packed.</exception>
+    public static int GroupBytes(WeightForm form, int inputs) => checked(GroupOutputs * PaddedInputs(form, inputs) * BitsOf(form) / 8);
+
+    /// <summary>Scales of a group.</summary>
+    public static int GroupScales(WeightForm form, int inputs) => form switch
+    {
+        WeightForm.Int8 => GroupOutputs,
+        WeightForm.Int4 => GroupOutputs * (PaddedInputs(form, inputs) / BlockInputs),
+        _ => 0,
+    };
+
+    /// <summary>Bytes of a map, without alignment.</summary>
+    public static long ByteLengthOf(WeightForm form, int outputs, int inputs) =>
+        GroupsOf(outputs) * ((long)GroupBytes(form, inputs) + GroupScales(form, inputs) * ScaleType(form).SizeInBytes());
+
+    /// <summary>Element type of the scales.</summary>
+    public static DType ScaleType(WeightForm form) => form == WeightForm.Int8 ? DType.F32 : DType.BF16;
+
+    static int BitsOf(WeightForm form) => form switch
+    {
+        WeightForm.BF16 => 16,
+        WeightForm.Int8 => 8,
+        WeightForm.Int4 => 4,
+        _ => throw new ArgumentException($"A weight of form {form} is not packed.", nameof(form)),
+    };
+}

@@ -1,0 +1,37 @@
+namespace DistillEngine.Core;
+
+/// <summary>Names of the weight forms, and which parameters take which.</summary>
+public static class WeightForms
+{
+    /// <summary>Lower-case names in the order of <see cref="WeightForm"/>, as options spell them.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["f32", "bf16", "int8", "int4"];
+
+    public static string Name(this WeightForm form) => Names[(int)form];
+
+    /// <exception cref="ArgumentException">No form has this name.</exception>
+    public static WeightForm Parse(string name)
+    {
+        for (int i = 0; i < Names.Count; i++)
+            if (Names[i] == name) return (WeightForm)i;
+        throw new ArgumentException($"There is no weight form '{name}'; there are {string.Join(", ", Names)}.", nameof(name));
+    }
+
+    /// <summary>The form in which products read a parameter of a model opened in <paramref name="form"/>; null where no product does.</summary>
+    /// <remarks>
+    /// The second map of T5's feed-forward keeps bfloat16: its inputs hold the model's greatest outliers, which is why the reference
+    /// keeps it in float32 where the rest is float16 or int8 (Hugging Face, _keep_in_fp32_modules = ["wo"]).
+    /// </remarks>
+    public static WeightForm? OfProducts(ParameterUse use, WeightForm form) => use switch
+    {
+        ParameterUse.Linear or ParameterUse.RowsAndLinear => form,
+        ParameterUse.SensitiveLinear => form == WeightForm.F32 ? form : WeightForm.BF16,
+        _ => null,
+    };
+
+    /// <summary>Whether a model opened in <paramref name="form"/> keeps the float32 values of a parameter.</summary>
+    public static bool KeepsFloats(ParameterUse use, WeightForm form) => form == WeightForm.F32 || use == ParameterUse.Direct;
+
+    /// <summary>Whether a model opened in <paramref name="form"/> keeps a parameter as bfloat16 rows, to be looked up.</summary>
+    public static bool KeepsRows(ParameterUse use, WeightForm form) =>
+        form != WeightForm.F32 && use is (ParameterUse.Rows or ParameterUse.RowsAndLinear);
+}
