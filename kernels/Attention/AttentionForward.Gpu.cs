@@ -157,10 +157,10 @@ static class AttentionForward
         for (int d = 0; d < TShape.Width / 4; d++)
         {
             Float4 four = fours[j * (TShape.Width / 4) + d];
-            sum += row[d * 4] * four.X;
-            sum += row[d * 4 + 1] * four.Y;
-            sum += row[d * 4 + 2] * four.Z;
-            sum += row[d * 4 + 3] * four.W;
+            sum = TShape.MultiplyAdd(row[d * 4], four.X, sum);
+            sum = TShape.MultiplyAdd(row[d * 4 + 1], four.Y, sum);
+            sum = TShape.MultiplyAdd(row[d * 4 + 2], four.Z, sum);
+            sum = TShape.MultiplyAdd(row[d * 4 + 3], four.W, sum);
         }
         return sum;
     }
@@ -173,10 +173,10 @@ static class AttentionForward
         for (int d = 0; d < TShape.Width / 4; d++)
         {
             Float4 four = fours[j * (TShape.Width / 4) + d];
-            row[d * 4] += factor * four.X;
-            row[d * 4 + 1] += factor * four.Y;
-            row[d * 4 + 2] += factor * four.Z;
-            row[d * 4 + 3] += factor * four.W;
+            row[d * 4] = TShape.MultiplyAdd(factor, four.X, row[d * 4]);
+            row[d * 4 + 1] = TShape.MultiplyAdd(factor, four.Y, row[d * 4 + 1]);
+            row[d * 4 + 2] = TShape.MultiplyAdd(factor, four.Z, row[d * 4 + 2]);
+            row[d * 4 + 3] = TShape.MultiplyAdd(factor, four.W, row[d * 4 + 3]);
         }
     }
 }

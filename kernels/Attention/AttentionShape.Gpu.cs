@@ -15,6 +15,9 @@ interface IAttentionShape
 
     /// <summary>Rows of the other side in shared memory at a time.</summary>
     static abstract int TileRows { get; }
+
+    /// <inheritdoc cref="IMatMulTile.MultiplyAdd"/>
+    static abstract float MultiplyAdd(float a, float b, float c);
 }
 
 /// <summary>T5's heads of 64 up to XL.</summary>
@@ -23,6 +26,9 @@ readonly struct Heads64 : IAttentionShape
     public static int Threads => 64;
     public static int Width => 64;
     public static int TileRows => 16;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => a * b + c;
 }
 
 /// <summary>T5-3B's and 11B's heads.</summary>
@@ -31,6 +37,9 @@ readonly struct Heads128 : IAttentionShape
     public static int Threads => 64;
     public static int Width => 128;
     public static int TileRows => 8;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => a * b + c;
 }
 
 /// <summary>4 threads, as each is one of the operating system's on the emulator.</summary>
@@ -39,6 +48,9 @@ readonly struct EmulatedHeads : IAttentionShape
     public static int Threads => 4;
     public static int Width => 128;
     public static int TileRows => 16;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => MathF.FusedMultiplyAdd(a, b, c);
 }
 
 /// <summary>Numbers of a call.</summary>

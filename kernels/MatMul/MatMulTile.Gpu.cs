@@ -20,6 +20,9 @@ interface IMatMulTile
 
     /// <summary>Columns that one thread sums, a multiple of 4.</summary>
     static abstract int ThreadColumns { get; }
+
+    /// <summary>a · b + c. CUDA's assembler makes one instruction of it; the emulator must be told to round once.</summary>
+    static abstract float MultiplyAdd(float a, float b, float c);
 }
 
 /// <summary>256 threads; 64 flops a float of shared memory: for products that fill the device.</summary>
@@ -30,6 +33,9 @@ readonly struct LargeTile : IMatMulTile
     public static int Depth => 8;
     public static int ThreadRows => 8;
     public static int ThreadColumns => 8;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => a * b + c;
 }
 
 /// <summary>256 threads: four times the groups of <see cref="LargeTile"/>, for smaller products.</summary>
@@ -40,6 +46,9 @@ readonly struct SmallTile : IMatMulTile
     public static int Depth => 16;
     public static int ThreadRows => 4;
     public static int ThreadColumns => 4;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => a * b + c;
 }
 
 /// <summary>4 threads, as each is one of the operating system's on the emulator.</summary>
@@ -50,6 +59,9 @@ readonly struct EmulatedTile : IMatMulTile
     public static int Depth => 16;
     public static int ThreadRows => 8;
     public static int ThreadColumns => 8;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => MathF.FusedMultiplyAdd(a, b, c);
 }
 
 /// <summary>How a factor lies in memory.</summary>
@@ -155,7 +167,7 @@ static class MatMulTile
                 }
                 for (int i = 0; i < TTile.ThreadRows; i++)
                     for (int j = 0; j < TTile.ThreadColumns; j++)
-                        sums[i * TTile.ThreadColumns + j] += partA[i] * partB[j];
+                        sums[i * TTile.ThreadColumns + j] = TTile.MultiplyAdd(partA[i], partB[j], sums[i * TTile.ThreadColumns + j]);
             }
             Group.Barrier();
         }
