@@ -71,9 +71,10 @@ static class AdafactorDevice
             }
             Group.Barrier();
         }
-        for (int r = Group.IdxX; r < BlockRows; r += Group.DimX)
+        for (int start = 0; start < BlockRows; start += Group.DimX)
         {
-            if (first + r < n.Rows)
+            int r = start + Group.IdxX;
+            if (r < BlockRows && first + r < n.Rows)
                 rowMeans[first + r] = (float)(n.Beta2 * rowMeans[first + r] + n.OneMinusBeta2 * ((double)shared[r * GroupSums.MaxThreads] / n.Width));
         }
         valueSum = GroupSums.Sum(valueSum, sharedValue);

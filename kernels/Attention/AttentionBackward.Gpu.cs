@@ -153,13 +153,16 @@ static class AttentionBackward
                     if (d < n.HeadWidth) dq[span.Query(i, n) + d] = result[d];
             }
         }
-        if (n.HasBias == 0) return;
         Group.Barrier();
-        for (int bucket = Group.IdxX; bucket < n.Buckets; bucket += TShape.Threads)
+        // The same number of rounds for every thread: PoCL lets all threads into a loop behind a barrier that only some should enter.
+        for (int bucket = Group.IdxX; bucket < MaxBuckets; bucket += TShape.Threads)
         {
-            float sum = 0;
-            for (int thread = 0; thread < TShape.Threads; thread++) sum += bucketSums[bucket * TShape.Threads + thread];
-            tablePartials[(long)Grid.IdxX * n.Buckets + bucket] = sum;
+            if (bucket < n.Buckets)
+            {
+                float sum = 0;
+                for (int thread = 0; thread < TShape.Threads; thread++) sum += bucketSums[bucket * TShape.Threads + thread];
+                tablePartials[(long)Grid.IdxX * n.Buckets + bucket] = sum;
+            }
         }
     }
 
