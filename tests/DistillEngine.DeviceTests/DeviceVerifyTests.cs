@@ -1,4 +1,5 @@
 using DistillEngine.Kernels;
+using DistillEngine.Tests.Verification;
 using DistillEngine.Verification;
 using Xunit;
 
@@ -12,15 +13,8 @@ public class DeviceVerifyTests
     {
         using GpuBackend backend = DeviceUnderTest.Open();
         var results = new List<CheckResult>();
-        GoldenRunner.Run([Path.Combine(FindRoot(), "tests", "goldens")], null, backend, results.Add, TestContext.Current.CancellationToken);
+        GoldenRunner.Run([GoldenCopy.Repository], null, backend, results.Add, TestContext.Current.CancellationToken);
         Assert.Contains(results, r => r.Pass == true);
         Assert.All(results, r => Assert.True(r.Pass is null or true, r.ToString()));
-    }
-
-    static string FindRoot()
-    {
-        string? folder = AppContext.BaseDirectory;
-        while (folder is not null && !File.Exists(Path.Combine(folder, "DistillEngine.sln"))) folder = Path.GetDirectoryName(folder);
-        return folder ?? throw new InvalidOperationException($"{AppContext.BaseDirectory}: no folder above holds DistillEngine.sln.");
     }
 }
