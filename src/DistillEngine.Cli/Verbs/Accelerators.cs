@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using DistillEngine.Kernels;
 
 namespace DistillEngine.Cli.Verbs;
@@ -13,7 +12,7 @@ static class Accelerators
     public static IEnumerable<(string Name, string Description)> Describe()
     {
 #if GPU
-        if (RuntimeFeature.IsDynamicCodeSupported) return DescribeAll();
+        if (System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported) return DescribeAll();
 #endif
         return [];
     }
@@ -22,7 +21,7 @@ static class Accelerators
     public static string? Preferred()
     {
 #if GPU
-        if (RuntimeFeature.IsDynamicCodeSupported) return GpuDevices.Preferred();
+        if (System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported) return GpuDevices.Preferred();
 #endif
         return null;
     }
@@ -31,7 +30,7 @@ static class Accelerators
     public static IBackend Open(string device)
     {
 #if GPU
-        if (RuntimeFeature.IsDynamicCodeSupported)
+        if (System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported)
         {
             if (!GpuDevices.IsName(device)) throw new UsageException($"--device {device}: {Expected}");
             try
