@@ -6,8 +6,6 @@ namespace DistillEngine.Cli.Verbs;
 /// time, computes on the CPU alone.</summary>
 static class Accelerators
 {
-    const string Expected = "expected auto, cpu, cuda:N, opencl:N or cpu-emulator. 'distill doctor' lists the devices.";
-
     /// <summary>Name and description of each device.</summary>
     public static IEnumerable<(string Name, string Description)> Describe()
     {
@@ -32,7 +30,7 @@ static class Accelerators
 #if GPU
         if (System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported)
         {
-            if (!GpuDevices.IsName(device)) throw new UsageException($"--device {device}: {Expected}");
+            if (!GpuDevices.IsName(device)) throw new UsageException($"--device {device}: expected auto, cpu, cuda:N, opencl:N or cpu-emulator. 'distill doctor' lists the devices.");
             try
             {
                 return GpuDevices.Open(device);
@@ -43,7 +41,7 @@ static class Accelerators
             }
         }
 #endif
-        throw new UsageException($"--device {device}: this program is built without devices and computes on the CPU alone; {Expected}");
+        throw new UsageException($"--device {device}: this program is built without devices and computes on the CPU alone; expected auto or cpu.");
     }
 
 #if GPU

@@ -20,10 +20,15 @@ public class EmulatorTests
     [Theory]
     [InlineData("models/shortest")]
     [InlineData("models/buckets")]
-    public void Verify_OnTheEmulator_PassesEveryCheck(string name)
+    public void Verify_OnTheEmulator_PassesEveryCheck(string name) => PassesEveryCheck(GoldenCopy.Repository, name);
+
+    [Fact]
+    public void Verify_OfMt5OnTheEmulator_PassesEveryCheck() => PassesEveryCheck(GoldenCopy.Shared, "models/mt5");
+
+    static void PassesEveryCheck(string folder, string name)
     {
         using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
-        using var copy = new GoldenCopy(GoldenCopy.Repository, name);
+        using var copy = new GoldenCopy(folder, name);
         var results = new List<CheckResult>();
         GoldenRunner.Run([copy.PathOf("")], null, backend, results.Add, TestContext.Current.CancellationToken);
         Assert.NotEmpty(results);
