@@ -35,18 +35,17 @@ public readonly record struct AdafactorStep(AdafactorDialect Dialect, long Step,
     /// <summary>Whether the rate depends on the parameter's own size.</summary>
     public bool NeedsValueRms => ScaleParameter || Dialect == AdafactorDialect.Torch;
 
+    /// <summary>The rate before a parameter's scale.</summary>
+    public double Rate => Dialect switch
+    {
+        AdafactorDialect.HuggingFace when RelativeStep => Math.Min(WarmupInit ? 1e-6 * Step : 1e-2, 1 / Math.Sqrt(Step)),
+        AdafactorDialect.Torch => Math.Min(LearningRate, 1 / Math.Sqrt(Step)),
+        _ => LearningRate,
+    };
+
     /// <summary>The rate of one parameter.</summary>
     /// <param name="valueRms">Root mean square of the parameter before the step; unused unless <see cref="NeedsValueRms"/>.</param>
-    public double ScaledRate(double valueRms)
-    {
-        double rate = Dialect switch
-        {
-            AdafactorDialect.HuggingFace when RelativeStep => Math.Min(WarmupInit ? 1e-6 * Step : 1e-2, 1 / Math.Sqrt(Step)),
-            AdafactorDialect.Torch => Math.Min(LearningRate, 1 / Math.Sqrt(Step)),
-            _ => LearningRate,
-        };
-        return NeedsValueRms ? rate * Math.Max(Epsilon2, valueRms) : rate;
-    }
+    public double ScaledRate(double valueRms) => NeedsValueRms ? Rate * Math.Max(Epsilon2, valueRms) : Rate;
 
     /// <summary>The share of the parameter that weight decay takes.</summary>
     public double Decay(double scaledRate) => Dialect switch

@@ -25,13 +25,13 @@ static class DeviceOptions
 
     public static Option<string> Device() => new("--device")
     {
-        Description = "Where to compute: auto or cpu", DefaultValueFactory = _ => "auto", HelpName = "NAME",
+        Description = "Where to compute: auto, cpu, cuda:N, opencl:N or cpu-emulator", DefaultValueFactory = _ => "auto", HelpName = "NAME",
     };
 
-    /// <exception cref="UsageException">The device is unknown or not part of this program.</exception>
-    public static IBackend Open(string device, int threads) => device switch
+    /// <exception cref="UsageException">The device is unknown, absent, or not part of this program.</exception>
+    public static IBackend Open(string device, int threads)
     {
-        "auto" or "cpu" => CpuBackend.Open(threads),
-        _ => throw new UsageException($"--device {device}: this program computes on the CPU alone; expected auto or cpu. 'distill doctor' lists the devices."),
-    };
+        if (device == "auto") device = Accelerators.Preferred() ?? "cpu";
+        return device == "cpu" ? CpuBackend.Open(threads) : Accelerators.Open(device);
+    }
 }

@@ -29,6 +29,7 @@ static class DoctorVerb
             Row("processors", $"{Environment.ProcessorCount}");
             Row("memory", $"{SystemMemory.TotalBytes >> 20:N0} MiB, {SystemMemory.AvailableBytes >> 20:N0} MiB free");
             Row("devices", $"cpu ({Environment.ProcessorCount} threads)");
+            foreach (var (name, description) in Accelerators.Describe()) Row("", $"{name}: {description}");
             return ExitCode.Ok;
         });
         return command;

@@ -54,10 +54,11 @@ public sealed class Trainer : IDisposable
         var sums = new LossSums(_settings, plan);
         for (int micro = 0; micro < plan.MicroBatches; micro++)
         {
+            if (micro > 0) ReadLosses(_batch, ref sums);
             batches.Fill(_batch);
             AddMicroBatch(_batch, ref sums);
         }
-        return Finish(sums, plan.SourceTokens + plan.LabelTokens + plan.RationaleTokens);
+        return Finish(_batch, sums, plan.SourceTokens + plan.LabelTokens + plan.RationaleTokens);
     }
 
     /// <summary>Learns from micro-batches that the caller has.</summary>
@@ -67,12 +68,13 @@ public sealed class Trainer : IDisposable
         Times = default;
         var sums = new LossSums(_settings, microBatches);
         int tokens = 0;
-        foreach (Batch micro in microBatches)
+        for (int micro = 0; micro < microBatches.Length; micro++)
         {
-            AddMicroBatch(micro, ref sums);
-            tokens += micro.SourceTokenCount + micro.TargetTokenCount;
+            if (micro > 0) ReadLosses(microBatches[micro - 1], ref sums);
+            AddMicroBatch(microBatches[micro], ref sums);
+            tokens += microBatches[micro].SourceTokenCount + microBatches[micro].TargetTokenCount;
         }
-        return Finish(sums, tokens);
+        return Finish(microBatches[^1], sums, tokens);
     }
 
     public void Dispose() => _normBuffer.Dispose();
@@ -83,19 +85,26 @@ public sealed class Trainer : IDisposable
         _model.Forward(micro, new DropoutSettings(_settings.Dropout, _settings.Seed, StepCount + 1));
         Times = Times.AfterForward(started);
         started = Stopwatch.GetTimestamp();
-        Span<float> weights = _rowWeights.AsSpan(0, micro.TargetTokenCount), nats = _nats.AsSpan(0, micro.TargetTokenCount);
+        Span<float> weights = _rowWeights.AsSpan(0, micro.TargetTokenCount);
         sums.BeginMicroBatch(micro);
         sums.WriteRowWeights(micro, weights);
         _model.Backward(weights);
-        _model.Backend.Download(_model.TokenNats, nats);
-        sums.Add(micro, nats);
         Times = Times.AfterBackward(started);
     }
 
-    StepReport Finish(in LossSums sums, int tokens)
+    /// <summary>Waits for the last micro-batch's losses, as late as they must be read: a device then has all its work before the wait.</summary>
+    void ReadLosses(Batch micro, ref LossSums sums)
+    {
+        Span<float> nats = _nats.AsSpan(0, micro.TargetTokenCount);
+        _model.Backend.Download(_model.TokenNats, nats);
+        sums.Add(micro, nats);
+    }
+
+    StepReport Finish(Batch last, LossSums sums, int tokens)
     {
         long started = Stopwatch.GetTimestamp();
         _model.Backend.Kernels.GradientNorm.Forward(_model.Parameters.AllGradients, _norm);
+        ReadLosses(last, ref sums);
         _model.Backend.Download(_norm, _hostNorm);
         StepCount++;
         double rate = _schedule.At(StepCount);

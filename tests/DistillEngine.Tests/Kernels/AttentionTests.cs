@@ -8,13 +8,13 @@ public class AttentionTests
 {
     public static TheoryData<CpuIsa> Isas => CpuVariants.Isas;
 
-    static AttentionSpan[] CrossSpans =>
+    internal static AttentionSpan[] CrossSpans =>
     [
         new(0, 3, 0, 20, 0, 4), new(4, 1, 21, 45, 0, 5), new(5, 18, 70, 1, 0, 6), new(25, 35, 72, 67, 0, 7),
     ];
 
     /// <summary>Decoding from caches of 40 and 64 rows: one or a few new queries at the end of what is there.</summary>
-    static AttentionSpan[] CacheSpans =>
+    internal static AttentionSpan[] CacheSpans =>
     [
         new(0, 1, 0, 1, 0, 1), new(1, 1, 40, 33, 32, 2), new(3, 2, 104, 17, 15, 3), new(5, 5, 144, 40, 35, 4), new(10, 1, 200, 64, 63, 5),
     ];
@@ -195,20 +195,25 @@ public class AttentionTests
             () => op.Backward(x, x, x, x, x, lse, spans, 2, Masking.None, problem.Bias, default, x, x, x, default, default));
     }
 
-    /// <summary>Every width against the oracle, which is computed once.</summary>
     static void AgreesWithTheOracle(int threads, AttentionProblem problem)
     {
-        using var owned = problem;
         using var pool = new ComputePool(threads);
+        AgreeWithTheOracle(problem, CpuIsas.Widths.Select(isa => ($"{isa}", Create(isa, pool))));
+    }
+
+    /// <summary>Every variant against the oracle, which is computed once.</summary>
+    internal static void AgreeWithTheOracle(AttentionProblem problem, IEnumerable<(string Name, Attention Op)> variants)
+    {
+        using var owned = problem;
         double[] dy = AttentionProblem.Doubles(problem.Dy);
         var (y, logSumExp) = AttentionReference.Forward(problem.Inputs);
         var (dq, dk, dv, dTable) = AttentionReference.Backward(problem.Inputs, dy);
         double[] accumulated = Array.ConvertAll(dTable, g => g + 1);
         var bounds = new AttentionBounds(problem.Inputs, dy, y);
-        foreach (CpuIsa isa in CpuIsas.Widths)
+        foreach (var (name, op) in variants)
         {
-            AttentionProblem.Results got = problem.ForwardAndBackward(Create(isa, pool));
-            string what = $"{isa}, {problem.Heads} heads of {problem.HeadWidth}, {problem.Masking}";
+            AttentionProblem.Results got = problem.ForwardAndBackward(op);
+            string what = $"{name}, {problem.Heads} heads of {problem.HeadWidth}, {problem.Masking}";
             InsideSpans(got.Y, y, bounds.Y, $"y, {what}", problem.Spans, ofQueries: true);
             InsideSpans(got.LogSumExp, logSumExp, bounds.LogSumExp, $"logSumExp, {what}", problem.Spans, ofQueries: true);
             InsideSpans(got.Dq, dq, bounds.Dq, $"dq, {what}", problem.Spans, ofQueries: true);

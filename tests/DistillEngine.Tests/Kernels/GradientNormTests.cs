@@ -73,7 +73,7 @@ public class GradientNormTests
         Assert.Contains("gradient_norm.forward: 'the.norm'", error.Message);
     }
 
-    static float Norm(HostTensors host, GradientNorm op, Tensor gradients)
+    internal static float Norm(HostTensors host, GradientNorm op, Tensor gradients)
     {
         Tensor norm = host.Empty("norm", new(1));
         op.Forward(gradients, norm);

@@ -181,7 +181,7 @@ public class LinearCrossEntropyTests
     static double[] Doubles(Tensor tensor) => Array.ConvertAll(tensor.HostSpan<float>().ToArray(), v => (double)v);
 
     /// <summary>One forward and backward on random data; every fourth row is ignored.</summary>
-    sealed class Run : IDisposable
+    internal sealed class Run : IDisposable
     {
         readonly HostTensors _host = new(seed: 11);
         readonly int _rows, _width, _vocabulary;

@@ -28,7 +28,7 @@ public class MatMulTests
                 AssertEqualsOracle(op, rows, inputs, outputs, into);
     }
 
-    static void AssertEqualsOracle(MatMul op, int rows, int inputs, int outputs, Into into)
+    internal static void AssertEqualsOracle(MatMul op, int rows, int inputs, int outputs, Into into)
     {
         using var host = new HostTensors(seed: rows * 10_000 + inputs * 100 + outputs);
         Tensor x = host.Random("x", new(rows, inputs)), w = host.Random("w", new(outputs, inputs));

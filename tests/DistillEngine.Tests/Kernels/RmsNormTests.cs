@@ -33,17 +33,22 @@ public class RmsNormTests
             foreach (int threads in (int[])[1, 3])
             {
                 using var pool = new ComputePool(threads);
-                using var t = new HostTensors(width);
-                Tensor x = Inputs(t, 5, width), weight = t.Random("weight", new(width));
-                Tensor y = t.Empty("y", x.Shape), invRms = t.Empty("invRms", new(5));
-                Create(isa, pool).Forward(x, weight, Epsilon, y, invRms);
-                var (expected, expectedInv) = RmsNormReference.Forward(Doubles.Of(x), Doubles.Of(weight), Epsilon, 5);
-                double c = Tolerance.Epsilon * (Tolerance.Sum(width) + Tolerance.Elementwise);
-                Tolerance.AssertWithin(y.HostSpan<float>(), expected, Magnitudes(c, expected), $"y, width {width}");
-                Tolerance.AssertWithin(invRms.HostSpan<float>(), expectedInv, Magnitudes(c, expectedInv), $"invRms, width {width}");
-                Assert.True(t.GuardsAreIntact());
+                ForwardAgrees(Create(isa, pool), width);
             }
         }
+    }
+
+    internal static void ForwardAgrees(RmsNorm op, int width)
+    {
+        using var t = new HostTensors(width);
+        Tensor x = Inputs(t, 5, width), weight = t.Random("weight", new(width));
+        Tensor y = t.Empty("y", x.Shape), invRms = t.Empty("invRms", new(5));
+        op.Forward(x, weight, Epsilon, y, invRms);
+        var (expected, expectedInv) = RmsNormReference.Forward(Doubles.Of(x), Doubles.Of(weight), Epsilon, 5);
+        double c = Tolerance.Epsilon * (Tolerance.Sum(width) + Tolerance.Elementwise);
+        Tolerance.AssertWithin(y.HostSpan<float>(), expected, Magnitudes(c, expected), $"y, width {width}");
+        Tolerance.AssertWithin(invRms.HostSpan<float>(), expectedInv, Magnitudes(c, expectedInv), $"invRms, width {width}");
+        Assert.True(t.GuardsAreIntact());
     }
 
     [Theory, MemberData(nameof(Isas))]
@@ -54,29 +59,33 @@ public class RmsNormTests
             foreach (Into into in (Into[])[Into.Overwrite, Into.Add])
             {
                 using var pool = new ComputePool(2);
-                using var t = new HostTensors(width);
-                const int Rows = 7;
-                Tensor x = Inputs(t, Rows, width), weight = t.Random("weight", new(width)), dy = t.Random("dy", x.Shape);
-                Tensor y = t.Empty("y", x.Shape), invRms = t.Empty("invRms", new(Rows));
-                // Overwrite must not read what stood there: Empty holds NaN.
-                Tensor dx = into == Into.Add ? t.Filled("dx", x.Shape, 0.25f) : t.Empty("dx", x.Shape);
-                Tensor dWeight = t.Filled("dWeight", new(width), 0.5f);
-                RmsNorm op = Create(isa, pool);
-                op.Forward(x, weight, Epsilon, y, invRms);
-                op.Backward(dy, x, weight, invRms, into, dx, dWeight);
-                var (expected, expectedWeight, magnitude, weightMagnitude) =
-                    RmsNormReference.Backward(Doubles.Of(dy), Doubles.Of(x), Doubles.Of(weight), Epsilon, Rows);
-                double old = into == Into.Add ? 0.25 : 0;
-                // invRms carries its own error, thrice into dx.
-                double c = Tolerance.Epsilon * (4 * Tolerance.Sum(width) + Tolerance.Elementwise);
-                Tolerance.AssertWithin(dx.HostSpan<float>(), [.. expected.Select(v => v + old)],
-                    [.. magnitude.Zip(expected, (m, v) => c * (m + old + Math.Abs(v)))], $"dx, width {width}, {into}");
-                double cWeight = Tolerance.Epsilon * (Tolerance.Sum(Rows) + Tolerance.Sum(width) + Tolerance.Elementwise);
-                Tolerance.AssertWithin(dWeight.HostSpan<float>(), [.. expectedWeight.Select(v => v + 0.5)],
-                    [.. weightMagnitude.Select(m => cWeight * (m + 0.5))], $"dWeight, width {width}");
-                Assert.True(t.GuardsAreIntact());
+                BackwardAgrees(Create(isa, pool), width, into);
             }
         }
+    }
+
+    internal static void BackwardAgrees(RmsNorm op, int width, Into into)
+    {
+        using var t = new HostTensors(width);
+        const int Rows = 7;
+        Tensor x = Inputs(t, Rows, width), weight = t.Random("weight", new(width)), dy = t.Random("dy", x.Shape);
+        Tensor y = t.Empty("y", x.Shape), invRms = t.Empty("invRms", new(Rows));
+        // Overwrite must not read what stood there: Empty holds NaN.
+        Tensor dx = into == Into.Add ? t.Filled("dx", x.Shape, 0.25f) : t.Empty("dx", x.Shape);
+        Tensor dWeight = t.Filled("dWeight", new(width), 0.5f);
+        op.Forward(x, weight, Epsilon, y, invRms);
+        op.Backward(dy, x, weight, invRms, into, dx, dWeight);
+        var (expected, expectedWeight, magnitude, weightMagnitude) =
+            RmsNormReference.Backward(Doubles.Of(dy), Doubles.Of(x), Doubles.Of(weight), Epsilon, Rows);
+        double old = into == Into.Add ? 0.25 : 0;
+        // invRms carries its own error, thrice into dx.
+        double c = Tolerance.Epsilon * (4 * Tolerance.Sum(width) + Tolerance.Elementwise);
+        Tolerance.AssertWithin(dx.HostSpan<float>(), [.. expected.Select(v => v + old)],
+            [.. magnitude.Zip(expected, (m, v) => c * (m + old + Math.Abs(v)))], $"dx, width {width}, {into}");
+        double cWeight = Tolerance.Epsilon * (Tolerance.Sum(Rows) + Tolerance.Sum(width) + Tolerance.Elementwise);
+        Tolerance.AssertWithin(dWeight.HostSpan<float>(), [.. expectedWeight.Select(v => v + 0.5)],
+            [.. weightMagnitude.Select(m => cWeight * (m + 0.5))], $"dWeight, width {width}");
+        Assert.True(t.GuardsAreIntact());
     }
 
     [Theory, MemberData(nameof(Isas))]

@@ -1,0 +1,182 @@
+using System.Runtime.CompilerServices;
+using DistillEngine.Core;
+using ILGPU;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>Device code of attention's forward. Scores never leave the registers of the thread whose query they belong to.</summary>
+/// <remarks>Source of the running softmax: arXiv:2205.14135 algorithm 1.</remarks>
+static class AttentionForward
+{
+    /// <summary>
+    /// One group a sequence, head and share of the queries, one thread a query: its row and its result stay in registers while tiles of keys
+    /// and values pass through shared memory, from where all threads read the same four floats at a time. Bound by FMA throughput, 4 · keys
+    /// flops an element of q. Sums are float32 along the keys in order.
+    /// </summary>
+    public static void ByQuery<TShape>(ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<int> spans, ArrayView<float> table,
+        ArrayView<int> bucketOfDistance, AttentionNumbers n, ArrayView<float> y, ArrayView<float> logSumExp) where TShape : struct, IAttentionShape
+    {
+        ArrayView<float> keys = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width), values = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width);
+        var query = LocalMemory.Allocate1D<float>(TShape.Width);
+        var result = LocalMemory.Allocate1D<float>(TShape.Width);
+        var scores = LocalMemory.Allocate1D<float>(TShape.TileRows);
+        HeadSpan span = HeadSpan.Of(spans, Grid.IdxX, n.Heads);
+        for (int first = Grid.IdxY * TShape.Threads; first < span.QueryCount; first += Grid.DimY * TShape.Threads)
+        {
+            int i = first + Group.IdxX;
+            bool isActive = i < span.QueryCount;
+            int last = first + TShape.Threads < span.QueryCount ? first + TShape.Threads - 1 : span.QueryCount - 1;
+            int reach = span.Visible(last, n), visible = isActive ? span.Visible(i, n) : 0;
+            uint rowKey = CounterRng.RowKey(span.Sequence, span.QueryPosition + i);
+            for (int d = 0; d < TShape.Width; d++)
+            {
+                query[d] = isActive && d < n.HeadWidth ? q[span.Query(i, n) + d] : 0;
+                result[d] = 0;
+            }
+            float max = float.NegativeInfinity, sum = 0;
+            for (int tile = 0; tile < reach; tile += TShape.TileRows)
+            {
+                LoadKeys<TShape>(k, v, span, n, tile, keys, values);
+                float greatest = max;
+                for (int j = 0; j < TShape.TileRows; j++)
+                {
+                    float score = Dot<TShape>(query, keys, j);
+                    if (tile + j < visible)
+                    {
+                        score += n.Bias(table, bucketOfDistance, tile + j - span.QueryPosition - i, span.Head);
+                        greatest = DeviceMath.Max(greatest, score);
+                    }
+                    scores[j] = score;
+                }
+                if (greatest > max)
+                {
+                    float scale = DeviceMath.Exp(max - greatest);
+                    sum *= scale;
+                    for (int d = 0; d < TShape.Width; d++) result[d] *= scale;
+                }
+                max = greatest;
+                for (int j = 0; j < TShape.TileRows; j++)
+                {
+                    float weight = tile + j < visible ? DeviceMath.Exp(scores[j] - max) : 0;
+                    sum += weight;
+                    AddScaled<TShape>(weight * n.Keep(rowKey, span.Head, tile + j), values, j, result);
+                }
+            }
+            if (isActive)
+            {
+                float inverse = 1 / sum;
+                for (int d = 0; d < TShape.Width; d++)
+                    if (d < n.HeadWidth) y[span.Query(i, n) + d] = result[d] * inverse;
+                logSumExp[span.Row(i, n)] = (float)(max + DeviceMath.Log(sum));
+            }
+        }
+    }
+
+    /// <summary>
+    /// For decoding, where a sequence has a query or few: one group a sequence and head takes one query after the other, a thread a key for
+    /// the scores and a thread a column for the values. Bound by the bandwidth of keys and values.
+    /// </summary>
+    public static void ByKey<TShape>(ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<int> spans, ArrayView<float> table,
+        ArrayView<int> bucketOfDistance, AttentionNumbers n, ArrayView<float> y, ArrayView<float> logSumExp) where TShape : struct, IAttentionShape
+    {
+        ArrayView<float> shared = SharedMemory.Allocate<float>(GroupSums.MaxThreads), query = SharedMemory.Allocate<float>(TShape.Width);
+        ArrayView<float> weights = SharedMemory.Allocate<float>(TShape.Threads);
+        var result = LocalMemory.Allocate1D<float>((TShape.Width + TShape.Threads - 1) / TShape.Threads);
+        HeadSpan span = HeadSpan.Of(spans, Grid.IdxX, n.Heads);
+        for (int i = 0; i < span.QueryCount; i++)
+        {
+            int visible = span.Visible(i, n);
+            uint rowKey = CounterRng.RowKey(span.Sequence, span.QueryPosition + i);
+            Group.Barrier();
+            for (int d = Group.IdxX; d < n.HeadWidth; d += TShape.Threads) query[d] = q[span.Query(i, n) + d];
+            for (int c = 0; c < (TShape.Width + TShape.Threads - 1) / TShape.Threads; c++) result[c] = 0;
+            Group.Barrier();
+            float max = float.NegativeInfinity, sum = 0;
+            for (int tile = 0; tile < visible; tile += TShape.Threads)
+            {
+                int j = tile + Group.IdxX;
+                float score = float.NegativeInfinity;
+                if (j < visible)
+                {
+                    score = 0;
+                    long key = span.Key(j, n);
+                    for (int d = 0; d < n.HeadWidth; d++) score += query[d] * k[key + d];
+                    score += n.Bias(table, bucketOfDistance, j - span.QueryPosition - i, span.Head);
+                }
+                float greatest = GroupSums.Max(DeviceMath.Max(score, max), shared);
+                float weight = j < visible ? DeviceMath.Exp(score - greatest) : 0, scale = DeviceMath.Exp(max - greatest);
+                sum = sum * scale + GroupSums.Sum(weight, shared);
+                max = greatest;
+                weights[Group.IdxX] = weight * n.Keep(rowKey, span.Head, j);
+                Group.Barrier();
+                int count = visible - tile < TShape.Threads ? visible - tile : TShape.Threads;
+                for (int c = 0; c < (TShape.Width + TShape.Threads - 1) / TShape.Threads; c++)
+                {
+                    int d = c * TShape.Threads + Group.IdxX;
+                    if (d < n.HeadWidth)
+                    {
+                        float part = result[c] * scale;
+                        for (int w = 0; w < count; w++) part += weights[w] * v[span.Key(tile + w, n) + d];
+                        result[c] = part;
+                    }
+                }
+                Group.Barrier();
+            }
+            float inverse = 1 / sum;
+            for (int c = 0; c < (TShape.Width + TShape.Threads - 1) / TShape.Threads; c++)
+            {
+                int d = c * TShape.Threads + Group.IdxX;
+                if (d < n.HeadWidth) y[span.Query(i, n) + d] = result[c] * inverse;
+            }
+            if (Group.IdxX == 0) logSumExp[span.Row(i, n)] = (float)(max + DeviceMath.Log(sum));
+        }
+    }
+
+    /// <summary>Copies a tile of keys and values to shared memory, zeros outside; waits before and after.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadKeys<TShape>(ArrayView<float> k, ArrayView<float> v, HeadSpan span, AttentionNumbers n, int tile, ArrayView<float> keys, ArrayView<float> values)
+        where TShape : struct, IAttentionShape
+    {
+        Group.Barrier();
+        for (int e = Group.IdxX; e < TShape.TileRows * TShape.Width; e += TShape.Threads)
+        {
+            int j = tile + e / TShape.Width, d = e % TShape.Width;
+            bool isInside = j < span.KeyCount && d < n.HeadWidth;
+            keys[e] = isInside ? k[span.Key(j, n) + d] : 0;
+            values[e] = isInside ? v[span.Key(j, n) + d] : 0;
+        }
+        Group.Barrier();
+    }
+
+    /// <summary>Product of a thread's row and row <paramref name="j"/> of a tile.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Dot<TShape>(ArrayView<float> row, ArrayView<float> tile, int j) where TShape : struct, IAttentionShape
+    {
+        ArrayView<Float4> fours = tile.Cast<Float4>();
+        float sum = 0;
+        for (int d = 0; d < TShape.Width / 4; d++)
+        {
+            Float4 four = fours[j * (TShape.Width / 4) + d];
+            sum = TShape.MultiplyAdd(row[d * 4], four.X, sum);
+            sum = TShape.MultiplyAdd(row[d * 4 + 1], four.Y, sum);
+            sum = TShape.MultiplyAdd(row[d * 4 + 2], four.Z, sum);
+            sum = TShape.MultiplyAdd(row[d * 4 + 3], four.W, sum);
+        }
+        return sum;
+    }
+
+    /// <summary>Adds a multiple of row <paramref name="j"/> of a tile to a thread's row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddScaled<TShape>(float factor, ArrayView<float> tile, int j, ArrayView<float> row) where TShape : struct, IAttentionShape
+    {
+        ArrayView<Float4> fours = tile.Cast<Float4>();
+        for (int d = 0; d < TShape.Width / 4; d++)
+        {
+            Float4 four = fours[j * (TShape.Width / 4) + d];
+            row[d * 4] = TShape.MultiplyAdd(factor, four.X, row[d * 4]);
+            row[d * 4 + 1] = TShape.MultiplyAdd(factor, four.Y, row[d * 4 + 1]);
+            row[d * 4 + 2] = TShape.MultiplyAdd(factor, four.Z, row[d * 4 + 2]);
+            row[d * 4 + 3] = TShape.MultiplyAdd(factor, four.W, row[d * 4 + 3]);
+        }
+    }
+}

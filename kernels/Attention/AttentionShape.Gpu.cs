@@ -1,0 +1,121 @@
+using System.Runtime.CompilerServices;
+using DistillEngine.Core;
+using ILGPU;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>Extents of an attention kernel: constants of the compiled code, so that a head's row stays in registers.</summary>
+interface IAttentionShape
+{
+    /// <summary>Threads of a group, each with a query or a key of its own; a power of two.</summary>
+    static abstract int Threads { get; }
+
+    /// <summary>Greatest head width, a multiple of 4; narrower heads are padded with zeros.</summary>
+    static abstract int Width { get; }
+
+    /// <summary>Rows of the other side in shared memory at a time.</summary>
+    static abstract int TileRows { get; }
+
+    /// <inheritdoc cref="IMatMulTile.MultiplyAdd"/>
+    static abstract float MultiplyAdd(float a, float b, float c);
+}
+
+/// <summary>T5's heads of 64 up to XL.</summary>
+readonly struct Heads64 : IAttentionShape
+{
+    public static int Threads => 64;
+    public static int Width => 64;
+    public static int TileRows => 16;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => a * b + c;
+}
+
+/// <summary>T5-3B's and 11B's heads.</summary>
+readonly struct Heads128 : IAttentionShape
+{
+    public static int Threads => 64;
+    public static int Width => 128;
+    public static int TileRows => 8;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => a * b + c;
+}
+
+/// <summary>4 threads, as each is one of the operating system's on the emulator.</summary>
+readonly struct EmulatedHeads : IAttentionShape
+{
+    public static int Threads => 4;
+    public static int Width => 128;
+    public static int TileRows => 16;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => MathF.FusedMultiplyAdd(a, b, c);
+}
+
+/// <summary>Numbers of a call.</summary>
+struct AttentionNumbers
+{
+    public int Heads, Width, HeadWidth, Buckets, Reach;
+
+    /// <summary>1 or 0, as device code takes no bool in a structure.</summary>
+    public int IsCausal, HasBias;
+    public DropoutNumbers Dropout;
+
+    /// <summary>The bias of a score.</summary>
+    /// <param name="distance">Key position − query position.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly float Bias(ArrayView<float> table, ArrayView<int> bucketOfDistance, int distance, int head) =>
+        HasBias != 0 ? table[bucketOfDistance[Entry(distance)] * Heads + head] : 0;
+
+    /// <summary>Where a distance's bucket stands.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly int Entry(int distance)
+    {
+        int near = distance < Reach ? distance : Reach;
+        return (near > -Reach ? near : -Reach) + Reach;
+    }
+
+    /// <summary>Dropout factor of a weight.</summary>
+    /// <param name="rowKey"><see cref="CounterRng.RowKey"/> of the query.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly float Keep(uint rowKey, int head, int key) => Dropout.Factor(Dropout.Key ^ rowKey, ((uint)head << Attention.HeadShift) + (uint)key);
+}
+
+/// <summary>One sequence and head, as a group of an attention kernel sees it.</summary>
+struct HeadSpan
+{
+    public int QueryStart, QueryCount, KeyStart, KeyCount, QueryPosition, Sequence, Head;
+
+    /// <param name="index">Sequence · heads + head.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static HeadSpan Of(ArrayView<int> spans, int index, int heads)
+    {
+        int at = index / heads * AttentionSpan.Fields;
+        return new()
+        {
+            QueryStart = spans[at], QueryCount = spans[at + 1], KeyStart = spans[at + 2], KeyCount = spans[at + 3],
+            QueryPosition = spans[at + 4], Sequence = spans[at + 5], Head = index % heads,
+        };
+    }
+
+    /// <summary>How many keys, from the first, a query sees.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly int Visible(int query, AttentionNumbers n)
+    {
+        int causal = QueryPosition + query + 1;
+        return n.IsCausal != 0 && causal < KeyCount ? causal : KeyCount;
+    }
+
+    /// <summary>First element of a query's row of this head.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly long Query(int query, AttentionNumbers n) => (long)(QueryStart + query) * n.Width + Head * n.HeadWidth;
+
+    /// <summary>First element of a key's row of this head.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly long Key(int key, AttentionNumbers n) => (long)(KeyStart + key) * n.Width + Head * n.HeadWidth;
+
+    /// <summary>Index into logSumExp and delta.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly long Row(int query, AttentionNumbers n) => (long)(QueryStart + query) * n.Heads + Head;
+}

@@ -1,0 +1,48 @@
+using System.Runtime.CompilerServices;
+using DistillEngine.Core;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>One group a row; reads and writes 4 bytes an element each; bound by bandwidth. The draws are the CPU's, bit for bit.</summary>
+sealed class DropoutGpu(Gpu gpu) : Dropout
+{
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, DropoutNumbers, ArrayView<float>>> _mask =
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, DropoutNumbers, ArrayView<float>>>(MaskRows);
+
+    protected override void ForwardCore(Tensor x, Tensor rowKeys, DropoutSite site, Tensor y) => Apply(x, rowKeys, site, y);
+
+    protected override void BackwardCore(Tensor dy, Tensor rowKeys, DropoutSite site, Tensor dx) => Apply(dy, rowKeys, site, dx);
+
+    /// <summary>y = x · mask, without checks or a trace of its own: also the backward of <see cref="ResidualAdd"/>.</summary>
+    internal void Apply(Tensor x, Tensor rowKeys, DropoutSite site, Tensor y)
+    {
+        if (x.Count == 0) return;
+        _mask.Launch(gpu.Stream, gpu.Groups(x.Shape.D0), gpu.View<float>(x), gpu.View<int>(rowKeys), x.Shape.D1, DropoutNumbers.Of(site), gpu.View<float>(y));
+    }
+
+    internal static void MaskRows(ArrayView<float> x, ArrayView<int> rowKeys, int width, DropoutNumbers numbers, ArrayView<float> y)
+    {
+        int row = Grid.IdxX;
+        uint key = numbers.Key ^ (uint)rowKeys[row];
+        long start = (long)row * width;
+        for (int i = Group.IdxX; i < width; i += Group.DimX) y[start + i] = x[start + i] * numbers.Factor(key, (uint)i);
+    }
+}
+
+/// <summary><see cref="DropoutSite"/> as kernels take it.</summary>
+struct DropoutNumbers
+{
+    public uint Key, Threshold;
+    public float KeepScale;
+
+    /// <summary>Without dropout no draw is below the threshold and every factor is 1.</summary>
+    public static DropoutNumbers Of(DropoutSite site) => site.IsActive
+        ? new() { Key = site.Key, Threshold = site.Threshold, KeepScale = site.KeepScale }
+        : new() { KeepScale = 1 };
+
+    /// <param name="key">Of the site and the row together.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly float Factor(uint key, uint column) => Threshold != 0 && CounterRng.Draw(key, column) < Threshold ? 0 : KeepScale;
+}

@@ -1,0 +1,117 @@
+using DistillEngine.Core;
+using ILGPU;
+using ILGPU.Backends;
+using ILGPU.Runtime;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>An opened accelerator and what the launchers of its ops share: stream, group sizes, scratch and kernels.</summary>
+sealed class Gpu : IDisposable
+{
+    readonly Context _context;
+    readonly bool _hasGenericPointers;
+    readonly List<DeviceKernel> _kernels = [];
+    MemoryBuffer? _scratch;
+
+    /// <param name="context">Owned from here on.</param>
+    /// <param name="hasGenericPointers">Whether an OpenCL device has the generic address space.</param>
+    /// <param name="isEmulator">Whether kernels are to be as small as the emulator needs them.</param>
+    public Gpu(Context context, Device device, bool hasGenericPointers, bool isEmulator)
+    {
+        (_context, _hasGenericPointers, IsEmulator) = (context, hasGenericPointers, isEmulator);
+        Accelerator = device.CreateAccelerator(context);
+        Stream = Accelerator.DefaultStream;
+        GroupSize = Math.Min(IsEmulator ? Accelerator.MaxNumThreadsPerGroup : 128, GroupSums.MaxThreads);
+        // Enough groups that every multiprocessor has several to switch between while memory answers.
+        MostGroups = IsEmulator ? 2 : 16 * Accelerator.NumMultiprocessors;
+    }
+
+    public Accelerator Accelerator { get; }
+
+    public AcceleratorStream Stream { get; }
+
+    public bool IsEmulator { get; }
+
+    /// <summary>Threads of a group of the kernels without tiles; a power of two.</summary>
+    public int GroupSize { get; }
+
+    /// <summary>Groups of a launch whose threads stride over all elements.</summary>
+    public int MostGroups { get; }
+
+    /// <summary>Every kernel that an op of this device may launch.</summary>
+    public IReadOnlyList<DeviceKernel> Kernels => _kernels;
+
+    public ArrayView<T> View<T>(Tensor tensor) where T : unmanaged
+    {
+        if (tensor.Buffer is not GpuBuffer buffer)
+            throw new InvalidOperationException($"'{tensor.Name}' is not in this device's memory; upload it first.");
+        // OpenCL kernels take the offset of a view in 32 bits.
+        if (tensor.ElementOffset > int.MaxValue && Accelerator.AcceleratorType == AcceleratorType.OpenCL)
+            throw new NotSupportedException($"'{tensor.Name}' begins {tensor.ElementOffset} elements into its buffer; on OpenCL at most {int.MaxValue} are possible.");
+        return new ArrayView<T>(buffer.Memory, tensor.ElementOffset, tensor.Count);
+    }
+
+    /// <summary>Memory that lasts until the next call, at least so many elements; grown when it is too small.</summary>
+    public ArrayView<T> Scratch<T>(long count) where T : unmanaged => Scratch<T>(0, count, count * Interop.SizeOf<T>());
+
+    /// <summary>A part of the scratch.</summary>
+    /// <param name="start">First element, counted in elements of <typeparamref name="T"/>.</param>
+    /// <param name="totalBytes">Of all parts together.</param>
+    public ArrayView<T> Scratch<T>(long start, long count, long totalBytes) where T : unmanaged
+    {
+        if (_scratch is null || _scratch.LengthInBytes < totalBytes)
+        {
+            // Queued kernels may still use the old memory.
+            Stream.Synchronize();
+            _scratch?.Dispose();
+            _scratch = null;
+            _scratch = AllocateRaw(totalBytes, "scratch of the kernels");
+        }
+        return new ArrayView<T>(_scratch, start, count);
+    }
+
+    /// <exception cref="InsufficientMemoryException">The device refuses.</exception>
+    public MemoryBuffer AllocateRaw(long bytes, string purpose)
+    {
+        try
+        {
+            Accelerator.Bind();
+            return Accelerator.AllocateRaw(Math.Max(bytes, HostBuffer.Alignment), 1);
+        }
+        catch (Exception e) when (e is OutOfMemoryException or AcceleratorException)
+        {
+            throw new InsufficientMemoryException($"{purpose}: {bytes:N0} bytes of memory could not be allocated on {Accelerator.Name}, which has {Accelerator.MemorySize:N0}.", e);
+        }
+    }
+
+    /// <summary>One group for each of <paramref name="groups"/> rows or blocks.</summary>
+    public KernelConfig Groups(long groups) => new(checked((int)groups), GroupSize);
+
+    /// <summary>Groups whose threads stride over so many elements.</summary>
+    public KernelConfig Elements(long count) => new((int)Math.Min((count + GroupSize - 1) / GroupSize, MostGroups), GroupSize);
+
+    /// <summary>Declares a kernel of <see cref="GroupSize"/> threads a group.</summary>
+    /// <typeparam name="TLaunch">Stream and configuration, then the parameters of <paramref name="code"/>.</typeparam>
+    public DeviceKernel<TLaunch> Kernel<TLaunch>(Delegate code, int groupSize = 0) where TLaunch : Delegate
+    {
+        var kernel = new DeviceKernel<TLaunch>(this, code, groupSize == 0 ? GroupSize : groupSize);
+        _kernels.Add(kernel);
+        return kernel;
+    }
+
+    /// <summary>Compiles a kernel for this device.</summary>
+    public TLaunch Load<TLaunch>(DeviceKernel kernel) where TLaunch : Delegate
+    {
+        CompiledKernel compiled = Accelerator.CompileKernel(kernel.EntryPoint, new KernelSpecialization(kernel.GroupSize, null));
+        KernelSource.Correct(compiled, _hasGenericPointers);
+        return Accelerator.LoadKernel(compiled).CreateLauncherDelegate<TLaunch>();
+    }
+
+    public void Dispose()
+    {
+        Stream.Synchronize();
+        _scratch?.Dispose();
+        Accelerator.Dispose();
+        _context.Dispose();
+    }
+}

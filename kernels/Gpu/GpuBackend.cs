@@ -1,0 +1,94 @@
+using DistillEngine.Core;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>
+/// A CUDA or OpenCL device, or ILGPU's emulator of one. Ops queue on one stream; <see cref="Download{T}"/> and <see cref="Synchronize"/>
+/// alone wait. Kernels are compiled by their first use. <see cref="GpuDevices.Open"/> opens one.
+/// </summary>
+public sealed class GpuBackend : IBackend
+{
+    readonly Gpu _gpu;
+    readonly UploadRing _uploads;
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>> _fill;
+
+    internal GpuBackend(string name, Gpu gpu)
+    {
+        (_gpu, Name) = (gpu, name);
+        _uploads = new UploadRing(gpu);
+        _fill = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>>(FillElements);
+        var dropout = new DropoutGpu(gpu);
+        var matMul = new MatMulGpu(gpu);
+        Kernels = new()
+        {
+            MatMul = matMul,
+            RmsNorm = new RmsNormGpu(gpu),
+            Attention = new AttentionGpu(gpu),
+            Relu = new ReluGpu(gpu),
+            GatedGelu = new GatedGeluGpu(gpu),
+            Embedding = new EmbeddingGpu(gpu),
+            Dropout = dropout,
+            ResidualAdd = new ResidualAddGpu(gpu, dropout),
+            LinearCrossEntropy = new LinearCrossEntropyGpu(gpu, matMul),
+            RowScatter = new RowScatterGpu(gpu),
+            GradientNorm = new GradientNormGpu(gpu),
+            AdamW = new AdamWGpu(gpu),
+            Adafactor = new AdafactorGpu(gpu),
+        };
+    }
+
+    public string Name { get; }
+
+    public KernelSet Kernels { get; }
+
+    /// <summary>Every kernel that this device's ops may launch.</summary>
+    internal IReadOnlyList<DeviceKernel> DeviceKernels => _gpu.Kernels;
+
+    public DeviceBuffer Allocate(long byteLength, string purpose)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(byteLength);
+        return new GpuBuffer(_gpu.AllocateRaw(byteLength, purpose), byteLength, purpose);
+    }
+
+    public void Upload<T>(ReadOnlySpan<T> host, Tensor destination) where T : unmanaged
+    {
+        if (host.Length > destination.Count) ThrowLength(host.Length, destination);
+        _gpu.Accelerator.Bind();
+        _uploads.Upload(host, destination);
+    }
+
+    public void Download<T>(Tensor source, Span<T> host) where T : unmanaged
+    {
+        if (host.Length < source.Count) ThrowLength(host.Length, source);
+        _gpu.Accelerator.Bind();
+        if (source.Count > 0) _gpu.View<T>(source).CopyToCPU(_gpu.Stream, ref host[0], source.Count);
+        _uploads.Wait();
+    }
+
+    public void Fill(Tensor destination, float value)
+    {
+        if (destination.Count == 0) return;
+        _gpu.Accelerator.Bind();
+        _fill.Launch(_gpu.Stream, _gpu.Elements(destination.Count), _gpu.View<float>(destination), value);
+    }
+
+    public void Synchronize() => _uploads.Wait();
+
+    public void Dispose()
+    {
+        _gpu.Stream.Synchronize();
+        _uploads.Dispose();
+        _gpu.Dispose();
+    }
+
+    internal static void FillElements(ArrayView<float> x, float value)
+    {
+        long stride = (long)Grid.DimX * Group.DimX;
+        for (long i = (long)Grid.IdxX * Group.DimX + Group.IdxX; i < x.Length; i += stride) x[i] = value;
+    }
+
+    static void ThrowLength(int length, Tensor tensor) =>
+        throw new ArgumentException($"'{tensor.Name}' has {tensor.Count} elements; {length} on the host do not fit it.");
+}

@@ -1,0 +1,130 @@
+using System.Reflection;
+using ILGPU;
+using ILGPU.Backends.OpenCL;
+using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>The accelerators of this machine, and opening one by its name.</summary>
+public static class GpuDevices
+{
+    /// <summary>ILGPU's emulation on the processor: for tests at tiny shapes, some thousand times slower than the CPU kernels.</summary>
+    public const string Emulator = "cpu-emulator";
+
+    const string Cuda = "cuda", OpenCl = "OpenCL";
+
+    // Each lane is a thread of the operating system, so there are as few as still show a wrong barrier.
+    const int EmulatedLanes = 4;
+
+    /// <summary>Whether a name has the form of a device of this class, installed or not.</summary>
+    public static bool IsName(string name) => name == Emulator || TryParse(name, out _, out _);
+
+    /// <summary>Every accelerator that a driver reports, usable or not, and the emulator.</summary>
+    public static IReadOnlyList<GpuDeviceInfo> List()
+    {
+        var all = new List<GpuDeviceInfo>();
+        using (Context context = CreateContext(Cuda))
+            foreach (CudaDevice device in context.GetCudaDevices())
+                all.Add(Describe($"cuda:{all.Count}", device));
+        int openCl = 0;
+        using (Context context = CreateContext(OpenCl))
+            foreach (CLDevice device in context.GetCLDevices())
+                all.Add(Describe($"opencl:{openCl++}", device));
+        all.Add(new(Emulator, "ILGPU's emulator on the processor", 0, typeof(Context).Assembly.GetName().Version!.ToString(3), "for tests alone", null));
+        return all;
+    }
+
+    /// <summary>The name of the first usable CUDA device, or null. OpenCL devices are taken only by name.</summary>
+    public static string? Preferred() =>
+        NativeNames.IsInstalled(Cuda) ? List().FirstOrDefault(d => d.Name.StartsWith(Cuda, StringComparison.Ordinal) && d.Unusable is null)?.Name : null;
+
+    /// <summary>Opens a device.</summary>
+    /// <exception cref="InvalidOperationException">There is no such device or it cannot compute; one line says what was looked for and
+    /// found.</exception>
+    public static GpuBackend Open(string name)
+    {
+        if (name == Emulator) return new(Emulator, OpenEmulated(isEmulator: true));
+        if (!TryParse(name, out string? kind, out int number))
+            throw new InvalidOperationException($"device '{name}': expected cuda:N, opencl:N or {Emulator}.");
+        Context context = CreateContext(kind);
+        try
+        {
+            if (kind == Cuda && number < context.GetCudaDevices().Count)
+            {
+                CudaDevice device = context.GetCudaDevice(number);
+                ThrowIfUnusable(Describe(name, device));
+                return new($"{name} {device.Name}", new Gpu(context, device, hasGenericPointers: true, isEmulator: false));
+            }
+            if (kind == OpenCl && number < context.GetCLDevices().Count)
+            {
+                CLDevice device = context.GetCLDevice(number);
+                ThrowIfUnusable(Describe(name, device));
+                bool hasGenericPointers = device.Capabilities.GenericAddressSpace;
+                if (!hasGenericPointers) PretendGenericPointers(device);
+                return new($"{name} {device.Name}", new Gpu(context, device, hasGenericPointers, isEmulator: false));
+            }
+            throw new InvalidOperationException($"{name}: there is no such device. Looked for {Library(kind)}; found {Found()}.");
+        }
+        catch
+        {
+            context.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>An accelerator of <see cref="EmulatedLanes"/> threads a group, or one that only declares the kernels of real devices.</summary>
+    internal static Gpu OpenEmulated(bool isEmulator)
+    {
+        var context = Context.Create(b => b.Optimize(OptimizationLevel.O2).CPU(new CPUDevice(EmulatedLanes, 1, 1)));
+        return new Gpu(context, context.Devices[0], hasGenericPointers: true, isEmulator);
+    }
+
+    static bool TryParse(string name, out string kind, out int number)
+    {
+        kind = name.StartsWith("cuda:", StringComparison.Ordinal) ? Cuda : OpenCl;
+        number = 0;
+        return (kind == Cuda || name.StartsWith("opencl:", StringComparison.Ordinal))
+            && int.TryParse(name.AsSpan(name.IndexOf(':') + 1), System.Globalization.NumberStyles.None, null, out number);
+    }
+
+    /// <summary>A context with the devices of one driver; with none where its library is absent.</summary>
+    static Context CreateContext(string kind) => Context.Create(b =>
+    {
+        b.Optimize(OptimizationLevel.O2);
+        if (!NativeNames.IsInstalled(kind)) return;
+        if (kind == Cuda) b.Cuda(_ => true);
+        else b.OpenCL(_ => true);
+    });
+
+    static GpuDeviceInfo Describe(string name, CudaDevice device) => new(name, device.Name, device.MemorySize, $"CUDA {device.DriverVersion}",
+        $"{device.Architecture?.ToString() ?? "unknown architecture"}, {device.NumMultiprocessors} multiprocessors",
+        device.InstructionSet is null ? "the driver is older than any that ILGPU generates code for; install a newer one" : null);
+
+    static GpuDeviceInfo Describe(string name, CLDevice device)
+    {
+        CLCapabilityContext capabilities = device.Capabilities;
+        string? unusable = device.CLStdVersion < CLCVersion.CL20 ? $"it has OpenCL C {device.CLStdVersion}; 2.0 is needed"
+            : !capabilities.Float64 ? "it has no float64, which norms and losses are summed in"
+            : !capabilities.GenericAddressSpace && (device.DeviceType & CLDeviceType.CL_DEVICE_TYPE_CPU) == 0 ? "it has no generic address space"
+            : null;
+        return new(name, device.Name, device.MemorySize, $"{device.PlatformName}, OpenCL {device.DeviceVersion}",
+            $"{device.NumMultiprocessors} compute units, groups of up to {device.MaxNumThreadsPerGroup}", unusable);
+    }
+
+    /// <summary>ILGPU refuses devices without the generic address space; where all address spaces are one, corrected source needs none.</summary>
+    static void PretendGenericPointers(CLDevice device) =>
+        typeof(CLCapabilityContext).GetProperty(nameof(CLCapabilityContext.GenericAddressSpace))!
+            .GetSetMethod(nonPublic: true)!.Invoke(device.Capabilities, BindingFlags.DoNotWrapExceptions, null, [true], null);
+
+    static void ThrowIfUnusable(GpuDeviceInfo device)
+    {
+        if (device.Unusable is { } reason) throw new InvalidOperationException($"{device.Name} ({device.Description}): {reason}.");
+    }
+
+    static string Library(string kind) =>
+        $"the driver's {string.Join(" or ", NativeNames.FilesOf(kind))} ({(NativeNames.IsInstalled(kind) ? "installed" : "not installed")})";
+
+    static string Found() => string.Join(", ", List().Select(d => d.MemoryBytes == 0 ? d.Name : $"{d.Name} ({d.Description})"));
+}

@@ -1,0 +1,41 @@
+using ILGPU;
+using ILGPU.Backends;
+using ILGPU.Backends.OpenCL;
+using ILGPU.Backends.PTX;
+using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>The code that drivers would get, generated without any: what a release is checked with where there is no device.</summary>
+public static class KernelTexts
+{
+    /// <summary>Every kernel of real devices as PTX.</summary>
+    /// <param name="major">Compute capability, such as 9 and 0.</param>
+    public static IReadOnlyList<(string Name, string Text)> Ptx(int major, int minor) => Compile(context =>
+    {
+        var architecture = new CudaArchitecture(major, minor);
+        // PTX 7.8 is the oldest that knows sm_90; assemblers since CUDA 11.8 take it.
+        return new PTXBackend(context, new CudaCapabilityContext(architecture), architecture, CudaInstructionSet.ISA_78, null);
+    });
+
+    /// <summary>Every kernel of real devices as OpenCL C 2.0.</summary>
+    public static IReadOnlyList<(string Name, string Text)> OpenCl() => Compile(context =>
+        new CLBackend(context, new CLCapabilityContext(genericAddressSpace: true, float16: false, float64: true, int64_Atomics: false, subGroups: false), CLDeviceVendor.Other, CLCVersion.CL20));
+
+    static List<(string Name, string Text)> Compile(Func<Context, Backend> create)
+    {
+        using var backend = new GpuBackend("declared", GpuDevices.OpenEmulated(isEmulator: false));
+        using Context context = Context.Create(b => b.Optimize(OptimizationLevel.O2));
+        using Backend compiler = create(context);
+        var texts = new List<(string, string)>();
+        foreach (DeviceKernel kernel in backend.DeviceKernels)
+        {
+            CompiledKernel compiled = compiler.Compile(kernel.EntryPoint, new KernelSpecialization(kernel.GroupSize, null));
+            KernelSource.Correct(compiled, hasGenericPointers: true);
+            texts.Add((kernel.Name, KernelSource.TextOf(compiled)));
+        }
+        return texts;
+    }
+}

@@ -1,0 +1,124 @@
+using DistillEngine.Core;
+using ILGPU;
+using ILGPU.Runtime;
+using LogitsKernel = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.KernelConfig, ILGPU.ArrayView<float>, ILGPU.ArrayView<int>,
+    ILGPU.ArrayView<double>, ILGPU.ArrayView<float>, DistillEngine.Kernels.LogitsChunk>;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>
+/// Head and loss chunk by chunk of the vocabulary: a product, then one group a row over the chunk's logits. Bound by the products; the
+/// passes read a chunk's logits twice, backward writes the gradients in their place. Sums: float32 within a thread's part of a chunk,
+/// double above. A label outside the vocabulary gives NaN nats: a device throws nothing.
+/// </summary>
+sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntropy
+{
+    readonly DeviceKernel<LogitsKernel> _sum = gpu.Kernel<LogitsKernel>(SumRows);
+
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<int>, ArrayView<double>, ArrayView<float>, ArrayView<double>, ArrayView<float>>> _finish =
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<int>, ArrayView<double>, ArrayView<float>, ArrayView<double>, ArrayView<float>>>(FinishRows);
+
+    readonly DeviceKernel<LogitsKernel> _gradient = gpu.Kernel<LogitsKernel>(GradientRows);
+
+    protected override void ForwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor nats, Tensor scratch)
+    {
+        int rows = x.Shape.D0;
+        if (rows == 0) return;
+        // State of the rows between chunks: sums in double, then greatest logit and label's logit.
+        long bytes = rows * (long)(sizeof(double) + 2 * sizeof(float));
+        ArrayView<double> sums = gpu.Scratch<double>(0, rows, bytes);
+        ArrayView<float> logits = gpu.View<float>(scratch), states = gpu.Scratch<float>(2L * rows, 2L * rows, bytes);
+        ArrayView<int> labelView = gpu.View<int>(labels);
+        for (int first = 0; first < w.Outputs; first += scratch.Shape.D1)
+        {
+            LogitsChunk chunk = Multiply(x, w, scale, first, scratch);
+            _sum.Launch(gpu.Stream, gpu.Groups(rows), logits, labelView, sums, states, chunk);
+        }
+        _finish.Launch(gpu.Stream, gpu.Elements(rows), labelView, sums, states, gpu.View<double>(logSumExp), gpu.View<float>(nats));
+    }
+
+    protected override void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Tensor dWeight, Tensor scratch)
+    {
+        int rows = x.Shape.D0;
+        if (rows == 0) return;
+        ArrayView<float> logits = gpu.View<float>(scratch), xView = gpu.View<float>(x), values = gpu.View<float>(w.Value), dValues = gpu.View<float>(dWeight);
+        for (int first = 0; first < w.Outputs; first += scratch.Shape.D1)
+        {
+            LogitsChunk chunk = Multiply(x, w, scale, first, scratch);
+            _gradient.Launch(gpu.Stream, gpu.Groups(rows), logits, gpu.View<int>(labels), gpu.View<double>(logSumExp), gpu.View<float>(rowWeights), chunk);
+            long offset = (long)first * w.Inputs, count = (long)chunk.Words * w.Inputs;
+            matMul.BackwardInput(logits, chunk.Stride, values.SubView(offset, count), rows, chunk.Words, w.Inputs,
+                first == 0 ? Into.Overwrite : Into.Add, gpu.View<float>(dx));
+            matMul.BackwardWeight(logits, chunk.Stride, xView, rows, chunk.Words, w.Inputs, dValues.SubView(offset, count));
+        }
+    }
+
+    /// <summary>x Wᵀ, unscaled, of the chunk that starts at <paramref name="first"/>.</summary>
+    LogitsChunk Multiply(Tensor x, Weight w, float scale, int first, Tensor scratch)
+    {
+        var chunk = new LogitsChunk { First = first, Words = Math.Min(scratch.Shape.D1, w.Outputs - first), Stride = scratch.Shape.D1, Scale = scale };
+        ArrayView<float> values = gpu.View<float>(w.Value).SubView((long)first * w.Inputs, (long)chunk.Words * w.Inputs);
+        matMul.Forward(gpu.View<float>(x), values, x.Shape.D0, chunk.Words, w.Inputs, Into.Overwrite, gpu.View<float>(scratch), chunk.Stride);
+        return chunk;
+    }
+
+    /// <summary>Adds a chunk to its rows' running maxima and sums, and picks the label's logit where it lies in the chunk.</summary>
+    /// <param name="states">Greatest scaled logit of each row, then its label's.</param>
+    internal static void SumRows(ArrayView<float> logits, ArrayView<int> labels, ArrayView<double> sums, ArrayView<float> states, LogitsChunk chunk)
+    {
+        ArrayView<float> sharedMax = SharedMemory.Allocate<float>(GroupSums.MaxThreads);
+        ArrayView<double> sharedSum = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
+        int row = Grid.IdxX;
+        long start = (long)row * chunk.Stride;
+        float oldMax = chunk.First == 0 ? float.NegativeInfinity : states[row];
+        float max = oldMax;
+        for (int i = Group.IdxX; i < chunk.Words; i += Group.DimX) max = DeviceMath.Max(max, chunk.Scale * logits[start + i]);
+        max = GroupSums.Max(max, sharedMax);
+        float part = 0;
+        for (int i = Group.IdxX; i < chunk.Words; i += Group.DimX) part += DeviceMath.Exp(chunk.Scale * logits[start + i] - max);
+        double sum = GroupSums.Sum(part, sharedSum);
+        if (Group.IdxX != 0) return;
+        if (chunk.First != 0) sum += sums[row] * DeviceMath.Exp((double)oldMax - max);
+        sums[row] = sum;
+        states[row] = max;
+        int label = labels[row] - chunk.First, place = labels.IntLength + row;
+        if (label >= 0 && label < chunk.Words) states[place] = chunk.Scale * logits[start + label];
+        else if (chunk.First == 0) states[place] = float.NaN;
+    }
+
+    internal static void FinishRows(ArrayView<int> labels, ArrayView<double> sums, ArrayView<float> states, ArrayView<double> logSumExp, ArrayView<float> nats)
+    {
+        for (int row = Grid.IdxX * Group.DimX + Group.IdxX; row < labels.IntLength; row += Grid.DimX * Group.DimX)
+        {
+            bool counted = labels[row] != IgnoredLabel;
+            double max = states[row], log = DeviceMath.Log(sums[row]);
+            logSumExp[row] = counted ? max + log : 0;
+            nats[row] = counted ? (float)(max - states[labels.IntLength + row] + log) : 0;
+        }
+    }
+
+    /// <summary>Turns a chunk's logits into the gradients of x Wᵀ, in place. What float32 loses of logSumExp is subtracted behind it: where
+    /// a word has nearly all the probability, the first difference is exact.</summary>
+    internal static void GradientRows(ArrayView<float> logits, ArrayView<int> labels, ArrayView<double> logSumExp, ArrayView<float> rowWeights, LogitsChunk chunk)
+    {
+        int row = Grid.IdxX, label = labels[row];
+        long start = (long)row * chunk.Stride;
+        float weight = chunk.Scale * rowWeights[row];
+        double whole = logSumExp[row];
+        float high = (float)whole, low = (float)(whole - high);
+        for (int i = Group.IdxX; i < chunk.Words; i += Group.DimX)
+        {
+            float gradient = weight * DeviceMath.Exp(chunk.Scale * logits[start + i] - high - low);
+            if (i + chunk.First == label) gradient -= weight;
+            logits[start + i] = label == IgnoredLabel ? 0 : gradient;
+        }
+    }
+}
+
+/// <summary>A chunk of the vocabulary.</summary>
+struct LogitsChunk
+{
+    /// <summary>First word, number of words, elements between rows.</summary>
+    public int First, Words, Stride;
+    public float Scale;
+}

@@ -1,0 +1,98 @@
+using DistillEngine.Core;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>
+/// One group a row; a row is read twice, the second time from cache, and written once; bound by bandwidth. dWeight is summed over blocks of
+/// rows, a thread a column, and then over the blocks, in order: the same bits in every run. Sums are float32 within a thread and a block.
+/// </summary>
+sealed class RmsNormGpu(Gpu gpu) : RmsNorm
+{
+    // Rows that one thread sums of its column before the blocks are added.
+    const int BlockRows = 64;
+
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, int, float, ArrayView<float>, ArrayView<float>>> _forward =
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, int, float, ArrayView<float>, ArrayView<float>>>(ForwardRows);
+
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, ArrayView<float>>> _backwardInput =
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, ArrayView<float>>>(BackwardRows);
+
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, ArrayView<float>>> _sumBlocks =
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, ArrayView<float>>>(SumBlocks);
+
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, int, int, ArrayView<float>>> _addBlocks =
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, int, int, ArrayView<float>>>(AddBlocks);
+
+    protected override void ForwardCore(Tensor x, Tensor weight, float epsilon, Tensor y, Tensor invRms)
+    {
+        if (x.Count == 0) return;
+        _forward.Launch(gpu.Stream, gpu.Groups(x.Shape.D0), gpu.View<float>(x), gpu.View<float>(weight), x.Shape.D1, epsilon,
+            gpu.View<float>(y), gpu.View<float>(invRms));
+    }
+
+    protected override void BackwardCore(Tensor dy, Tensor x, Tensor weight, Tensor invRms, Into into, Tensor dx, Tensor dWeight)
+    {
+        if (x.Count == 0) return;
+        var (rows, width) = (x.Shape.D0, x.Shape.D1);
+        int blocks = (rows + BlockRows - 1) / BlockRows, strips = (width + gpu.GroupSize - 1) / gpu.GroupSize;
+        ArrayView<float> partials = gpu.Scratch<float>((long)blocks * width);
+        ArrayView<float> dyView = gpu.View<float>(dy), xView = gpu.View<float>(x), invView = gpu.View<float>(invRms);
+        // dWeight comes first, since dx may overwrite dy.
+        _sumBlocks.Launch(gpu.Stream, new KernelConfig(new Index3D(blocks, strips, 1), new Index3D(gpu.GroupSize, 1, 1)), dyView, xView, invView, rows, width, partials);
+        _addBlocks.Launch(gpu.Stream, gpu.Groups(strips), partials, blocks, width, gpu.View<float>(dWeight));
+        _backwardInput.Launch(gpu.Stream, gpu.Groups(rows), dyView, xView, gpu.View<float>(weight), invView, width, into == Into.Add ? 1 : 0, gpu.View<float>(dx));
+    }
+
+    internal static void ForwardRows(ArrayView<float> x, ArrayView<float> weight, int width, float epsilon, ArrayView<float> y, ArrayView<float> invRms)
+    {
+        ArrayView<float> shared = SharedMemory.Allocate<float>(GroupSums.MaxThreads);
+        long start = (long)Grid.IdxX * width;
+        float sum = 0;
+        for (int i = Group.IdxX; i < width; i += Group.DimX) sum += x[start + i] * x[start + i];
+        sum = GroupSums.Sum(sum, shared);
+        float inv = (float)(1 / Math.Sqrt((double)sum / width + epsilon));
+        for (int i = Group.IdxX; i < width; i += Group.DimX) y[start + i] = x[start + i] * inv * weight[i];
+        if (Group.IdxX == 0) invRms[Grid.IdxX] = inv;
+    }
+
+    internal static void BackwardRows(ArrayView<float> dy, ArrayView<float> x, ArrayView<float> weight, ArrayView<float> invRms, int width, int add, ArrayView<float> dx)
+    {
+        ArrayView<float> shared = SharedMemory.Allocate<float>(GroupSums.MaxThreads);
+        long start = (long)Grid.IdxX * width;
+        float sum = 0;
+        for (int i = Group.IdxX; i < width; i += Group.DimX) sum += dy[start + i] * weight[i] * x[start + i];
+        sum = GroupSums.Sum(sum, shared);
+        float inv = invRms[Grid.IdxX];
+        double inverse = inv;
+        // dx = inv · (dy · weight) − x · pull
+        float pull = (float)(inverse * inverse * inverse * sum / width);
+        for (int i = Group.IdxX; i < width; i += Group.DimX)
+        {
+            float own = dy[start + i] * weight[i] * inv - x[start + i] * pull;
+            if (add != 0) own += dx[start + i];
+            dx[start + i] = own;
+        }
+    }
+
+    /// <summary>Σ dy · x · invRms over a block of rows.</summary>
+    internal static void SumBlocks(ArrayView<float> dy, ArrayView<float> x, ArrayView<float> invRms, int rows, int width, ArrayView<float> partials)
+    {
+        int column = Grid.IdxY * Group.DimX + Group.IdxX;
+        if (column >= width) return;
+        int first = Grid.IdxX * BlockRows, end = first + BlockRows < rows ? first + BlockRows : rows;
+        float sum = 0;
+        for (int row = first; row < end; row++) sum += dy[(long)row * width + column] * invRms[row] * x[(long)row * width + column];
+        partials[(long)Grid.IdxX * width + column] = sum;
+    }
+
+    internal static void AddBlocks(ArrayView<float> partials, int blocks, int width, ArrayView<float> dWeight)
+    {
+        int column = Grid.IdxX * Group.DimX + Group.IdxX;
+        if (column >= width) return;
+        float sum = 0;
+        for (int block = 0; block < blocks; block++) sum += partials[(long)block * width + column];
+        dWeight[column] += sum;
+    }
+}
