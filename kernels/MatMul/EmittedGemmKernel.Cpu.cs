@@ -12,6 +12,7 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
     const byte Int3 = 0xCC; // Between routines: a stray jump stops.
 
     static readonly Lazy<EmittedGemmKernel?> s_avx2 = new(() => Create(TileFormat.Avx2)), s_avx512 = new(() => Create(TileFormat.Avx512));
+    static readonly Lazy<EmittedGemmKernel?> s_avx512Bf16 = new(() => Create(TileFormat.Avx512Bf16));
 
     readonly TileFormat _format;
     readonly nint[] _routines;
@@ -33,6 +34,9 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
         _ => null,
     };
 
+    /// <summary>The tiles of bfloat16 dot products; null where they cannot run.</summary>
+    public static EmittedGemmKernel? OfBf16() => s_avx512Bf16.Value;
+
     public override int Rows => _format.Rows;
 
     public override int Columns => TileFormat.Vectors * _format.Lanes;
@@ -48,10 +52,16 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
     public override int PanelColumns(int columns) => Vectors(columns) * _format.Lanes;
 
     public override void PackRows(in GemmOperand a, long first, int count, long start, int depth, float* panel) =>
-        GemmPack<F32x8>.Panel(a, first, count, count, start, depth, panel);
+        Pack(a, first, count, count, start, depth, panel);
 
     public override void PackColumns(in GemmOperand b, long first, int count, long start, int depth, float* panel) =>
-        GemmPack<F32x8>.Panel(b, first, count, PanelColumns(count), start, depth, panel);
+        Pack(b, first, count, PanelColumns(count), start, depth, panel);
+
+    void Pack(in GemmOperand source, long first, int count, int width, long start, int depth, float* panel)
+    {
+        if (StepsPerWord == 2) Bf16Pack.Panel(source, first, count, width, start, depth, (uint*)panel);
+        else GemmPack<F32x8>.Panel(source, first, count, width, start, depth, panel);
+    }
 
     [SkipLocalsInit]
     public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride)

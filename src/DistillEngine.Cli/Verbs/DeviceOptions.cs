@@ -1,4 +1,5 @@
 using System.CommandLine;
+using DistillEngine.Core;
 using DistillEngine.Kernels;
 
 namespace DistillEngine.Cli.Verbs;
@@ -28,10 +29,17 @@ static class DeviceOptions
         Description = "Where to compute: auto or cpu", DefaultValueFactory = _ => "auto", HelpName = "NAME",
     };
 
+    /// <summary>Type of the products' operands in training.</summary>
+    public static ChoiceOption<ComputePrecision> Precision() => new("--dtype", "Type of the products' operands; sums, weights and all else are f32",
+        ("f32", ComputePrecision.F32), ("bf16", ComputePrecision.Bf16));
+
+    /// <summary>The element type of a precision, for the limits.</summary>
+    public static DType TypeOf(ComputePrecision precision) => precision == ComputePrecision.Bf16 ? DType.BF16 : DType.F32;
+
     /// <exception cref="UsageException">The device is unknown or not part of this program.</exception>
-    public static IBackend Open(string device, int threads) => device switch
+    public static IBackend Open(string device, int threads, ComputePrecision precision = ComputePrecision.F32) => device switch
     {
-        "auto" or "cpu" => CpuBackend.Open(threads),
+        "auto" or "cpu" => CpuBackend.Open(threads, precision),
         _ => throw new UsageException($"--device {device}: this program computes on the CPU alone; expected auto or cpu. 'distill doctor' lists the devices."),
     };
 }

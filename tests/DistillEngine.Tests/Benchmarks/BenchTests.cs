@@ -14,7 +14,9 @@ public class BenchTests
     {
         Assert.Equal(0.02, Limits.Seconds(new Cost(2_000_000_000, 100_000_000)), 1e-12);
         Assert.Equal(0.03, Limits.Seconds(new Cost(2_000_000_000, 300_000_000)), 1e-12);
-        Assert.Throws<ArgumentException>(() => Limits.Seconds(new Cost(1, 1), DType.BF16));
+        Assert.Throws<ArgumentException>(() => Limits.Seconds(new Cost(1, 1), DType.I8));
+        // Emulated products run as float32 ones.
+        Assert.Equal(0.02, Limits.Seconds(new Cost(2_000_000_000, 0), DType.BF16), 1e-12);
         Assert.Equal(0.01, (Limits with { Bf16Gflops = 200 }).Seconds(new Cost(2_000_000_000, 0), DType.BF16), 1e-12);
     }
 
