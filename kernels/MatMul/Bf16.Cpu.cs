@@ -29,11 +29,6 @@ static unsafe class Bf16
     /// <summary>Two steps as a word of a panel: the earlier one in the lower half.</summary>
     public static uint Word(float earlier, float later) => Round(earlier) >> 16 | Round(later) & Upper;
 
-    /// <inheritdoc cref="Word(float, float)"/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<uint> Word(Vector256<float> earlier, Vector256<float> later) =>
-        Round(earlier) >>> 16 | Round(later) & Vector256.Create(Upper);
-
     /// <summary>Rounds numbers where they are.</summary>
     public static void RoundInPlace(float* values, long count)
     {

@@ -16,11 +16,13 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
 
     readonly TileFormat _format;
     readonly nint[] _routines;
+    readonly Bf16Packer? _bf16;
 
-    EmittedGemmKernel(TileFormat format, nint[] routines)
+    EmittedGemmKernel(TileFormat format, nint[] routines, Bf16Packer? bf16)
     {
         _format = format;
         _routines = routines;
+        _bf16 = bf16;
         // Half of the second cache and a little, since a block is whole tiles; the rest is for panels of the right factor and the result.
         long blockRows = Processor.SecondCacheBytes * 9 / 16 / (sizeof(float) * Gemm.PackedWords);
         RowBlock = (int)Math.Clamp(blockRows, format.Rows, 1024) / format.Rows * format.Rows;
@@ -59,7 +61,7 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
 
     void Pack(in GemmOperand source, long first, int count, int width, long start, int depth, float* panel)
     {
-        if (StepsPerWord == 2) Bf16Pack.Panel(source, first, count, width, start, depth, (uint*)panel);
+        if (_bf16 is not null) _bf16.Panel(source, first, count, width, start, depth, panel);
         else GemmPack<F32x8>.Panel(source, first, count, width, start, depth, panel);
     }
 
@@ -99,8 +101,9 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
                 code.AddRange(TileEmitter.Emit(format, rows, vectors, OperatingSystem.IsWindows()));
             }
         nint memory = ExecutableMemory.Load(code.ToArray());
-        if (memory == 0) return null;
+        Bf16Packer? bf16 = format.StepsPerWord == 2 ? Bf16Packer.Create() : null;
+        if (memory == 0 || (format.StepsPerWord == 2 && bf16 is null)) return null;
         for (int i = 0; i < routines.Length; i++) routines[i] += memory;
-        return new(format, routines);
+        return new(format, routines, bf16);
     }
 }
