@@ -5,8 +5,8 @@ namespace DistillEngine.Kernels;
 
 /// <summary>
 /// Writes the routines that round float32 to bfloat16 on the way into panels, with the processor's own conversion of two vectors to one,
-/// to nearest and ties to even. Each takes a pointer to a <see cref="PackCall"/>; lanes that its masks leave out are neither read nor
-/// written.
+/// to nearest and ties to even; numbers below the normal range become zero. Each takes a pointer to a <see cref="PackCall"/>; lanes that its
+/// masks leave out are neither read nor written.
 /// </summary>
 static class Bf16PackEmitter
 {
