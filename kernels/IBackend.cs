@@ -6,4 +6,7 @@ namespace DistillEngine.Kernels;
 public interface IBackend : IDevice
 {
     KernelSet Kernels { get; }
+
+    /// <summary>Operands of the products: one of the things that decide the bits of a result.</summary>
+    ComputePrecision Precision => ComputePrecision.F32;
 }

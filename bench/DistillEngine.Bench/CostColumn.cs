@@ -3,6 +3,7 @@ using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using DistillEngine.Core;
+using DistillEngine.Kernels;
 
 namespace DistillEngine.Bench;
 
@@ -43,19 +44,19 @@ sealed class CostColumn(string name, string legend, string format, Func<Cost, do
 
     public string GetValue(Summary summary, BenchmarkCase benchmarkCase)
     {
-        if (OpBenchmark.CostOf(benchmarkCase) is not { } cost || summary[benchmarkCase]?.ResultStatistics is not { } times) return "-";
-        double result = value(cost, times.Median * 1e-9, Limits(summary));
+        if (OpBenchmark.Of(benchmarkCase) is not { } op || summary[benchmarkCase]?.ResultStatistics is not { } times) return "-";
+        double result = value(op.CostOf(benchmarkCase.Descriptor.WorkloadMethod.Name), times.Median * 1e-9, Limits(summary, op.Operands));
         return double.IsFinite(result) ? result.ToString(format, CultureInfo.InvariantCulture) : "-";
     }
 
     /// <summary>Operations and bytes a second; 0 where the roofline was not part of the run.</summary>
-    static Cost Limits(Summary summary)
+    static Cost Limits(Summary summary, ComputePrecision operands)
     {
         long flops = 0, bytes = 0;
         foreach (BenchmarkCase row in summary.BenchmarksCases)
         {
             if (row.Descriptor.Type != typeof(Roofline) || summary[row]?.ResultStatistics is not { } times) continue;
-            Cost cost = OpBenchmark.CostOf(row)!.Value;
+            Cost cost = new Roofline().LimitOf(row.Descriptor.WorkloadMethod.Name, operands);
             double seconds = times.Min * 1e-9;
             flops = Math.Max(flops, (long)(cost.Flops / seconds));
             bytes = Math.Max(bytes, (long)(cost.Bytes / seconds));

@@ -16,6 +16,11 @@ public class MatMulBenchmark : OpBenchmark
     [Params(64, 512, 2048)]
     public int Rows { get; set; }
 
+    [Params(ComputePrecision.F32, ComputePrecision.Bf16)]
+    public ComputePrecision Type { get; set; }
+
+    public override ComputePrecision Operands => Type;
+
     [ParamsSource(nameof(Shapes))]
     public LinearShape Map { get; set; } = LinearShape.All[0];
 

@@ -17,7 +17,10 @@ public abstract class OpBenchmark : IDisposable
     CpuBackend? _backend;
     ComputePool? _pool;
 
-    protected CpuBackend Backend => _backend ??= CpuBackend.Open(ThreadCount);
+    protected CpuBackend Backend => _backend ??= CpuBackend.Open(ThreadCount, Operands);
+
+    /// <summary>Of the products, at the current parameters.</summary>
+    public virtual ComputePrecision Operands => ComputePrecision.F32;
 
     protected KernelSet Ops => Backend.Kernels;
 
@@ -31,13 +34,13 @@ public abstract class OpBenchmark : IDisposable
     /// <summary>What one call of the named benchmark must do at the least, at the current parameters.</summary>
     public abstract Cost CostOf(string benchmark);
 
-    /// <summary>The cost of a row of the table: of an instance that holds the row's parameters but was not set up.</summary>
-    public static Cost? CostOf(BenchmarkCase row)
+    /// <summary>A row of the table: an instance that holds the row's parameters but was not set up; null for what is no op.</summary>
+    public static OpBenchmark? Of(BenchmarkCase row)
     {
         if (Activator.CreateInstance(row.Descriptor.Type) is not OpBenchmark op) return null;
         foreach (var parameter in row.Parameters.Items)
             row.Descriptor.Type.GetProperty(parameter.Name)!.SetValue(op, parameter.Value);
-        return op.CostOf(row.Descriptor.WorkloadMethod.Name);
+        return op;
     }
 
     [GlobalCleanup]

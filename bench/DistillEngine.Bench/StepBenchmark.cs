@@ -19,6 +19,11 @@ public class StepBenchmark : OpBenchmark
     [Params(false, true)]
     public bool StepByStep { get; set; }
 
+    [Params(ComputePrecision.F32, ComputePrecision.Bf16)]
+    public ComputePrecision Type { get; set; }
+
+    public override ComputePrecision Operands => Type;
+
     StepBenchOptions Options => new() { Model = Model, StepByStep = StepByStep };
 
     [GlobalSetup]

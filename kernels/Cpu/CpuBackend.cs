@@ -10,25 +10,34 @@ public sealed unsafe class CpuBackend : IBackend
 
     /// <param name="isa">The kernels; one without an obstacle.</param>
     /// <param name="threads">Compute threads, the caller included; 1 … 1,024.</param>
+    /// <param name="precision">Operands of products with many rows; the few rows of decoding multiply in float32.</param>
     /// <exception cref="NotSupportedException">This machine cannot run the kernels.</exception>
-    public CpuBackend(CpuIsa isa, int threads)
+    public CpuBackend(CpuIsa isa, int threads, ComputePrecision precision = ComputePrecision.F32)
     {
         _pool = new ComputePool(threads);
-        Name = $"cpu/{CpuIsas.Name(isa)}";
+        Precision = precision;
+        string suffix = precision == ComputePrecision.F32 ? "" : CpuIsas.HasBf16(isa) ? "+bf16" : "+bf16-emulated";
+        Name = $"cpu/{CpuIsas.Name(isa)}{suffix}";
         Kernels = CpuIsas.Width(isa) switch
         {
-            CpuIsa.Vector512 => Create<F32x16>(isa, _pool),
-            CpuIsa.Vector256 => Create<F32x8>(isa, _pool),
-            CpuIsa.Vector128 => Create<F32x4>(isa, _pool),
-            _ => Create<F32x1>(isa, _pool),
+            CpuIsa.Vector512 => Create<F32x16>(isa, _pool, precision),
+            CpuIsa.Vector256 => Create<F32x8>(isa, _pool, precision),
+            CpuIsa.Vector128 => Create<F32x4>(isa, _pool, precision),
+            _ => Create<F32x1>(isa, _pool, precision),
         };
     }
 
     /// <summary>The kernels that suit this processor, or those that <see cref="CpuIsas.Variable"/> names.</summary>
     /// <param name="threads">0 takes every processor the process may use.</param>
-    public static CpuBackend Open(int threads = 0) => new(CpuIsas.Choose(), threads == 0 ? Environment.ProcessorCount : threads);
+    /// <param name="precision">As in the constructor.</param>
+    public static CpuBackend Open(int threads = 0, ComputePrecision precision = ComputePrecision.F32) =>
+        new(CpuIsas.Choose(), threads == 0 ? Environment.ProcessorCount : threads, precision);
 
+    /// <summary>The kernels, and where products take bfloat16 operands whether the processor has such products: <c>cpu/avx2</c>,
+    /// <c>cpu/avx512-bf16+bf16</c>, <c>cpu/avx2+bf16-emulated</c>.</summary>
     public string Name { get; }
+
+    public ComputePrecision Precision { get; }
 
     public KernelSet Kernels { get; }
 
@@ -49,9 +58,9 @@ public sealed unsafe class CpuBackend : IBackend
 
     public void Dispose() => _pool.Dispose();
 
-    static KernelSet Create<TVector>(CpuIsa isa, ComputePool pool) where TVector : struct, IVectorF32<TVector>
+    static KernelSet Create<TVector>(CpuIsa isa, ComputePool pool, ComputePrecision precision) where TVector : struct, IVectorF32<TVector>
     {
-        var gemm = new Gemm(pool, GemmKernel.For<TVector>(isa));
+        var gemm = new Gemm(pool, GemmKernel.For<TVector>(isa, precision));
         return new()
         {
             MatMul = new MatMulCpu<TVector>(pool, gemm),

@@ -15,6 +15,7 @@ public enum CpuIsa : byte
     /// <summary>Emitted products for AVX-512 (F, BW, DQ, VL).</summary>
     Avx512,
 
-    /// <summary>The same, and bfloat16 products.</summary>
+    /// <summary>The same, and AVX-512-BF16 for products with operands in <see cref="ComputePrecision.Bf16"/>; float32 ones are those of
+    /// <see cref="Avx512"/>.</summary>
     Avx512Bf16,
 }

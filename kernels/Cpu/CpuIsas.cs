@@ -19,6 +19,9 @@ public static class CpuIsas
     /// <summary>Whether matrix products are machine code that the program writes.</summary>
     public static bool IsEmitted(CpuIsa isa) => isa >= CpuIsa.Avx2;
 
+    /// <summary>Whether its products take bfloat16 operands as they are; the others round the operands and multiply them as float32.</summary>
+    public static bool HasBf16(CpuIsa isa) => isa == CpuIsa.Avx512Bf16;
+
     /// <summary>Why this machine cannot run it; null where it can.</summary>
     public static string? Obstacle(CpuIsa isa) => Processor.Obstacle(isa);
 

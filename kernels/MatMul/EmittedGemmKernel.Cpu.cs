@@ -12,14 +12,17 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
     const byte Int3 = 0xCC; // Between routines: a stray jump stops.
 
     static readonly Lazy<EmittedGemmKernel?> s_avx2 = new(() => Create(TileFormat.Avx2)), s_avx512 = new(() => Create(TileFormat.Avx512));
+    static readonly Lazy<EmittedGemmKernel?> s_avx512Bf16 = new(() => Create(TileFormat.Avx512Bf16));
 
     readonly TileFormat _format;
     readonly nint[] _routines;
+    readonly Bf16Packer? _bf16;
 
-    EmittedGemmKernel(TileFormat format, nint[] routines)
+    EmittedGemmKernel(TileFormat format, nint[] routines, Bf16Packer? bf16)
     {
         _format = format;
         _routines = routines;
+        _bf16 = bf16;
         // Half of the second cache and a little, since a block is whole tiles; the rest is for panels of the right factor and the result.
         long blockRows = Processor.SecondCacheBytes * 9 / 16 / (sizeof(float) * Gemm.PackedWords);
         RowBlock = (int)Math.Clamp(blockRows, format.Rows, 1024) / format.Rows * format.Rows;
@@ -32,6 +35,9 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
         CpuIsa.Avx512 or CpuIsa.Avx512Bf16 => s_avx512.Value,
         _ => null,
     };
+
+    /// <summary>The tiles of bfloat16 dot products; null where they cannot run.</summary>
+    public static EmittedGemmKernel? OfBf16() => s_avx512Bf16.Value;
 
     public override int Rows => _format.Rows;
 
@@ -48,10 +54,16 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
     public override int PanelColumns(int columns) => Vectors(columns) * _format.Lanes;
 
     public override void PackRows(in GemmOperand a, long first, int count, long start, int depth, float* panel) =>
-        GemmPack<F32x8>.Panel(a, first, count, count, start, depth, panel);
+        Pack(a, first, count, count, start, depth, panel);
 
     public override void PackColumns(in GemmOperand b, long first, int count, long start, int depth, float* panel) =>
-        GemmPack<F32x8>.Panel(b, first, count, PanelColumns(count), start, depth, panel);
+        Pack(b, first, count, PanelColumns(count), start, depth, panel);
+
+    void Pack(in GemmOperand source, long first, int count, int width, long start, int depth, float* panel)
+    {
+        if (_bf16 is not null) _bf16.Panel(source, first, count, width, start, depth, panel);
+        else GemmPack<F32x8>.Panel(source, first, count, width, start, depth, panel);
+    }
 
     [SkipLocalsInit]
     public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride)
@@ -89,8 +101,9 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
                 code.AddRange(TileEmitter.Emit(format, rows, vectors, OperatingSystem.IsWindows()));
             }
         nint memory = ExecutableMemory.Load(code.ToArray());
-        if (memory == 0) return null;
+        Bf16Packer? bf16 = format.StepsPerWord == 2 ? Bf16Packer.Create() : null;
+        if (memory == 0 || (format.StepsPerWord == 2 && bf16 is null)) return null;
         for (int i = 0; i < routines.Length; i++) routines[i] += memory;
-        return new(format, routines);
+        return new(format, routines, bf16);
     }
 }

@@ -8,10 +8,17 @@ abstract unsafe class GemmKernel
 {
     /// <summary>The emitted tiles where the ISA has them, else the portable ones of a width.</summary>
     /// <exception cref="NotSupportedException">This machine cannot run the emitted tiles.</exception>
-    public static GemmKernel For<TVector>(CpuIsa isa) where TVector : struct, IVectorF32<TVector> => !CpuIsas.IsEmitted(isa)
-        ? new PortableGemmKernel<TVector>()
-        : EmittedGemmKernel.OfFloat32(isa) ?? throw new NotSupportedException(
-            $"{CpuIsas.Name(isa)} cannot run here: {CpuIsas.Obstacle(isa) ?? "the system refuses executable memory"}.");
+    public static GemmKernel For<TVector>(CpuIsa isa, ComputePrecision precision = ComputePrecision.F32) where TVector : struct, IVectorF32<TVector>
+    {
+        if (!CpuIsas.IsEmitted(isa)) return Rounded(new PortableGemmKernel<TVector>(), precision);
+        if (precision == ComputePrecision.Bf16 && CpuIsas.HasBf16(isa)) return EmittedGemmKernel.OfBf16() ?? throw Refusal(isa);
+        return Rounded(EmittedGemmKernel.OfFloat32(isa) ?? throw Refusal(isa), precision);
+    }
+
+    static GemmKernel Rounded(GemmKernel kernel, ComputePrecision precision) => precision == ComputePrecision.Bf16 ? new RoundedGemmKernel(kernel) : kernel;
+
+    static NotSupportedException Refusal(CpuIsa isa) =>
+        new($"{CpuIsas.Name(isa)} cannot run here: {CpuIsas.Obstacle(isa) ?? "the system refuses executable memory"}.");
 
     /// <summary>Rows of a full tile.</summary>
     public abstract int Rows { get; }

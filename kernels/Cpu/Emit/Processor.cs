@@ -27,6 +27,9 @@ static unsafe class Processor
         _ => null,
     };
 
+    /// <summary>Whether the processor has AVX-512-VNNI, dot products of bytes.</summary>
+    public static bool HasVnni => s_found.Avx512Obstacle is null && Bit(Leaf(7, 0).Ecx, 11);
+
     /// <summary>Bytes of the second-level cache that one core has; an assumption of 512 KiB where the processor does not tell.</summary>
     public static long SecondCacheBytes => s_found.SecondCacheBytes;
 

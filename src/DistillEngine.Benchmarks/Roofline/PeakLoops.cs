@@ -12,26 +12,36 @@ public static unsafe class PeakLoops
     // Two units of four cycles' latency need eight independent sums; twelve leave slack and fit the sixteen registers of AVX2.
     const int Sums = 12;
 
-    /// <summary>The loop of a kind at one width, or null where there is none; <see cref="WhyMissing"/> says why.</summary>
-    public static PeakLoop? Find(PeakKind kind, CpuIsa isa) => (kind, CpuIsas.Width(isa)) switch
+    /// <summary>The loop of a kind, as wide as the products of an ISA, or null where there is none; <see cref="WhyMissing"/> says why.</summary>
+    public static PeakLoop? Find(PeakKind kind, CpuIsa isa) => kind switch
     {
-        (PeakKind.Fp32, CpuIsa.Scalar) => Fp32<F32x1>(),
-        (PeakKind.Fp32, CpuIsa.Vector128) => Fp32<F32x4>(),
-        (PeakKind.Fp32, CpuIsa.Vector256) => Fp32<F32x8>(),
-        (PeakKind.Fp32, _) => Fp32<F32x16>(),
-        _ => null,
+        PeakKind.Bf16 => Emitted(PeakRoutines.Bf16(isa), multiplyAdds: 32),
+        PeakKind.Int8 => Emitted(PeakRoutines.Int8(isa), multiplyAdds: 64),
+        _ => Emitted(PeakRoutines.Fp32(isa), multiplyAdds: 16) ?? CpuIsas.Width(isa) switch
+        {
+            CpuIsa.Scalar => Fp32<F32x1>(),
+            CpuIsa.Vector128 => Fp32<F32x4>(),
+            CpuIsa.Vector256 => Fp32<F32x8>(),
+            _ => Fp32<F32x16>(),
+        },
     };
 
     /// <summary>Why a kind has no loop, for a user.</summary>
     public static string WhyMissing(PeakKind kind) => kind switch
     {
-        PeakKind.Bf16 => ".NET offers no bf16 dot product, and this program has no loop of its own for it",
-        PeakKind.Int8 => ".NET offers no 512-bit int8 dot product, and this program has no loop of its own for it",
+        PeakKind.Bf16 => "the chosen kernels have no bf16 dot product, only avx512-bf16 has",
+        PeakKind.Int8 => "the processor or the chosen kernels have no 512-bit int8 dot product (AVX-512-VNNI)",
         _ => "this program has no loop for it",
     };
 
+    /// <param name="multiplyAdds">Of one instruction.</param>
+    static PeakLoop? Emitted(nint routine, int multiplyAdds) =>
+        routine == 0 ? null : new PeakLoop(&Call, routine, 2L * multiplyAdds * PeakRoutines.Sums * Steps);
+
+    static void Call(void* context, int part, int thread) => ((delegate* unmanaged<long, void>)context)(Steps);
+
     static PeakLoop Fp32<TVector>() where TVector : struct, IVectorF32<TVector> =>
-        new(&MultiplyAdd<TVector>, 2L * Sums * Steps * TVector.Count);
+        new(&MultiplyAdd<TVector>, 0, 2L * Sums * Steps * TVector.Count);
 
     static void MultiplyAdd<TVector>(void* context, int part, int thread) where TVector : struct, IVectorF32<TVector>
     {

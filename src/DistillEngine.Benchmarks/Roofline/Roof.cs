@@ -5,18 +5,19 @@ namespace DistillEngine.Benchmarks;
 /// <summary>What a processor reached: the limits that every share is a share of.</summary>
 /// <param name="Threads">Compute threads that were measured together.</param>
 /// <param name="Fp32Gflops">10⁹ float32 operations a second from registers; a fused multiply-add counts two.</param>
-/// <param name="Bf16Gflops">Of bf16 dot products into float32, or null where this program has no loop for them.</param>
+/// <param name="Bf16Gflops">Of bf16 dot products into float32, or null where the chosen kernels have none.</param>
 /// <param name="Int8Gops">Of int8 dot products into int32, or null likewise.</param>
 /// <param name="ReadGBs">10⁹ bytes a second read in one stream a thread, from memory.</param>
 /// <param name="CopyGBs">10⁹ bytes a second copied in one stream a thread; each byte counts twice, read and written.</param>
 public sealed record Roof(int Threads, double Fp32Gflops, double? Bf16Gflops, double? Int8Gops, double ReadGBs, double CopyGBs)
 {
-    /// <summary>Peak of products whose operands have this type.</summary>
+    /// <summary>Peak of products whose operands have this type. Without dot products of bf16 their operands are rounded and multiplied as
+    /// float32.</summary>
     /// <exception cref="ArgumentException">No peak was measured for the type.</exception>
     public double Gflops(DType operands) => operands switch
     {
         DType.F32 => Fp32Gflops,
-        DType.BF16 when Bf16Gflops is { } peak => peak,
+        DType.BF16 => Bf16Gflops ?? Fp32Gflops,
         DType.I8 when Int8Gops is { } peak => peak,
         _ => throw new ArgumentException($"No arithmetic peak was measured for {operands}."),
     };

@@ -43,7 +43,7 @@ public sealed unsafe class RooflineMeter : IDisposable
     public void Compute(PeakKind kind)
     {
         PeakLoop loop = PeakLoops.Find(kind, _isa) ?? throw new InvalidOperationException($"There is no {kind} loop: {PeakLoops.WhyMissing(kind)}.");
-        _pool.Run(_pool.ThreadCount, loop.Body, null);
+        _pool.Run(_pool.ThreadCount, loop.Body, loop.Context);
     }
 
     /// <summary>Reads a buffer once, each thread its part.</summary>

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using DistillEngine.Benchmarks;
-using DistillEngine.Core;
 using DistillEngine.Kernels;
 using DistillEngine.Training;
 
@@ -21,14 +20,14 @@ static class BenchStepVerb
         {
             Description = $"The method's own step: rows to predict ({StepBenchOptions.LabelLength} target tokens) and to explain ({StepBenchOptions.RationaleLength}) together",
         };
-        var type = new ChoiceOption<DType>("--dtype", "Type of the products' operands", ("f32", DType.F32));
+        ChoiceOption<ComputePrecision> precision = DeviceOptions.Precision();
         var optimizer = new Option<string>("--optimizer") { Description = string.Join(", ", Optimizers.Names), DefaultValueFactory = _ => "adamw", HelpName = "NAME" };
         Option<int> threads = DeviceOptions.Threads();
         Option<bool> profile = Profiling.Option();
         Option<bool> json = CommonOptions.Json("forwardMs, backwardMs, optimizerMs, stepMs (medians), tokensPerSecond, peakRssMb, limitMs, shareOfLimit (0 to 1)");
         var command = new Command("step", "Time a training step with random tokens, and compare with what the machine allows")
         {
-            model, batch, source, target, stepByStep, type, optimizer, threads, profile, json,
+            model, batch, source, target, stepByStep, precision, optimizer, threads, profile, json,
         };
         command.SetAction(p =>
         {
@@ -37,9 +36,9 @@ static class BenchStepVerb
             var options = new StepBenchOptions
             {
                 Model = p.GetValue(model)!, Batch = p.GetValue(batch), Source = p.GetValue(source), Target = p.GetValue(target) ?? StandardTarget,
-                StepByStep = p.GetValue(stepByStep), Optimizer = p.GetValue(optimizer)!, Operands = type.Of(p),
+                StepByStep = p.GetValue(stepByStep), Optimizer = p.GetValue(optimizer)!, Operands = DeviceOptions.TypeOf(precision.Of(p)),
             };
-            var (result, recording) = Measure(io, options, p.GetValue(threads), p.GetValue(profile));
+            var (result, recording) = Measure(io, options, p.GetValue(threads), precision.Of(p), p.GetValue(profile));
             // The buffers of the roofline come after the step's memory is read and freed.
             Roof roof = RooflineMeter.Measure(CpuIsas.Choose(), DeviceOptions.Count(p.GetValue(threads)));
             recording?.Write(io, roof, options.Operands);
@@ -50,9 +49,9 @@ static class BenchStepVerb
         return command;
     }
 
-    static (StepBenchResult Result, Recording? Recording) Measure(Io io, StepBenchOptions options, int threads, bool isRecorded)
+    static (StepBenchResult Result, Recording? Recording) Measure(Io io, StepBenchOptions options, int threads, ComputePrecision precision, bool isRecorded)
     {
-        using CpuBackend backend = CpuBackend.Open(threads);
+        using CpuBackend backend = CpuBackend.Open(threads, precision);
         using var bench = new StepBench(options, backend);
         using Recording? recording = isRecorded ? new() : null;
         return (bench.Run(io.Cancel), recording);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using DistillEngine.Core;
 using DistillEngine.Kernels;
 
 namespace DistillEngine.Cli.Verbs;
@@ -28,10 +29,20 @@ static class DeviceOptions
         Description = "Where to compute: auto, cpu, cuda:N, opencl:N or cpu-emulator", DefaultValueFactory = _ => "auto", HelpName = "NAME",
     };
 
-    /// <exception cref="UsageException">The device is unknown, absent, or not part of this program.</exception>
-    public static IBackend Open(string device, int threads)
+    /// <summary>Type of the products' operands in training.</summary>
+    public static ChoiceOption<ComputePrecision> Precision() => new("--dtype", "Type of the products' operands; sums, weights and all else are f32",
+        ("f32", ComputePrecision.F32), ("bf16", ComputePrecision.Bf16));
+
+    /// <summary>The element type of a precision, for the limits.</summary>
+    public static DType TypeOf(ComputePrecision precision) => precision == ComputePrecision.Bf16 ? DType.BF16 : DType.F32;
+
+    /// <exception cref="UsageException">The device is unknown, absent, not part of this program, or does not compute in this precision.</exception>
+    public static IBackend Open(string device, int threads, ComputePrecision precision = ComputePrecision.F32)
     {
-        if (device == "auto") device = Accelerators.Preferred() ?? "cpu";
-        return device == "cpu" ? CpuBackend.Open(threads) : Accelerators.Open(device);
+        if (device == "auto") device = precision == ComputePrecision.F32 ? Accelerators.Preferred() ?? "cpu" : "cpu";
+        if (device == "cpu") return CpuBackend.Open(threads, precision);
+        return precision == ComputePrecision.F32
+            ? Accelerators.Open(device)
+            : throw new UsageException($"--dtype bf16 --device {device}: devices compute in f32 so far; leave out --dtype, or take --device cpu.");
     }
 }

@@ -26,6 +26,7 @@ static class DoctorVerb
                 Row($"  {CpuIsas.Name(isa)}", CpuIsas.Obstacle(isa) is { } obstacle ? $"not usable: {obstacle}"
                     : CpuIsas.IsAdvised(isa) ? "emitted matrix products" : "emitted matrix products; the runtime advises against 512 bits");
             Row("chosen kernels", $"{CpuIsas.Name(chosen)}{(CpuIsas.IsEmitted(chosen) ? $", other ops {CpuIsas.Name(CpuIsas.Width(chosen))}" : "")} ({(Environment.GetEnvironmentVariable(CpuIsas.Variable) is { Length: > 0 } ? $"forced by {CpuIsas.Variable}" : $"set {CpuIsas.Variable} to force others")})");
+            Row("bf16 products", CpuIsas.HasBf16(chosen) ? "dot products of the processor, with --dtype bf16" : "emulated, with --dtype bf16: operands are rounded and multiplied as f32");
             Row("processors", $"{Environment.ProcessorCount}");
             Row("memory", $"{SystemMemory.TotalBytes >> 20:N0} MiB, {SystemMemory.AvailableBytes >> 20:N0} MiB free");
             Row("devices", $"cpu ({Environment.ProcessorCount} threads)");

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using DistillEngine.Benchmarks;
-using DistillEngine.Core;
 using DistillEngine.Kernels;
 
 namespace DistillEngine.Cli.Verbs;
@@ -12,7 +11,8 @@ static class Profiling
 
     /// <summary>Does the work and, if asked, shows its ops; also where the user stopped it.</summary>
     /// <param name="threads">As given to <c>--threads</c>.</param>
-    public static T Run<T>(bool isOn, Io io, int threads, Func<T> work)
+    /// <param name="precision">Of the products.</param>
+    public static T Run<T>(bool isOn, Io io, int threads, ComputePrecision precision, Func<T> work)
     {
         if (!isOn) return work();
         using var recording = new Recording();
@@ -31,7 +31,7 @@ static class Profiling
         void Show()
         {
             recording.Dispose();
-            recording.Write(io, RooflineMeter.Measure(CpuIsas.Choose(), DeviceOptions.Count(threads)), DType.F32);
+            recording.Write(io, RooflineMeter.Measure(CpuIsas.Choose(), DeviceOptions.Count(threads)), DeviceOptions.TypeOf(precision));
         }
     }
 }

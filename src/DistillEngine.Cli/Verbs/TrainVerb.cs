@@ -50,12 +50,13 @@ static class TrainVerb
         var resume = new Option<bool>("--resume") { Description = "Go on from the newest checkpoint of --output, or start where there is none" };
         Option<int> threads = DeviceOptions.Threads();
         Option<string> device = DeviceOptions.Device();
+        ChoiceOption<ComputePrecision> precision = DeviceOptions.Precision();
         Option<bool> profile = Profiling.Option();
         Option<bool> json = CommonOptions.Json("one object a step: step, loss, labelLoss, rationaleLoss, gradientNorm, learningRate, tokensPerSecond");
         var command = new Command("train", "Train a T5 on a rationale file: predict the label and explain it")
         {
             data, task, model, tokenizer, output, method, alpha, steps, batch, accumulate, accumulateMean, optimizer, rate, weightDecay, schedule, warmup, clip, dropout, seed,
-            threads, device, saveEvery, evalEvery, validation, validationFraction, patience, maxNewTokens, keep, labelSource, onMismatch, order, bucketSteps, resume, profile, json,
+            threads, device, precision, saveEvery, evalEvery, validation, validationFraction, patience, maxNewTokens, keep, labelSource, onMismatch, order, bucketSteps, resume, profile, json,
         };
         command.SetAction(p =>
         {
@@ -71,9 +72,9 @@ static class TrainVerb
                 ValidationData = p.GetValue(validation), ValidationFraction = p.GetValue(validationFraction), Patience = p.GetValue(patience),
                 MaxNewTokens = p.GetValue(maxNewTokens), Keep = p.GetValue(keep), Resume = p.GetValue(resume),
             };
-            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), precision.Of(p));
             var observer = new TrainingConsole(io, options.Steps, p.GetValue(json));
-            Profiling.Run(p.GetValue(profile), io, p.GetValue(threads), () => new TrainingRun(options, backend, observer).Execute(io.Cancel));
+            Profiling.Run(p.GetValue(profile), io, p.GetValue(threads), precision.Of(p), () => new TrainingRun(options, backend, observer).Execute(io.Cancel));
             observer.Finish($"Trained {options.Output}. Next: distill eval --model {options.Output} --data FILE, or distill predict --model {options.Output} \"a question\" --explain");
             return ExitCode.Ok;
         });

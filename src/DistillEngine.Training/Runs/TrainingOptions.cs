@@ -1,5 +1,6 @@
 using System.Globalization;
 using DistillEngine.Data.Batching;
+using DistillEngine.Kernels;
 
 namespace DistillEngine.Training;
 
@@ -126,11 +127,12 @@ public sealed record TrainingOptions
     }
 
     /// <summary>What decides the bits of the weights, by option: a resumed run must agree in all of it.</summary>
+    /// <param name="precision">The backend's.</param>
     /// <param name="dataSha256">Hash of the data file's bytes.</param>
     /// <param name="taskSha256">Hash of the task's definition: wherever its file lies, it is the same task.</param>
     /// <param name="validationSha256">Hash of the validation file's bytes; null where there is none.</param>
     /// <param name="tokenizerSha256">Hash of the tokenizer's files: another vocabulary of the same size would give the ids other meanings.</param>
-    public SortedDictionary<string, string> Settings(string dataSha256, string taskSha256, string tokenizerSha256, string? validationSha256) => new(StringComparer.Ordinal)
+    public SortedDictionary<string, string> Settings(ComputePrecision precision, string dataSha256, string taskSha256, string tokenizerSha256, string? validationSha256) => new(StringComparer.Ordinal)
     {
         ["data"] = dataSha256,
         ["task"] = taskSha256,
@@ -156,6 +158,7 @@ public sealed record TrainingOptions
         ["validation"] = validationSha256 ?? (ValidationFraction is { } fraction ? Text(fraction) : "the task's share"),
         ["patience"] = Text(Patience),
         ["max-new-tokens"] = Text(MaxNewTokens),
+        ["dtype"] = precision.ToString(),
     };
 
     static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);

@@ -51,25 +51,26 @@ static class TrainingChecks
         using IOptimizer optimizer = OptimizerBuilder.Create(settings.Optimizer, model.Parameters, model.Backend);
         using var trainer = new Trainer(model, optimizer, settings.Schedule,
             new TrainerSettings { Alpha = settings.Alpha, Clip = settings.Clip, Dropout = 0 });
-        Worst losses = new(), norms = new(), rates = new();
+        Worst losses = new(), taskLosses = new(), norms = new(), rates = new();
         for (int i = 0; i < steps.Count; i++)
         {
             report.Cancel.ThrowIfCancellationRequested();
             StepReport got = trainer.Step([batches[i % batches.Length]]);
-            CompareStep(got, steps[i], losses, norms, rates);
+            CompareStep(got, steps[i], losses, taskLosses, norms, rates);
             CompareParameters(folder, name, run, i + 1, model, report);
         }
         report.Add($"training {name}: losses", losses);
+        report.Add($"training {name}: losses of the tasks", taskLosses);
         report.Add($"training {name}: gradient norms", norms);
         report.Add($"training {name}: learning rates", rates);
     }
 
-    static void CompareStep(StepReport got, GoldenJson truth, Worst losses, Worst norms, Worst rates)
+    static void CompareStep(StepReport got, GoldenJson truth, Worst losses, Worst taskLosses, Worst norms, Worst rates)
     {
         string step = $"step {got.Step}";
-        losses.SeeRelative($"{step}, loss", got.Loss, truth["loss"].Number, Tolerances.TrainingLoss);
-        losses.SeeRelative($"{step}, label loss", got.LabelLoss, truth["label_loss"].Number, Tolerances.TrainingLoss);
-        losses.SeeRelative($"{step}, rationale loss", got.RationaleLoss, truth["rationale_loss"].Number, Tolerances.TrainingLoss);
+        losses.SeeRelative(step, got.Loss, truth["loss"].Number, Tolerances.TrainingLoss);
+        taskLosses.SeeRelative($"{step}, label loss", got.LabelLoss, truth["label_loss"].Number, Tolerances.TrainingLoss);
+        taskLosses.SeeRelative($"{step}, rationale loss", got.RationaleLoss, truth["rationale_loss"].Number, Tolerances.TrainingLoss);
         norms.SeeRelative(step, got.GradientNorm, truth["gradient_norm"].Number, Tolerances.GradientNorm);
         double? rate = truth.FindValue("learning_rate")?.Number;
         // Where the optimizer sets its own rate, neither side names one.

@@ -1,6 +1,7 @@
 using DistillEngine.Benchmarks;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
+using DistillEngine.Tests.Kernels;
 using Xunit;
 
 namespace DistillEngine.Tests.Benchmarks;
@@ -14,7 +15,9 @@ public class BenchTests
     {
         Assert.Equal(0.02, Limits.Seconds(new Cost(2_000_000_000, 100_000_000)), 1e-12);
         Assert.Equal(0.03, Limits.Seconds(new Cost(2_000_000_000, 300_000_000)), 1e-12);
-        Assert.Throws<ArgumentException>(() => Limits.Seconds(new Cost(1, 1), DType.BF16));
+        Assert.Throws<ArgumentException>(() => Limits.Seconds(new Cost(1, 1), DType.I8));
+        // Emulated products run as float32 ones.
+        Assert.Equal(0.02, Limits.Seconds(new Cost(2_000_000_000, 0), DType.BF16), 1e-12);
         Assert.Equal(0.01, (Limits with { Bf16Gflops = 200 }).Seconds(new Cost(2_000_000_000, 0), DType.BF16), 1e-12);
     }
 
@@ -104,5 +107,25 @@ public class BenchTests
         long scalar = PeakLoops.Find(PeakKind.Fp32, CpuIsa.Scalar)!.Value.Operations;
         int lanes = isa switch { CpuIsa.Vector512 => 16, CpuIsa.Vector256 => 8, CpuIsa.Vector128 => 4, _ => 1 };
         Assert.Equal(scalar * lanes, PeakLoops.Find(PeakKind.Fp32, isa)!.Value.Operations);
+    }
+
+    [Theory]
+    [InlineData(CpuIsa.Avx2)]
+    [InlineData(CpuIsa.Avx512)]
+    [InlineData(CpuIsa.Avx512Bf16)]
+    public void Find_OfTheEmittedPeakLoops_CountsTheMultiplyAddsAndRuns(CpuIsa isa)
+    {
+        CpuVariants.SkipWhereImpossible(isa);
+        PeakLoop fp32 = PeakLoops.Find(PeakKind.Fp32, isa)!.Value;
+        PeakLoop? bf16 = PeakLoops.Find(PeakKind.Bf16, isa), int8 = PeakLoops.Find(PeakKind.Int8, isa);
+        Assert.Equal(isa == CpuIsa.Avx512Bf16, bf16 is not null);
+        if (bf16 is { } pairs) Assert.Equal(2 * fp32.Operations, pairs.Operations);
+        if (int8 is { } bytes) Assert.Equal(4 * fp32.Operations, bytes.Operations);
+        using var meter = new RooflineMeter(isa, threads: 1);
+        foreach (PeakKind kind in new[] { PeakKind.Fp32, PeakKind.Bf16, PeakKind.Int8 })
+        {
+            if (meter.Operations(kind) is not null) meter.Compute(kind);
+            else Assert.Contains(PeakLoops.WhyMissing(kind), Assert.Throws<InvalidOperationException>(() => meter.Compute(kind)).Message);
+        }
     }
 }

@@ -23,10 +23,12 @@ public class BenchVerbTests
             Assert.Equal(roof.GetProperty(key).ValueKind == JsonValueKind.Null, result.Error.Contains(word, StringComparison.Ordinal));
     }
 
-    [Fact]
-    public void Step_WithJsonAndProfile_GivesItsKeysAndEveryOp()
+    [Theory]
+    [InlineData("f32")]
+    [InlineData("bf16")]
+    public void Step_WithJsonAndProfile_GivesItsKeysAndEveryOp(string type)
     {
-        CliResult result = CliResult.Of("bench", "step", "--model", "tiny", "--batch", "1", "--source", "4", "--step-by-step", "--threads", "1", "--json", "--profile");
+        CliResult result = CliResult.Of("bench", "step", "--model", "tiny", "--batch", "1", "--source", "4", "--step-by-step", "--dtype", type, "--threads", "1", "--json", "--profile");
         Assert.True(result.Code == 0, result.ToString());
         JsonElement step = Assert.Single(result.Json);
         Assert.Equal(["forwardMs", "backwardMs", "optimizerMs", "stepMs", "tokensPerSecond", "peakRssMb", "limitMs", "shareOfLimit"], step.EnumerateObject().Select(p => p.Name));

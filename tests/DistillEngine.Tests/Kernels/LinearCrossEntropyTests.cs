@@ -13,9 +13,9 @@ public class LinearCrossEntropyTests
     static readonly (int Rows, int Width, int Vocabulary)[] Sizes =
         [(1, 1, 1), (3, 5, 2), (2, 16, 33), (19, 7, 1024), (5, 3, 1025), (21, 20, 2100), (0, 4, 9)];
 
-    static LinearCrossEntropy Create(CpuIsa isa, ComputePool pool) => CpuVariants.Create<LinearCrossEntropy>(isa,
-        () => new LinearCrossEntropyCpu<F32x1>(pool, CpuVariants.Gemm<F32x1>(isa, pool)), () => new LinearCrossEntropyCpu<F32x4>(pool, CpuVariants.Gemm<F32x4>(isa, pool)),
-        () => new LinearCrossEntropyCpu<F32x8>(pool, CpuVariants.Gemm<F32x8>(isa, pool)), () => new LinearCrossEntropyCpu<F32x16>(pool, CpuVariants.Gemm<F32x16>(isa, pool)));
+    static LinearCrossEntropy Create(CpuIsa isa, ComputePool pool, ComputePrecision precision = ComputePrecision.F32) => CpuVariants.Create<LinearCrossEntropy>(isa,
+        () => new LinearCrossEntropyCpu<F32x1>(pool, CpuVariants.Gemm<F32x1>(isa, pool, precision)), () => new LinearCrossEntropyCpu<F32x4>(pool, CpuVariants.Gemm<F32x4>(isa, pool, precision)),
+        () => new LinearCrossEntropyCpu<F32x8>(pool, CpuVariants.Gemm<F32x8>(isa, pool, precision)), () => new LinearCrossEntropyCpu<F32x16>(pool, CpuVariants.Gemm<F32x16>(isa, pool, precision)));
 
     [Theory]
     [MemberData(nameof(CpuVariants.ProductIsasAndThreads), MemberType = typeof(CpuVariants))]
@@ -25,6 +25,16 @@ public class LinearCrossEntropyTests
         foreach (var (rows, width, vocabulary) in Sizes)
             using (var run = new Run(Create(isa, pool), rows, width, vocabulary, scale: 1 / MathF.Sqrt(width), deviation: 3))
                 run.AssertEqualsOracle();
+    }
+
+    [Theory]
+    [MemberData(nameof(CpuVariants.ProductIsasAndThreads), MemberType = typeof(CpuVariants))]
+    public void ForwardAndBackward_OfBf16Products_EqualTheOracleWithinTheirRoundings(CpuIsa isa, int threads)
+    {
+        using var pool = new ComputePool(threads);
+        foreach (var (rows, width, vocabulary) in Sizes)
+            using (var run = new Run(Create(isa, pool, ComputePrecision.Bf16), rows, width, vocabulary, scale: 1 / MathF.Sqrt(width), deviation: 1))
+                run.AssertEqualsOracle(Tolerance.Bf16Product);
     }
 
     [Theory]
@@ -223,7 +233,8 @@ public class LinearCrossEntropyTests
 
         public double[][] Results => [_logSumExp.HostSpan<double>().ToArray(), Doubles(Nats), Doubles(Dx), Doubles(DWeight)];
 
-        public void AssertEqualsOracle()
+        /// <param name="rounding">Relative error of each product by the rounding of its factors.</param>
+        public void AssertEqualsOracle(double rounding = 0)
         {
             const double eps = Tolerance.Epsilon;
             string what = $"{_rows} × {_width} → {_vocabulary}";
@@ -233,7 +244,7 @@ public class LinearCrossEntropyTests
             double[] sizes = LinearCrossEntropyReference.Logits(absX, absW, _scale, _rows, _width, _vocabulary);
             // Greatest error of any logit of the row: its sum's, and the rounding of its scaling.
             double[] logitErrors = [.. Enumerable.Range(0, _rows).Select(row =>
-                (1 + Tolerance.Sum(_width)) * eps * sizes.AsSpan(row * _vocabulary, _vocabulary).ToArray().Max())];
+                ((1 + Tolerance.Sum(_width)) * eps + rounding) * sizes.AsSpan(row * _vocabulary, _vocabulary).ToArray().Max())];
             AssertRows([.. _logSumExp.HostSpan<double>().ToArray().Select(value => (float)value)], logSumExp, (value, row) => logitErrors[row] + eps * (Tolerance.Transcendental + Math.Abs(value)), $"logSumExp of {what}");
             AssertRows(Nats.HostSpan<float>(), nats, (value, row) => 2 * logitErrors[row] + eps * (Tolerance.Transcendental + value), $"nats of {what}");
 
@@ -244,10 +255,10 @@ public class LinearCrossEntropyTests
             double[] absG = MatMulReference.Magnitudes(g);
             AssertProduct(Dx, null, MatMulReference.BackwardInput(g, w, _rows, _width, _vocabulary),
                 MatMulReference.BackwardInput(gErrors, absW, _rows, _width, _vocabulary),
-                MatMulReference.BackwardInput(absG, absW, _rows, _width, _vocabulary), _vocabulary, $"dx of {what}");
+                MatMulReference.BackwardInput(absG, absW, _rows, _width, _vocabulary), rounding, _vocabulary, $"dx of {what}");
             AssertProduct(DWeight, OldDWeight, MatMulReference.BackwardWeight(g, x, _rows, _width, _vocabulary),
                 MatMulReference.BackwardWeight(gErrors, absX, _rows, _width, _vocabulary),
-                MatMulReference.BackwardWeight(absG, absX, _rows, _width, _vocabulary), _rows, $"dWeight of {what}");
+                MatMulReference.BackwardWeight(absG, absX, _rows, _width, _vocabulary), rounding, _rows, $"dWeight of {what}");
             Assert.True(_host.GuardsAreIntact(), what);
 
             double GradientError(double value, int row, int word)
@@ -256,7 +267,7 @@ public class LinearCrossEntropyTests
                 if (weight == 0 || _labels[row] == Ignored) return 0;
                 double p = value / (_scale * weights[row]) + oneHot;
                 double relative = 2 * logitErrors[row] + eps * (Tolerance.Transcendental + 2 * Math.Abs(Math.Log(Math.Max(p, double.Epsilon))));
-                return weight * (p * (relative + Tolerance.Elementwise * eps) + oneHot * Tolerance.Elementwise * eps);
+                return weight * (p * (Math.Exp(relative) - 1 + Tolerance.Elementwise * eps) + oneHot * Tolerance.Elementwise * eps);
             }
         }
 
@@ -265,10 +276,10 @@ public class LinearCrossEntropyTests
             Tolerance.AssertWithin(got, expected,
                 [.. expected.Select((value, row) => _labels[row] == Ignored ? 0 : bound(value, row))], what);
 
-        static void AssertProduct(Tensor got, float[]? old, double[] product, double[] inherited, double[] magnitude, int terms, string what)
+        static void AssertProduct(Tensor got, float[]? old, double[] product, double[] inherited, double[] magnitude, double rounding, int terms, string what)
         {
             double[] expected = [.. product.Select((p, i) => p + (old?[i] ?? 0))];
-            double[] bounds = [.. magnitude.Select((m, i) => inherited[i] + Tolerance.Sum(terms) * Tolerance.Epsilon * (m + Math.Abs(old?[i] ?? 0)))];
+            double[] bounds = [.. magnitude.Select((m, i) => (1 + rounding) * inherited[i] + rounding * m + Tolerance.Sum(terms) * Tolerance.Epsilon * (m + Math.Abs(old?[i] ?? 0)))];
             Tolerance.AssertWithin(got.HostSpan<float>(), expected, bounds, what);
         }
 

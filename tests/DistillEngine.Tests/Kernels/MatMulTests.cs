@@ -8,14 +8,15 @@ namespace DistillEngine.Tests.Kernels;
 public class MatMulTests
 {
     /// <summary>Rows, inputs, outputs: both paths, tiles with edges on every side, several depth and column blocks, empty axes.</summary>
-    static readonly (int Rows, int Inputs, int Outputs)[] Sizes =
+    internal static readonly (int Rows, int Inputs, int Outputs)[] Sizes =
     [
         (1, 1, 1), (1, 33, 7), (2, 16, 4), (3, 5, 130), (7, 64, 31), (16, 17, 33), (17, 1, 1), (17, 17, 33), (24, 32, 64), (18, 300, 5),
         (33, 65, 15), (40, 7, 1100), (200, 20, 35), (18, 1100, 40), (620, 9, 70), (0, 4, 4), (4, 0, 4), (20, 0, 4), (4, 4, 0),
     ];
 
-    internal static MatMul Create(CpuIsa isa, ComputePool pool) => CpuVariants.Create<MatMul>(isa, () => new MatMulCpu<F32x1>(pool, CpuVariants.Gemm<F32x1>(isa, pool)),
-        () => new MatMulCpu<F32x4>(pool, CpuVariants.Gemm<F32x4>(isa, pool)), () => new MatMulCpu<F32x8>(pool, CpuVariants.Gemm<F32x8>(isa, pool)), () => new MatMulCpu<F32x16>(pool, CpuVariants.Gemm<F32x16>(isa, pool)));
+    internal static MatMul Create(CpuIsa isa, ComputePool pool, ComputePrecision precision = ComputePrecision.F32) => CpuVariants.Create<MatMul>(isa,
+        () => new MatMulCpu<F32x1>(pool, CpuVariants.Gemm<F32x1>(isa, pool, precision)), () => new MatMulCpu<F32x4>(pool, CpuVariants.Gemm<F32x4>(isa, pool, precision)),
+        () => new MatMulCpu<F32x8>(pool, CpuVariants.Gemm<F32x8>(isa, pool, precision)), () => new MatMulCpu<F32x16>(pool, CpuVariants.Gemm<F32x16>(isa, pool, precision)));
 
     [Theory]
     [MemberData(nameof(CpuVariants.ProductIsasAndThreads), MemberType = typeof(CpuVariants))]

@@ -11,6 +11,9 @@ static class Tolerance
     /// <summary>Unit roundoff of float32, 2⁻²⁴.</summary>
     public const double Epsilon = 5.9604644775390625e-8;
 
+    /// <summary>A product of two factors, each rounded to the 8 significant bits of bfloat16: by 2⁻⁸ of itself at most, so (1 + 2⁻⁸)² − 1.</summary>
+    public const double Bf16Product = 0.0078277587890625;
+
     /// <summary>A float32 sum of n products: errors grow as √n for the blocked sums used, at most n.</summary>
     public static double Sum(int terms) => 2 + Math.Sqrt(terms);
 

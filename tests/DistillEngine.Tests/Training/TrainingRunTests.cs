@@ -126,6 +126,27 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Fact]
+    public void Execute_ResumedWithAnotherTypeOfProducts_IsRefusedNamingIt()
+    {
+        Run(_task.Options("run", 1));
+        var error = Assert.Throws<InvalidDataException>(() => Run(_task.Options("run", 2) with { Resume = true }, precision: ComputePrecision.Bf16));
+        Assert.Contains("dtype was F32, is Bf16", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Execute_OfAnInterruptedRunWithBf16Products_GivesTheSameRun()
+    {
+        Run(_task.Options("whole", 4), precision: ComputePrecision.Bf16);
+        Run(_task.Options("float32", 4));
+        TrainingOptions options = _task.Options("broken", 4) with { SaveEvery = 1, Resume = true };
+        var observer = new RecordingObserver(2);
+        Assert.Throws<OperationCanceledException>(() => Run(options, observer, precision: ComputePrecision.Bf16));
+        Run(options, threads: 2, precision: ComputePrecision.Bf16);
+        AssertSameFile(Path.Combine("whole", ModelFiles.Safetensors), Path.Combine("broken", ModelFiles.Safetensors));
+        Assert.NotEqual(File.ReadAllBytes(_task.Output(Path.Combine("float32", ModelFiles.Safetensors))), File.ReadAllBytes(_task.Output(Path.Combine("whole", ModelFiles.Safetensors))));
+    }
+
+    [Fact]
     public void Execute_ResumedWithAnotherVocabularyOfTheSameSize_IsRefusedNamingIt()
     {
         Run(_task.Options("run", 2));
@@ -228,10 +249,10 @@ public sealed class TrainingRunTests : IDisposable
         plan.RequireMemory(plan.TotalBytes);
     }
 
-    RecordingObserver Run(TrainingOptions options, RecordingObserver? observer = null, int threads = 1)
+    RecordingObserver Run(TrainingOptions options, RecordingObserver? observer = null, int threads = 1, ComputePrecision precision = ComputePrecision.F32)
     {
         observer ??= new RecordingObserver();
-        using var backend = CpuBackend.Open(threads);
+        using var backend = CpuBackend.Open(threads, precision);
         long steps = new TrainingRun(options, backend, observer).Execute(observer.Cancel);
         Assert.True(steps == options.Steps || options.Patience > 0);
         return observer;

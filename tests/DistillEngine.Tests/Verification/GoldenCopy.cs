@@ -38,9 +38,10 @@ sealed class GoldenCopy : IDisposable
     /// <summary>All checks of this copy.</summary>
     public List<CheckResult> Run() => RunOn(_folder);
 
-    public static List<CheckResult> RunOn(string folder, string? data = null, CpuIsa? isa = null)
+    public static List<CheckResult> RunOn(string folder, string? data = null, CpuIsa? isa = null,
+        ComputePrecision precision = ComputePrecision.F32)
     {
-        using var backend = new CpuBackend(isa ?? CpuIsas.Choose(), threads: 2);
+        using var backend = new CpuBackend(isa ?? CpuIsas.Choose(), threads: 2, precision);
         var results = new List<CheckResult>();
         GoldenRunner.Run([folder], data, backend, results.Add, TestContext.Current.CancellationToken);
         return results;

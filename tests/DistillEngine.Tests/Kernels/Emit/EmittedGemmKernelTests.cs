@@ -6,26 +6,33 @@ namespace DistillEngine.Tests.Kernels.Emit;
 
 public unsafe class EmittedGemmKernelTests
 {
-    public static TheoryData<CpuIsa> Isas => [CpuIsa.Avx2, CpuIsa.Avx512];
+    public static TheoryData<CpuIsa, ComputePrecision> Kernels => new()
+    {
+        { CpuIsa.Avx2, ComputePrecision.F32 }, { CpuIsa.Avx512, ComputePrecision.F32 },
+        { CpuIsa.Avx2, ComputePrecision.Bf16 }, { CpuIsa.Avx512Bf16, ComputePrecision.Bf16 },
+    };
 
     [Theory]
-    [MemberData(nameof(Isas))]
-    public void Multiply_OnEveryShapeOfTile_EqualsTheOracleAndTouchesNothingElse(CpuIsa isa)
+    [MemberData(nameof(Kernels))]
+    public void Multiply_OnEveryShapeOfTile_EqualsTheOracleAndTouchesNothingElse(CpuIsa isa, ComputePrecision precision)
     {
         CpuVariants.SkipWhereImpossible(isa);
-        GemmKernel kernel = GemmKernel.For<F32x8>(isa);
-        foreach (int words in new[] { 1, 3, 4, 5, 11 })
+        GemmKernel kernel = GemmKernel.For<F32x8>(isa, precision);
+        foreach (int depth in new[] { 1, 3, 4, 5, 11 })
             for (int rows = 1; rows <= kernel.Rows; rows++)
                 for (int columns = 1; columns <= kernel.Columns; columns++)
                     foreach (bool add in new[] { false, true })
-                        AssertTile(kernel, rows, columns, words, add);
+                        AssertTile(kernel, precision, rows, columns, depth, add);
     }
 
-    static void AssertTile(GemmKernel kernel, int rows, int columns, int words, bool add)
+    static void AssertTile(GemmKernel kernel, ComputePrecision precision, int rows, int columns, int depth, bool add)
     {
-        using var host = new HostTensors(seed: rows * 1000 + columns * 10 + words);
-        Tensor a = host.Random("a", new(rows, words)), b = host.Random("b", new(columns, words));
-        Tensor packedA = host.Empty("packed a", new(words, kernel.Rows)), packedB = host.Empty("packed b", new(words, kernel.Columns));
+        using var host = new HostTensors(seed: rows * 1000 + columns * 10 + depth);
+        Tensor a = host.Random("a", new(rows, depth)), b = host.Random("b", new(columns, depth));
+        Tensor packedA = host.Empty("packed a", new(depth, kernel.Rows)), packedB = host.Empty("packed b", new(depth, kernel.Columns));
+        if (precision == ComputePrecision.Bf16)
+            foreach (Tensor factor in new[] { a, b }) Bf16.RoundInPlace(factor.HostPointer<float>(), factor.Count);
+        int words = (depth + kernel.StepsPerWord - 1) / kernel.StepsPerWord;
         // A margin of NaN on every side; rows lie apart.
         int stride = columns + 5;
         Tensor c = host.Empty("c", new(rows + 2, stride));
@@ -33,8 +40,8 @@ public unsafe class EmittedGemmKernelTests
         if (add)
             for (int row = 0; row < rows; row++) values.Slice((row + 1) * stride + 2, columns).Fill(1);
 
-        kernel.PackRows(GemmOperand.OfLines(a.HostPointer<float>(), words), 0, rows, 0, words, packedA.HostPointer<float>());
-        kernel.PackColumns(GemmOperand.OfLines(b.HostPointer<float>(), words), 0, columns, 0, words, packedB.HostPointer<float>());
+        kernel.PackRows(GemmOperand.OfLines(a.HostPointer<float>(), depth), 0, rows, 0, depth, packedA.HostPointer<float>());
+        kernel.PackColumns(GemmOperand.OfLines(b.HostPointer<float>(), depth), 0, columns, 0, depth, packedB.HostPointer<float>());
         kernel.Multiply(packedA.HostPointer<float>(), packedB.HostPointer<float>(), rows, columns, words, add, c.HostPointer<float>() + stride + 2, stride);
 
         for (int row = -1; row <= rows; row++)
@@ -47,14 +54,14 @@ public unsafe class EmittedGemmKernelTests
                     continue;
                 }
                 double expected = add ? 1 : 0, magnitude = expected;
-                for (int k = 0; k < words; k++)
+                for (int k = 0; k < depth; k++)
                 {
-                    double term = (double)a.HostSpan<float>()[row * words + k] * b.HostSpan<float>()[column * words + k];
+                    double term = (double)a.HostSpan<float>()[row * depth + k] * b.HostSpan<float>()[column * depth + k];
                     expected += term;
                     magnitude += Math.Abs(term);
                 }
-                Assert.True(Math.Abs(got - expected) <= Tolerance.Sum(words) * Tolerance.Epsilon * magnitude,
-                    $"{rows} × {columns}, {words} words, add {add}: ({row}, {column}) is {got:G9}, expected {expected:G9}");
+                Assert.True(Math.Abs(got - expected) <= Tolerance.Sum(depth) * Tolerance.Epsilon * magnitude,
+                    $"{rows} × {columns}, {depth} steps, add {add}: ({row}, {column}) is {got:G9}, expected {expected:G9}");
             }
         Assert.True(host.GuardsAreIntact());
     }

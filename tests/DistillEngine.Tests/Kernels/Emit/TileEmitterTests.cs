@@ -70,4 +70,24 @@ public class TileEmitterTests
             }
         }
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Emit_APeakRoutine_RepeatsOneInstructionAndChangesNoRegisterOfTheCaller(bool windows)
+    {
+        var factory = new InstructionInfoFactory();
+        Instruction[] routine = [.. Decode(PeakRoutines.Emit(Code.EVEX_Vdpbf16ps_zmm_k1z_zmm_zmmm512b32, 1, windows))];
+        Instruction[] sums = [.. routine.Where(i => i.Code == Code.EVEX_Vdpbf16ps_zmm_k1z_zmm_zmmm512b32)];
+        Assert.Equal(PeakRoutines.Sums, sums.Select(i => i.Op0Register).Distinct().Count());
+        Assert.Equal(PeakRoutines.Sums, sums.Length);
+        foreach (Instruction instruction in routine)
+            foreach (UsedRegister used in factory.GetInfo(instruction).GetUsedRegisters())
+            {
+                if (used.Access is not (OpAccess.Write or OpAccess.ReadWrite or OpAccess.CondWrite)) continue;
+                if (used.Register.IsGPR()) Assert.Contains(used.Register.GetFullRegister(), new[] { Register.RAX, Register.RCX, Register.RSP });
+                // vzeroupper keeps the lower halves, which are all that Windows wants back.
+                else if (used.Register.IsVectorRegister() && instruction.Code != Code.VEX_Vzeroupper) Assert.False(used.Register.GetNumber() is >= 6 and <= 15, instruction.ToString());
+            }
+    }
 }

@@ -1,0 +1,10 @@
+namespace DistillEngine.Kernels;
+
+/// <summary>What matrix products of many rows take their operands in. Sums, results, weights and every other op are float32 in both.</summary>
+public enum ComputePrecision : byte
+{
+    F32,
+
+    /// <summary>Operands rounded to bfloat16, to nearest and ties to even, as they are packed.</summary>
+    Bf16,
+}

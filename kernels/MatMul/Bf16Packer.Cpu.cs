@@ -1,0 +1,84 @@
+using System.Runtime.CompilerServices;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>
+/// Rounds a block of a factor to bfloat16 and copies it into panels [words, width] of pairs of steps, for dot products of pairs. Every
+/// element is read once. Bound: bandwidth of the caches, as in <see cref="GemmPack{TVector}"/>.
+/// </summary>
+sealed unsafe class Bf16Packer
+{
+    // A round of the routine for lines; the rounded lines stay in the first cache until they are transposed.
+    const int Steps = 64, Words = Steps / 2;
+
+    // Lines of the widest panel.
+    const int MaxLines = 32;
+
+    readonly nint _lines;
+    readonly nint[] _steps;
+
+    Bf16Packer(nint lines, nint[] steps) => (_lines, _steps) = (lines, steps);
+
+    /// <summary>Null where the system refuses executable memory.</summary>
+    public static Bf16Packer? Create()
+    {
+        bool windows = OperatingSystem.IsWindows();
+        nint lines = ExecutableMemory.Load(Bf16PackEmitter.EmitLines(windows));
+        nint[] steps = [.. new[] { 1, 2 }.Select(vectors => ExecutableMemory.Load(Bf16PackEmitter.EmitSteps(vectors, windows)))];
+        return lines == 0 || steps.Contains(0) ? null : new(lines, steps);
+    }
+
+    /// <summary>Packs lines first … first + count − 1, steps start … start + depth − 1, into one panel; missing lines, and the step after an
+    /// odd last one, are zeros.</summary>
+    /// <param name="count">1 … width.</param>
+    /// <param name="width">At most 32.</param>
+    public void Panel(in GemmOperand source, long first, int count, int width, long start, int depth, float* panel)
+    {
+        float* origin = source.At(first, start);
+        if (source.LinesAreContiguous) Transpose(origin, source.Stride, count, width, depth, panel);
+        else Interleave(origin, source.Stride, count, width, depth, (uint*)panel);
+    }
+
+    void Interleave(float* source, long stride, int count, int width, int depth, uint* panel)
+    {
+        if (count < width) new Span<uint>(panel, (depth + 1) / 2 * width).Clear();
+        int pairs = depth / 2;
+        if (pairs > 0)
+        {
+            PackCall call;
+            call.Source = source;
+            call.StrideBytes = stride * sizeof(float);
+            call.Target = panel;
+            call.TargetStrideBytes = width * (long)sizeof(uint);
+            call.Count = pairs;
+            call.MaskFirst(count);
+            Run(_steps[(count - 1) / 16], &call);
+        }
+        if (depth % 2 == 0) return;
+        source += (depth - 1) * stride;
+        panel += pairs * (long)width;
+        for (int i = 0; i < count; i++) panel[i] = Bf16.Word(source[i], 0);
+    }
+
+    [SkipLocalsInit]
+    void Transpose(float* source, long stride, int count, int width, int depth, float* panel)
+    {
+        uint* rounded = stackalloc uint[MaxLines * Words];
+        PackCall call;
+        call.StrideBytes = stride * sizeof(float);
+        call.Target = rounded;
+        call.TargetStrideBytes = Words * sizeof(uint);
+        call.Count = count;
+        for (int k = 0; k < depth; k += Steps, panel += Words * (long)width)
+        {
+            int steps = Math.Min(Steps, depth - k);
+            call.Source = source + k;
+            call.MaskFirst(steps);
+            Run(_lines, &call);
+            GemmPack<F32x8>.Panel(GemmOperand.OfLines((float*)rounded, Words), 0, count, width, 0, (steps + 1) / 2, panel);
+        }
+    }
+
+    // A panel takes about a microsecond, allocates nothing and never waits, so that the garbage collector can wait for it.
+    static void Run(nint routine, PackCall* call) => ((delegate* unmanaged[SuppressGCTransition]<PackCall*, void>)routine)(call);
+}
