@@ -10,7 +10,7 @@ namespace DistillEngine.Bench;
 [Description("arithmetic from registers, memory read and copied: part of every run")]
 public class Roofline : OpBenchmark
 {
-    static readonly PeakKind s_bf16 = PeakLoops.Find(PeakKind.Bf16, CpuIsas.Choose()) is null ? PeakKind.Fp32 : PeakKind.Bf16;
+    static readonly PeakKind Bf16 = PeakLoops.Find(PeakKind.Bf16, CpuIsas.Choose()) is null ? PeakKind.Fp32 : PeakKind.Bf16;
 
     RooflineMeter _meter = null!;
 
@@ -22,7 +22,7 @@ public class Roofline : OpBenchmark
 
     /// <summary>Where the chosen kernels have no such products, the peak of float32, with which they are emulated.</summary>
     [Benchmark(Description = "bf16 dot product peak")]
-    public void Bf16Peak() => _meter.Compute(s_bf16);
+    public void Bf16Peak() => _meter.Compute(Bf16);
 
     [Benchmark(Description = "memory read")]
     public void MemoryRead() => _meter.Read();
@@ -33,7 +33,7 @@ public class Roofline : OpBenchmark
     public override Cost CostOf(string benchmark) => benchmark switch
     {
         nameof(MultiplyAddPeak) => PeakCost(PeakKind.Fp32),
-        nameof(Bf16Peak) => PeakCost(s_bf16),
+        nameof(Bf16Peak) => PeakCost(Bf16),
         nameof(MemoryRead) => new(0, RooflineMeter.StreamBytes),
         _ => new(0, 2 * RooflineMeter.StreamBytes),
     };

@@ -11,8 +11,8 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
 
     const byte Int3 = 0xCC; // Between routines: a stray jump stops.
 
-    static readonly Lazy<EmittedGemmKernel?> s_avx2 = new(() => Create(TileFormat.Avx2)), s_avx512 = new(() => Create(TileFormat.Avx512));
-    static readonly Lazy<EmittedGemmKernel?> s_avx512Bf16 = new(() => Create(TileFormat.Avx512Bf16));
+    static readonly Lazy<EmittedGemmKernel?> Avx2 = new(() => Create(TileFormat.Avx2)), Avx512 = new(() => Create(TileFormat.Avx512));
+    static readonly Lazy<EmittedGemmKernel?> Avx512Bf16 = new(() => Create(TileFormat.Avx512Bf16));
 
     readonly TileFormat _format;
     readonly nint[] _routines;
@@ -31,13 +31,13 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
     /// <summary>The float32 tiles of an ISA; null where they cannot run.</summary>
     public static EmittedGemmKernel? OfFloat32(CpuIsa isa) => isa switch
     {
-        CpuIsa.Avx2 => s_avx2.Value,
-        CpuIsa.Avx512 or CpuIsa.Avx512Bf16 => s_avx512.Value,
+        CpuIsa.Avx2 => Avx2.Value,
+        CpuIsa.Avx512 or CpuIsa.Avx512Bf16 => Avx512.Value,
         _ => null,
     };
 
     /// <summary>The tiles of bfloat16 dot products; null where they cannot run.</summary>
-    public static EmittedGemmKernel? OfBf16() => s_avx512Bf16.Value;
+    public static EmittedGemmKernel? OfBf16() => Avx512Bf16.Value;
 
     public override int Rows => _format.Rows;
 

@@ -16,18 +16,18 @@ public static class PeakRoutines
     // 2⁻⁶ in float32 and twice in bfloat16, and bytes of 1: sums stay finite, and for int32 in range, over some million rounds.
     const uint Single = 0x3C80_0000, Bf16Pair = 0x3C80_3C80, Bytes = 0x0101_0101;
 
-    static readonly Lazy<nint> s_fp32 = new(() => Load(Code.EVEX_Vfmadd231ps_zmm_k1z_zmm_zmmm512b32_er, Single));
-    static readonly Lazy<nint> s_bf16 = new(() => Load(Code.EVEX_Vdpbf16ps_zmm_k1z_zmm_zmmm512b32, Bf16Pair));
-    static readonly Lazy<nint> s_int8 = new(() => Load(Code.EVEX_Vpdpbusd_zmm_k1z_zmm_zmmm512b32, Bytes));
+    static readonly Lazy<nint> Fp32Loop = new(() => Load(Code.EVEX_Vfmadd231ps_zmm_k1z_zmm_zmmm512b32_er, Single));
+    static readonly Lazy<nint> Bf16Loop = new(() => Load(Code.EVEX_Vdpbf16ps_zmm_k1z_zmm_zmmm512b32, Bf16Pair));
+    static readonly Lazy<nint> Int8Loop = new(() => Load(Code.EVEX_Vpdpbusd_zmm_k1z_zmm_zmmm512b32, Bytes));
 
     /// <summary>16 float32 multiply-adds an instruction.</summary>
-    public static nint Fp32(CpuIsa isa) => isa is CpuIsa.Avx512 or CpuIsa.Avx512Bf16 && CpuIsas.Obstacle(isa) is null ? s_fp32.Value : 0;
+    public static nint Fp32(CpuIsa isa) => isa is CpuIsa.Avx512 or CpuIsa.Avx512Bf16 && CpuIsas.Obstacle(isa) is null ? Fp32Loop.Value : 0;
 
     /// <summary>16 dot products of bfloat16 pairs an instruction.</summary>
-    public static nint Bf16(CpuIsa isa) => CpuIsas.HasBf16(isa) && CpuIsas.Obstacle(isa) is null ? s_bf16.Value : 0;
+    public static nint Bf16(CpuIsa isa) => CpuIsas.HasBf16(isa) && CpuIsas.Obstacle(isa) is null ? Bf16Loop.Value : 0;
 
     /// <summary>16 dot products of four bytes an instruction.</summary>
-    public static nint Int8(CpuIsa isa) => Fp32(isa) != 0 && Processor.HasVnni ? s_int8.Value : 0;
+    public static nint Int8(CpuIsa isa) => Fp32(isa) != 0 && Processor.HasVnni ? Int8Loop.Value : 0;
 
     static nint Load(Code instruction, uint factor) => ExecutableMemory.Load(Emit(instruction, factor, OperatingSystem.IsWindows()));
 

@@ -16,22 +16,22 @@ static unsafe class Processor
     // XCR0 bits: SSE and AVX state; mask registers and both halves of the 512-bit state.
     const ulong AvxState = 0x6, Avx512State = 0xE6;
 
-    static readonly Found s_found = Find();
+    static readonly Found Machine = Find();
 
     /// <summary>Why emitted code of a kind cannot run here; null where it can.</summary>
     public static string? Obstacle(CpuIsa isa) => isa switch
     {
-        CpuIsa.Avx2 => s_found.Avx2Obstacle,
-        CpuIsa.Avx512 => s_found.Avx512Obstacle,
-        CpuIsa.Avx512Bf16 => s_found.Bf16Obstacle,
+        CpuIsa.Avx2 => Machine.Avx2Obstacle,
+        CpuIsa.Avx512 => Machine.Avx512Obstacle,
+        CpuIsa.Avx512Bf16 => Machine.Bf16Obstacle,
         _ => null,
     };
 
     /// <summary>Whether the processor has AVX-512-VNNI, dot products of bytes.</summary>
-    public static bool HasVnni => s_found.Avx512Obstacle is null && Bit(Leaf(7, 0).Ecx, 11);
+    public static bool HasVnni => Machine.Avx512Obstacle is null && Bit(Leaf(7, 0).Ecx, 11);
 
     /// <summary>Bytes of the second-level cache that one core has; an assumption of 512 KiB where the processor does not tell.</summary>
-    public static long SecondCacheBytes => s_found.SecondCacheBytes;
+    public static long SecondCacheBytes => Machine.SecondCacheBytes;
 
     static Found Find()
     {

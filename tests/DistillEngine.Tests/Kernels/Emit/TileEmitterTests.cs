@@ -7,7 +7,7 @@ namespace DistillEngine.Tests.Kernels.Emit;
 /// <summary>What the emitter writes, read back; so these run on every processor.</summary>
 public class TileEmitterTests
 {
-    static readonly CpuidFeature[] s_common = [CpuidFeature.INTEL8086, CpuidFeature.INTEL386, CpuidFeature.X64, CpuidFeature.PREFETCHW, CpuidFeature.AVX];
+    static readonly CpuidFeature[] Common = [CpuidFeature.INTEL8086, CpuidFeature.INTEL386, CpuidFeature.X64, CpuidFeature.PREFETCHW, CpuidFeature.AVX];
 
     static TileFormat FormatOf(CpuIsa isa) => isa switch
     {
@@ -46,7 +46,7 @@ public class TileEmitterTests
         foreach (Instruction[] tile in Tiles(isa, windows))
             foreach (Instruction instruction in tile)
                 foreach (CpuidFeature feature in instruction.CpuidFeatures)
-                    Assert.True(s_common.Contains(feature) || own.Contains(feature), $"{instruction} needs {feature}");
+                    Assert.True(Common.Contains(feature) || own.Contains(feature), $"{instruction} needs {feature}");
     }
 
     [Theory]
