@@ -59,12 +59,17 @@ public sealed class GpuBackend : IBackend
         _uploads.Upload(host, destination);
     }
 
-    public void Download<T>(Tensor source, Span<T> host) where T : unmanaged
+    public unsafe void Download<T>(Tensor source, Span<T> host) where T : unmanaged
     {
         if (host.Length < source.Count) ThrowLength(host.Length, source);
         _gpu.Accelerator.Bind();
-        if (source.Count > 0) _gpu.View<T>(source).CopyToCPU(_gpu.Stream, ref host[0], source.Count);
-        _uploads.Wait();
+        // The copy takes a reference and keeps its bare address: unpinned, an array that the garbage collector moves meanwhile leaves the
+        // copy to write into whatever lies there then.
+        fixed (T* pinned = host)
+        {
+            if (source.Count > 0) _gpu.View<T>(source).CopyToCPU(_gpu.Stream, ref *pinned, source.Count);
+            _uploads.Wait();
+        }
     }
 
     public void Fill(Tensor destination, float value)
