@@ -257,6 +257,6 @@ public class AttentionTests
     static float[] Numbers(Tensor x) => [.. x.HostSpan<float>().ToArray().Where(float.IsFinite)];
 
     static Attention Create(CpuIsa isa, ComputePool pool) => CpuVariants.Create<Attention>(isa,
-        () => new AttentionCpu<F32x1>(pool), () => new AttentionCpu<F32x4>(pool),
-        () => new AttentionCpu<F32x8>(pool), () => new AttentionCpu<F32x16>(pool));
+        () => new AttentionCpu<F32x1>(pool, isa), () => new AttentionCpu<F32x4>(pool, isa),
+        () => new AttentionCpu<F32x8>(pool, isa), () => new AttentionCpu<F32x16>(pool, isa));
 }
