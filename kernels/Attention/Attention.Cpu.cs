@@ -59,14 +59,19 @@ public sealed unsafe partial class AttentionCpu<TVector> : Attention where TVect
             {
                 if (start >= work) continue;
                 // The same path as without company, so that a sequence's bits do not depend on it.
-                if (span.QueryCount > 1) ForwardHead(call, span, head, start, end, new ForwardScratch(memory, call, span.QueryCount, span.KeyCount));
+                if (span.QueryCount > 1)
+                {
+                    PanelPrefetch ahead = Ahead(call, s, head, end > work, tiles: call.ForwardTiles(span));
+                    ForwardHead(call, span, head, start, end, new ForwardScratch(memory, call, span.QueryCount, span.KeyCount), ref ahead);
+                }
                 else if (start <= 0) ForwardQuery(call, span, head, head + 1, memory);
             }
         }
     }
 
     /// <summary>The blocks of a head that begin at work <paramref name="start"/> … <paramref name="end"/> − 1, counted from the head's own.</summary>
-    static void ForwardHead(in Call call, in AttentionSpan span, int head, long start, long end, in ForwardScratch scratch)
+    static void ForwardHead(in Call call, in AttentionSpan span, int head, long start, long end, in ForwardScratch scratch,
+        ref PanelPrefetch ahead)
     {
         int first = 0, blocks = call.Blocks(span);
         long work = 0;
@@ -79,24 +84,24 @@ public sealed unsafe partial class AttentionCpu<TVector> : Attention where TVect
         SpreadMaskedBias(call, span, head, scratch.Bias);
         Pack(call, call.K + keys, reach, span.KeyCount, scratch.Keys);
         Pack(call, call.V + keys, reach, span.KeyCount, scratch.Values);
-        for (int block = first; block < last; block++) ForwardBlock(call, span, head, block, scratch);
+        for (int block = first; block < last; block++) ForwardBlock(call, span, head, block, scratch, ref ahead);
     }
 
     [SkipLocalsInit]
-    static void ForwardBlock(in Call call, in AttentionSpan span, int head, int block, in ForwardScratch scratch)
+    static void ForwardBlock(in Call call, in AttentionSpan span, int head, int block, in ForwardScratch scratch, ref PanelPrefetch ahead)
     {
-        int first = block * call.Block, count = call.BlockQueries(span, block), reach = call.BlockReach(span, block);
-        int lanes = (int)PadTo(count, call.Panels.Lanes);
+        var extent = new Extent(call, span, block);
+        int first = extent.First, count = extent.Count, lanes = extent.Lanes;
         long row = span.QueryStart + first, element = row * call.Width + head * call.HeadWidth;
         float* maxima = stackalloc float[lanes], totals = stackalloc float[lanes];
         uint* dropoutKeys = stackalloc uint[lanes];
         Transpose(call, call.Q + element, count, scratch.Queries);
-        Scores(call, scratch.Keys, span.KeyCount, scratch.Queries, reach, lanes, scratch.Scores);
+        Scores(call, scratch.Keys, span.KeyCount, scratch.Queries, extent, scratch.Scores, ref ahead);
         DropoutKeys(call, span, first, count, lanes, dropoutKeys);
         for (int lane = 0; lane < lanes; lane += TVector.Count)
-            Softmax(call, scratch.Scores + lane, scratch.Bias + BiasOfFirstKey(span, first) + lane, reach,
+            Softmax(call, scratch.Scores + lane, scratch.Bias + BiasOfFirstKey(span, first) + lane, extent.ReachOf(call, lane),
                 dropoutKeys + lane, (uint)head << HeadShift, maxima + lane, totals + lane);
-        SumOfRows(call, scratch.Scores, scratch.Values, span.KeyCount, reach, count, call.Y + element);
+        SumOfRows(call, scratch.Scores, scratch.Values, span.KeyCount, extent, call.Y + element, ref ahead);
         // The weighted values are divided instead of the weights, which are more.
         for (int i = 0; i < count; i++) Scale(call.Y + element + i * (long)call.Width, call.HeadWidth, 1 / totals[i]);
         TensorPrimitives.Log(new ReadOnlySpan<float>(totals, lanes), new Span<float>(totals, lanes));

@@ -50,13 +50,14 @@ public sealed unsafe partial class AttentionCpu<TVector>
                 // A head belongs to the part that holds the middle of its work.
                 if (start > work / 2 || end <= work / 2) continue;
                 var scratch = new BackwardScratch((float*)call.Scratch[thread], call, span.QueryCount, span.KeyCount);
-                BackwardHead(call, span, head, scratch);
+                PanelPrefetch ahead = Ahead(call, s, head, end > work, tiles: call.BackwardTiles(span));
+                BackwardHead(call, span, head, scratch, ref ahead);
                 if (call.Table != null) SumBuckets(call, span, scratch, call.TablePartials + (s * (long)call.Heads + head) * call.Buckets);
             }
         }
     }
 
-    static void BackwardHead(in Call call, in AttentionSpan span, int head, in BackwardScratch scratch)
+    static void BackwardHead(in Call call, in AttentionSpan span, int head, in BackwardScratch scratch, ref PanelPrefetch ahead)
     {
         int blocks = call.Blocks(span), reach = call.BlockReach(span, blocks - 1);
         long keys = span.KeyStart * (long)call.Width + head * call.HeadWidth;
@@ -65,43 +66,33 @@ public sealed unsafe partial class AttentionCpu<TVector>
         Pack(call, call.V + keys, reach, span.KeyCount, scratch.Values);
         if (call.Table != null)
             for (int lane = 0; lane < TVector.Count; lane++) new Span<float>(scratch.DBias + lane * scratch.DBiasStride, (int)scratch.DBiasStride).Clear();
-        for (int block = 0, seen = 0; block < blocks; block++) seen = BackwardBlock(call, span, head, block, seen, scratch);
+        for (int block = 0; block < blocks; block++) BackwardBlock(call, span, head, block, scratch, ref ahead);
         ClearRows(call, call.Dk + keys, reach, span.KeyCount);
         ClearRows(call, call.Dv + keys, reach, span.KeyCount);
     }
 
-    /// <param name="seen">Keys that a block before has seen: their gradients add up.</param>
-    /// <returns>Keys that this block or one before has seen.</returns>
     [SkipLocalsInit]
-    static int BackwardBlock(in Call call, in AttentionSpan span, int head, int block, int seen, in BackwardScratch scratch)
+    static void BackwardBlock(in Call call, in AttentionSpan span, int head, int block, in BackwardScratch scratch, ref PanelPrefetch ahead)
     {
-        int first = block * call.Block, count = call.BlockQueries(span, block), reach = call.BlockReach(span, block);
-        int lanes = (int)PadTo(count, call.Panels.Lanes);
+        var extent = new Extent(call, span, block);
+        int first = extent.First, count = extent.Count, lanes = extent.Lanes;
         long column = head * (long)call.HeadWidth, element = (span.QueryStart + first) * (long)call.Width + column;
         uint* dropoutKeys = stackalloc uint[lanes];
         Transpose(call, call.Q + element, count, scratch.Transposed);
-        Scores(call, scratch.Keys, span.KeyCount, scratch.Transposed, reach, lanes, scratch.Weights);
+        Scores(call, scratch.Keys, span.KeyCount, scratch.Transposed, extent, scratch.Weights, ref ahead);
         Transpose(call, call.Dy + element, count, scratch.Transposed);
-        Scores(call, scratch.Values, span.KeyCount, scratch.Transposed, reach, lanes, scratch.Ds);
+        Scores(call, scratch.Values, span.KeyCount, scratch.Transposed, extent, scratch.Ds, ref ahead);
         DropoutKeys(call, span, first, count, lanes, dropoutKeys);
         int entry = BiasOfFirstKey(span, first);
         for (int lane = 0; lane < lanes; lane += TVector.Count)
-            SoftmaxBackward(call, scratch.Weights + lane, scratch.Ds + lane, scratch.Bias + entry + lane, reach, dropoutKeys + lane,
+            SoftmaxBackward(call, scratch.Weights + lane, scratch.Ds + lane, scratch.Bias + entry + lane, extent.ReachOf(call, lane), dropoutKeys + lane,
                 (uint)head << HeadShift, call.Table == null ? null : scratch.DBias + entry + lane, scratch.DBiasStride);
 
         Pack(call, call.Dy + element, count, call.Block, scratch.Rows);
-        AddToKeys(call, scratch.Weights, scratch.Rows, seen, reach, count, call.Dv + span.KeyStart * (long)call.Width + column);
+        SumOfQueries(call, scratch.Weights, scratch.Rows, extent, call.Dv + span.KeyStart * (long)call.Width + column, ref ahead);
         Pack(call, call.Q + element, count, call.Block, scratch.Rows);
-        AddToKeys(call, scratch.Ds, scratch.Rows, seen, reach, count, call.Dk + span.KeyStart * (long)call.Width + column);
-        SumOfRows(call, scratch.Ds, scratch.Keys, span.KeyCount, reach, count, call.Dq + element);
-        return Math.Max(seen, reach);
-    }
-
-    /// <summary>Adds a block's part to the gradients of keys seen before, and overwrites those of keys seen first.</summary>
-    static void AddToKeys(in Call call, float* weights, float* queries, int seen, int reach, int count, float* result)
-    {
-        SumOfQueries(call, weights, queries, 0, seen, count, add: true, result);
-        SumOfQueries(call, weights, queries, seen, reach, count, add: false, result);
+        SumOfQueries(call, scratch.Ds, scratch.Rows, extent, call.Dk + span.KeyStart * (long)call.Width + column, ref ahead);
+        SumOfRows(call, scratch.Ds, scratch.Keys, span.KeyCount, extent, call.Dq + element, ref ahead);
     }
 
     /// <summary>Keys that no query sees have no gradient.</summary>

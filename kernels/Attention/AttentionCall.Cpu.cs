@@ -83,6 +83,22 @@ public sealed unsafe partial class AttentionCpu<TVector>
         }
     }
 
+    /// <summary>What the head after this one begins with, if it is this part's too.</summary>
+    static PanelPrefetch Ahead(in Call call, int sequence, int head, bool continues, long tiles)
+    {
+        var ahead = new PanelPrefetch(sizeof(float) * (long)call.Width, sizeof(float) * call.HeadWidth);
+        if (++head == call.Heads) (sequence, head) = (sequence + 1, 0);
+        if (!continues || sequence == call.SpanCount) return ahead;
+        AttentionSpan next = call.Spans[sequence];
+        long column = head * (long)call.HeadWidth, keys = next.KeyStart * (long)call.Width + column, queries = next.QueryStart * (long)call.Width + column;
+        ahead.Add(call.K + keys, next.KeyCount);
+        ahead.Add(call.V + keys, next.KeyCount);
+        ahead.Add(call.Q + queries, next.QueryCount);
+        if (call.Dy != null) ahead.Add(call.Dy + queries, next.QueryCount);
+        ahead.Start(tiles);
+        return ahead;
+    }
+
     /// <summary>One call, on the stack of its caller. Parts are no more than threads, so part and thread agree.</summary>
     struct Call
     {
@@ -113,6 +129,10 @@ public sealed unsafe partial class AttentionCpu<TVector>
         public readonly int BlockReach(in AttentionSpan span, int block) =>
             VisibleKeys(span, block * Block + BlockQueries(span, block) - 1);
 
+        /// <summary>How many keys, from the first, some query of a block's first vector sees; all that the block sees where it has no second.</summary>
+        public readonly int InnerReach(in AttentionSpan span, int block) =>
+            VisibleKeys(span, block * Block + Math.Min(Panels.Lanes, BlockQueries(span, block)) - 1);
+
         /// <summary>What a block takes, as its division counts it.</summary>
         public readonly long WorkOfBlock(in AttentionSpan span, int block) => BlockReach(span, block) + BlockWork;
 
@@ -124,6 +144,20 @@ public sealed unsafe partial class AttentionCpu<TVector>
             long work = 0;
             for (int block = 0; block < blocks; block++) work += WorkOfBlock(span, block);
             return work;
+        }
+
+        /// <summary>Tiles of a head's forward: one product with rows of keys, one with rows of queries.</summary>
+        public readonly long ForwardTiles(in AttentionSpan span) => Tiles(span, ofKeys: 1);
+
+        /// <summary>Tiles of a head's backward: four products with rows of keys, one with rows of queries.</summary>
+        public readonly long BackwardTiles(in AttentionSpan span) => Tiles(span, ofKeys: 4);
+
+        readonly long Tiles(in AttentionSpan span, int ofKeys)
+        {
+            long tiles = 0, chunks = PadTo(HeadWidth, Block) / Block;
+            for (int block = 0; block < Blocks(span); block++)
+                tiles += ofKeys * Panels.Tiles(BlockReach(span, block)) + Panels.Tiles(BlockQueries(span, block));
+            return tiles * chunks;
         }
 
         /// <summary>Key of a query's draws.</summary>

@@ -30,38 +30,88 @@ public sealed unsafe partial class AttentionCpu<TVector>
     static void Transpose(in Call call, float* source, int count, float* panel) =>
         GemmPack<TVector>.Panel(GemmOperand.OfLines(source, call.Width), 0, count, call.Block, 0, call.HeadWidth, panel);
 
-    /// <summary>scores[key, query] = Σ keys · queries, of the first <paramref name="reach"/> keys.</summary>
+    /// <summary>scores[key, query] = Σ keys · queries, of the keys that each vector of queries sees.</summary>
     /// <param name="keys">Panels of <paramref name="keyRows"/> rows.</param>
     /// <param name="queries">Transposed.</param>
-    static void Scores(in Call call, float* keys, int keyRows, float* queries, int reach, int lanes, float* scores)
+    static void Scores(in Call call, float* keys, int keyRows, float* queries, in Extent extent, float* scores, ref PanelPrefetch ahead)
     {
-        int columns = call.Block;
-        for (int key = 0; key < reach; key += KeyPiece)
-            for (int first = 0; first < call.HeadWidth; first += columns)
-                call.Panels.Multiply(TileLeft.PanelRows, keys + ((long)keyRows * first + (long)key * columns), queries + (long)first * columns,
-                    Math.Min(KeyPiece, reach - key), lanes, Math.Min(columns, call.HeadWidth - first), first > 0, scores + (long)key * columns, columns);
+        int skipped = call.Panels.Lanes;
+        Scores(call, keys, keyRows, queries, 0, extent.InnerReach, extent.Lanes, scores, ref ahead);
+        Scores(call, keys, keyRows, queries + skipped, extent.InnerReach, extent.Reach, extent.Lanes - skipped, scores + skipped, ref ahead);
     }
 
-    /// <summary>result[query] = Σ weights[key, query] · values[key], over the first <paramref name="reach"/> keys; rows as in q.</summary>
+    static void Scores(in Call call, float* keys, int keyRows, float* queries, int start, int end, int lanes, float* scores, ref PanelPrefetch ahead)
+    {
+        int columns = call.Block;
+        for (int key = start; key < end; key += KeyPiece)
+            for (int first = 0; first < call.HeadWidth; first += columns)
+                call.Panels.Multiply(TileLeft.PanelRows, keys + ((long)keyRows * first + (long)key * columns), queries + (long)first * columns,
+                    Math.Min(KeyPiece, end - key), lanes, Math.Min(columns, call.HeadWidth - first), first > 0, scores + (long)key * columns, columns,
+                    ref ahead);
+    }
+
+    /// <summary>result[query] = Σ weights[key, query] · values[key], over the keys that each vector of queries sees; rows as in q.</summary>
     /// <param name="values">Panels of <paramref name="keyRows"/> rows.</param>
-    static void SumOfRows(in Call call, float* weights, float* values, int keyRows, int reach, int count, float* result)
+    static void SumOfRows(in Call call, float* weights, float* values, int keyRows, in Extent extent, float* result, ref PanelPrefetch ahead)
+    {
+        if (extent.InnerReach == extent.Reach)
+        {
+            SumOfRows(call, weights, values, keyRows, extent.Reach, extent.Count, result, ref ahead);
+            return;
+        }
+        int inner = call.Panels.Lanes;
+        SumOfRows(call, weights, values, keyRows, extent.InnerReach, inner, result, ref ahead);
+        SumOfRows(call, weights + inner, values, keyRows, extent.Reach, extent.Count - inner, result + inner * (long)call.Width, ref ahead);
+    }
+
+    static void SumOfRows(in Call call, float* weights, float* values, int keyRows, int reach, int count, float* result, ref PanelPrefetch ahead)
     {
         int columns = call.Block;
         for (int key = 0; key < reach; key += KeyPiece)
             for (int first = 0; first < call.HeadWidth; first += columns)
                 call.Panels.Multiply(TileLeft.PanelColumns, weights + (long)key * columns, values + ((long)keyRows * first + (long)key * columns),
-                    count, Math.Min(columns, call.HeadWidth - first), Math.Min(KeyPiece, reach - key), key > 0, result + first, call.Width);
+                    count, Math.Min(columns, call.HeadWidth - first), Math.Min(KeyPiece, reach - key), key > 0, result + first, call.Width,
+                    ref ahead);
     }
 
-    /// <summary>result[key] = or += Σ weights[key, query] · queries[query] over a block, for keys <paramref name="start"/> … <paramref name="end"/> − 1;
-    /// rows as in k.</summary>
+    /// <summary>result[key] = or += Σ weights[key, query] · queries[query] over the queries of a block that see the key; rows as in k. Keys seen
+    /// by a block before add up, the others are overwritten.</summary>
     /// <param name="queries">Panels of as many rows as a block has.</param>
-    static void SumOfQueries(in Call call, float* weights, float* queries, int start, int end, int count, bool add, float* result)
+    static void SumOfQueries(in Call call, float* weights, float* queries, in Extent extent, float* result, ref PanelPrefetch ahead)
+    {
+        int skipped = call.Panels.Lanes;
+        SumOfQueries(call, weights, queries, 0, extent.Seen, extent.Count, add: true, result, ref ahead);
+        SumOfQueries(call, weights, queries, extent.Seen, extent.InnerReach, extent.Count, add: false, result, ref ahead);
+        SumOfQueries(call, weights + skipped, queries + (long)skipped * call.Block, extent.InnerReach, extent.Reach, extent.Count - skipped,
+            add: false, result, ref ahead);
+    }
+
+    static void SumOfQueries(in Call call, float* weights, float* queries, int start, int end, int count, bool add, float* result,
+        ref PanelPrefetch ahead)
     {
         int columns = call.Block;
         for (int key = start; key < end; key += KeyPiece)
             for (int first = 0; first < call.HeadWidth; first += columns)
                 call.Panels.Multiply(TileLeft.PanelRows, weights + (long)key * columns, queries + (long)columns * first,
-                    Math.Min(KeyPiece, end - key), Math.Min(columns, call.HeadWidth - first), count, add, result + key * (long)call.Width + first, call.Width);
+                    Math.Min(KeyPiece, end - key), Math.Min(columns, call.HeadWidth - first), count, add, result + key * (long)call.Width + first, call.Width,
+                    ref ahead);
+    }
+
+    /// <summary>What a block of queries reaches. In a causal call the queries of its first vector see fewer keys than those of its second, and
+    /// nothing is computed of the rest.</summary>
+    readonly struct Extent(in Call call, in AttentionSpan span, int block)
+    {
+        /// <summary>First query, and how many.</summary>
+        public readonly int First = block * call.Block, Count = call.BlockQueries(span, block);
+
+        /// <summary>Keys, from the first, that some query of the block sees; of its first vector; of the block before.</summary>
+        public readonly int Reach = call.BlockReach(span, block), InnerReach = call.InnerReach(span, block),
+            Seen = block == 0 ? 0 : call.BlockReach(span, block - 1);
+
+        /// <summary>Whole vectors of queries.</summary>
+        public readonly int Lanes = (int)PadTo(call.BlockQueries(span, block), call.Panels.Lanes);
+
+        /// <summary>Keys that a vector of queries sees, which begins at a lane of the block.</summary>
+        public int ReachOf(in Call call, int lane) => lane < call.Panels.Lanes ? InnerReach : Reach;
     }
 }

@@ -8,7 +8,7 @@ sealed unsafe class EmittedPanelKernel : PanelKernel
     readonly TileRoutines _ofRows, _ofColumns;
 
     EmittedPanelKernel(TileFormat format, TileRoutines ofRows, TileRoutines ofColumns) =>
-        (Lanes, _ofRows, _ofColumns) = (format.Lanes, ofRows, ofColumns);
+        (Lanes, Rows, _ofRows, _ofColumns) = (format.Lanes, format.Rows, ofRows, ofColumns);
 
     /// <summary>The float32 tiles of an ISA; null where they cannot run.</summary>
     public static EmittedPanelKernel? Of(CpuIsa isa) => isa switch
@@ -18,12 +18,14 @@ sealed unsafe class EmittedPanelKernel : PanelKernel
         _ => null,
     };
 
+    public override int Rows { get; }
+
     public override int Lanes { get; }
 
-    public override void Multiply(TileLeft left, float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride)
+    public override void Multiply(TileLeft left, float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride, ref PanelPrefetch ahead)
     {
-        if (left == TileLeft.PanelRows) _ofRows.MultiplyRows(a, Columns, b, rows, columns, words, add, c, stride);
-        else _ofColumns.MultiplyRows(a, 1, b, rows, columns, words, add, c, stride);
+        if (left == TileLeft.PanelRows) _ofRows.MultiplyRows(a, Columns, b, rows, columns, words, add, c, stride, ref ahead);
+        else _ofColumns.MultiplyRows(a, 1, b, rows, columns, words, add, c, stride, ref ahead);
     }
 
     static EmittedPanelKernel? Create(TileFormat format) =>

@@ -19,6 +19,9 @@ abstract unsafe class PanelKernel
             ?? throw new NotSupportedException($"{CpuIsas.Name(isa)} cannot run here: {CpuIsas.Obstacle(isa) ?? "the system refuses executable memory"}.");
     }
 
+    /// <summary>Rows of a tile.</summary>
+    public abstract int Rows { get; }
+
     /// <summary>Columns of a panel: two vectors.</summary>
     public int Columns => 2 * Lanes;
 
@@ -32,5 +35,9 @@ abstract unsafe class PanelKernel
     /// <param name="rows">Any number for the rows of a panel, at most <see cref="Columns"/> for its columns.</param>
     /// <param name="columns">1 … <see cref="Columns"/>.</param>
     /// <param name="words">Length of the contracted axis, at least 1.</param>
-    public abstract void Multiply(TileLeft left, float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride);
+    /// <param name="ahead">What to ask for meanwhile.</param>
+    public abstract void Multiply(TileLeft left, float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride, ref PanelPrefetch ahead);
+
+    /// <summary>Tiles of so many rows.</summary>
+    public int Tiles(int rows) => (rows + Rows - 1) / Rows;
 }

@@ -5,17 +5,20 @@ namespace DistillEngine.Kernels;
 /// <summary>The tile that the runtime compiles, on any processor: four rows by two vectors, eight sums, enough for two multiply-add units.</summary>
 sealed unsafe class PortablePanelKernel<TVector> : PanelKernel where TVector : struct, IVectorF32<TVector>
 {
-    const int Rows = 4;
+    const int TileRows = 4;
+
+    public override int Rows => TileRows;
 
     public override int Lanes => TVector.Count;
 
-    public override void Multiply(TileLeft left, float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride)
+    public override void Multiply(TileLeft left, float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride, ref PanelPrefetch ahead)
     {
         var (row, step) = left == TileLeft.PanelRows ? (Columns, 1) : (1, Columns);
-        for (int r = 0; r < rows; r += Rows, a += Rows * (nint)row, c += Rows * stride)
+        for (int r = 0; r < rows; r += TileRows, a += TileRows * (nint)row, c += TileRows * stride)
         {
-            if (r + Rows <= rows && columns == Columns) Tile(a, row, step, b, words, add, c, stride);
-            else Edge(a, row, step, b, words, add, c, stride, Math.Min(Rows, rows - r), columns);
+            ahead.Next();
+            if (r + TileRows <= rows && columns == Columns) Tile(a, row, step, b, words, add, c, stride);
+            else Edge(a, row, step, b, words, add, c, stride, Math.Min(TileRows, rows - r), columns);
         }
     }
 
@@ -23,7 +26,7 @@ sealed unsafe class PortablePanelKernel<TVector> : PanelKernel where TVector : s
     [SkipLocalsInit]
     static void Edge(float* a, nint row, nint step, float* b, int words, bool add, float* c, long stride, int rows, int columns)
     {
-        float* tile = stackalloc float[Rows * 2 * TVector.Count];
+        float* tile = stackalloc float[TileRows * 2 * TVector.Count];
         Tile(a, row, step, b, words, false, tile, 2 * TVector.Count);
         for (int r = 0; r < rows; r++, c += stride, tile += 2 * TVector.Count)
             for (int column = 0; column < columns; column++) c[column] = add ? c[column] + tile[column] : tile[column];

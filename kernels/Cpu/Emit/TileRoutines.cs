@@ -49,14 +49,17 @@ sealed unsafe class TileRoutines
 
     /// <summary>The same for any number of rows, in tiles as even as can be.</summary>
     /// <param name="leftRow">Elements from a row of the left factor to the next.</param>
+    /// <param name="ahead">What to ask for meanwhile.</param>
     [SkipLocalsInit]
-    public void MultiplyRows(float* a, long leftRow, float* b, int rows, int columns, int words, bool add, float* c, long stride)
+    public void MultiplyRows(float* a, long leftRow, float* b, int rows, int columns, int words, bool add, float* c, long stride,
+        ref PanelPrefetch ahead)
     {
         TileCall call;
         Prepare(&call, b, columns, words, add, stride);
         int tiles = (rows + _format.Rows - 1) / _format.Rows, vectors = Vectors(columns);
         for (int tile = 0, row = 0; tile < tiles; tile++)
         {
+            ahead.Next();
             int end = (int)((tile + 1L) * rows / tiles);
             Run(&call, a + row * leftRow, c + row * stride, end - row, vectors);
             row = end;
