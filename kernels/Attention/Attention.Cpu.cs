@@ -12,10 +12,10 @@ namespace DistillEngine.Kernels;
 /// and y; scratch is linear in the number of keys. Bound: multiply-adds (4 · keys flops an element of q) and the exponentials. Sums are float32,
 /// over the keys in pieces of <see cref="KeyPiece"/>.
 /// </summary>
-public sealed unsafe partial class AttentionCpu<TVector> : Attention where TVector : struct, IVectorF32<TVector>
+public sealed unsafe partial class AttentionCpu<TVector> : Attention, IAttentionScratch where TVector : struct, IVectorF32<TVector>
 {
-    // Keys whose scores, keys and values (16 KiB each at 32 columns) pass through the caches together. It decides the order of sums.
-    const int KeyPiece = 128;
+    // Keys in a sum before it is added to those before: their scores and values, 8 KiB a panel of 32 columns, stay in the first cache.
+    const int KeyPiece = 64;
 
     // A thread's start costs about as much as this many multiply-adds.
     const int LeastProducts = 1 << 17;
@@ -39,12 +39,20 @@ public sealed unsafe partial class AttentionCpu<TVector> : Attention where TVect
             ForwardQueries(ref call, scratch);
             return;
         }
-        // A query alone in its sequence takes the scratch of that path.
-        ProvideScratch(ref call, scratch, Math.Max(new ForwardScratch(null, call, call.MaxQueries, call.MaxKeys).Bytes,
-            new QueryScratch(null, 1, call.MaxKeys).Bytes));
+        ProvideScratch(ref call, scratch, ForwardBytes(call));
         // The call lies on this stack until every part is done, and the collector follows the reference in it.
         _pool.Run(call.Parts, &ForwardPart, Unsafe.AsPointer(ref call));
     }
+
+    public long ScratchBytes(int queries, int keys, int headWidth, bool hasBias)
+    {
+        var call = new Call { Block = _panels.Columns, HeadWidth = headWidth, MaxQueries = queries, MaxKeys = keys };
+        return Math.Max(ForwardBytes(call), new BackwardScratch(null, call, queries, keys, hasBias).Bytes);
+    }
+
+    /// <summary>A query alone in its sequence takes the scratch of that path.</summary>
+    static long ForwardBytes(in Call call) =>
+        Math.Max(new ForwardScratch(null, call, call.MaxQueries, call.MaxKeys).Bytes, new QueryScratch(null, 1, call.MaxKeys).Bytes);
 
     static void ForwardPart(void* context, int part, int thread)
     {

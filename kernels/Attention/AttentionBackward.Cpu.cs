@@ -29,7 +29,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
         }
         call.Parts = (int)Math.Min(call.Parts, Math.Max(1, (long)call.SpanCount * heads));
         void** scratch = stackalloc void*[call.Parts];
-        ProvideScratch(ref call, scratch, new BackwardScratch(null, call, call.MaxQueries, call.MaxKeys).Bytes);
+        ProvideScratch(ref call, scratch, new BackwardScratch(null, call, call.MaxQueries, call.MaxKeys, !bias.IsAbsent).Bytes);
         // The call lies on this stack until every part is done, and the collector follows the reference in it.
         _pool.Run(call.Parts, &BackwardPart, Unsafe.AsPointer(ref call));
         if (bias.IsAbsent) return;
@@ -49,7 +49,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
             {
                 // A head belongs to the part that holds the middle of its work.
                 if (start > work / 2 || end <= work / 2) continue;
-                var scratch = new BackwardScratch((float*)call.Scratch[thread], call, span.QueryCount, span.KeyCount);
+                var scratch = new BackwardScratch((float*)call.Scratch[thread], call, span.QueryCount, span.KeyCount, call.Table != null);
                 PanelPrefetch ahead = Ahead(call, s, head, end > work, tiles: call.BackwardTiles(span));
                 BackwardHead(call, span, head, scratch, ref ahead);
                 if (call.Table != null) SumBuckets(call, span, scratch, call.TablePartials + (s * (long)call.Heads + head) * call.Buckets);
@@ -134,7 +134,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
         public readonly float* Keys, Values, Transposed, Rows, Weights, Ds, Bias, DBias;
         public readonly long DBiasStride, Bytes;
 
-        public BackwardScratch(float* memory, in Call call, int queries, int keys)
+        public BackwardScratch(float* memory, in Call call, int queries, int keys, bool hasBias)
         {
             float* next = memory;
             Keys = Take(ref next, PanelElements(call, keys));
@@ -146,7 +146,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
             Bias = Take(ref next, BiasEntries(call, queries, keys));
             // Whole vectors, an odd number of cache lines, so that the copies do not compete for the same places of a cache.
             DBiasStride = PadTo(BiasEntries(call, queries, keys), 16) | 16;
-            DBias = call.Table == null ? null : Take(ref next, DBiasStride * TVector.Count);
+            DBias = !hasBias ? null : Take(ref next, DBiasStride * TVector.Count);
             Bytes = (byte*)next - (byte*)memory;
         }
     }

@@ -6,6 +6,9 @@ namespace DistillEngine.Kernels;
 /// </summary>
 public sealed unsafe partial class AttentionCpu<TVector>
 {
+    // Keys that pass through the caches together where each has a result of its own: whole tiles, 6 KiB a panel of 32 columns.
+    const int RowPiece = 48;
+
     static long PanelElements(in Call call, int rows) => rows * PadTo(call.HeadWidth, call.Block);
 
     /// <summary>Copies the first <paramref name="rows"/> of <paramref name="panelRows"/> rows; columns that the head lacks become 0.</summary>
@@ -43,10 +46,10 @@ public sealed unsafe partial class AttentionCpu<TVector>
     static void Scores(in Call call, float* keys, int keyRows, float* queries, int start, int end, int lanes, float* scores, ref PanelPrefetch ahead)
     {
         int columns = call.Block;
-        for (int key = start; key < end; key += KeyPiece)
+        for (int key = start; key < end; key += RowPiece)
             for (int first = 0; first < call.HeadWidth; first += columns)
                 call.Panels.Multiply(TileLeft.PanelRows, keys + ((long)keyRows * first + (long)key * columns), queries + (long)first * columns,
-                    Math.Min(KeyPiece, end - key), lanes, Math.Min(columns, call.HeadWidth - first), first > 0, scores + (long)key * columns, columns,
+                    Math.Min(RowPiece, end - key), lanes, Math.Min(columns, call.HeadWidth - first), first > 0, scores + (long)key * columns, columns,
                     ref ahead);
     }
 
@@ -90,10 +93,10 @@ public sealed unsafe partial class AttentionCpu<TVector>
         ref PanelPrefetch ahead)
     {
         int columns = call.Block;
-        for (int key = start; key < end; key += KeyPiece)
+        for (int key = start; key < end; key += RowPiece)
             for (int first = 0; first < call.HeadWidth; first += columns)
                 call.Panels.Multiply(TileLeft.PanelRows, weights + (long)key * columns, queries + (long)columns * first,
-                    Math.Min(KeyPiece, end - key), Math.Min(columns, call.HeadWidth - first), count, add, result + key * (long)call.Width + first, call.Width,
+                    Math.Min(RowPiece, end - key), Math.Min(columns, call.HeadWidth - first), count, add, result + key * (long)call.Width + first, call.Width,
                     ref ahead);
     }
 

@@ -57,12 +57,14 @@ sealed unsafe class TileRoutines
         TileCall call;
         Prepare(&call, b, columns, words, add, stride);
         int tiles = (rows + _format.Rows - 1) / _format.Rows, vectors = Vectors(columns);
-        for (int tile = 0, row = 0; tile < tiles; tile++)
+        for (; tiles > 0; tiles--)
         {
             ahead.Next();
-            int end = (int)((tile + 1L) * rows / tiles);
-            Run(&call, a + row * leftRow, c + row * stride, end - row, vectors);
-            row = end;
+            int tileRows = (rows + tiles - 1) / tiles;
+            Run(&call, a, c, tileRows, vectors);
+            a += tileRows * leftRow;
+            c += tileRows * stride;
+            rows -= tileRows;
         }
     }
 
