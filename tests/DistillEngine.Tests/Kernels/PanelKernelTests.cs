@@ -24,7 +24,7 @@ public unsafe class PanelKernelTests
     public void Multiply_OfThePanelsColumns_EqualsTheOracleAndTouchesNothingElse(CpuIsa isa)
     {
         PanelKernel kernel = Create(isa);
-        foreach (int words in new[] { 1, 4, 5, 67 })
+        foreach (int words in new[] { 1, 4, 19 })
             for (int rows = 1; rows <= kernel.Columns; rows++)
                 foreach (int columns in new[] { 1, Math.Max(1, kernel.Lanes - 1), kernel.Lanes, Math.Min(kernel.Lanes + 1, kernel.Columns), kernel.Columns })
                     AssertProduct(kernel, TileLeft.PanelColumns, rows, columns, words, add: rows % 2 == 0);
@@ -44,6 +44,7 @@ public unsafe class PanelKernelTests
         Span<float> values = c.HostSpan<float>();
         if (add)
             for (int row = 0; row < rows; row++) values.Slice((row + 1) * stride + 2, columns).Fill(1);
+        ReadOnlySpan<float> leftValues = a.HostSpan<float>(), rightValues = b.HostSpan<float>();
         PanelPrefetch nothing = default;
         kernel.Multiply(left, a.HostPointer<float>(), b.HostPointer<float>(), rows, columns, words, add, c.HostPointer<float>() + stride + 2, stride, ref nothing);
 
@@ -53,19 +54,19 @@ public unsafe class PanelKernelTests
                 float got = values[(row + 1) * stride + 2 + column];
                 if (row < 0 || row == rows || column < 0 || column >= columns)
                 {
-                    Assert.True(float.IsNaN(got), $"{left}, {rows} × {columns}: ({row}, {column}) is written");
+                    if (!float.IsNaN(got)) Assert.Fail($"{left}, {rows} × {columns}: ({row}, {column}) is written");
                     continue;
                 }
                 double expected = add ? 1 : 0, magnitude = expected;
                 for (int k = 0; k < words; k++)
                 {
-                    float factor = left == TileLeft.PanelRows ? a.HostSpan<float>()[row * panel + k] : a.HostSpan<float>()[k * panel + row];
-                    double term = (double)factor * b.HostSpan<float>()[k * panel + column];
+                    float factor = leftValues[left == TileLeft.PanelRows ? row * panel + k : k * panel + row];
+                    double term = (double)factor * rightValues[k * panel + column];
                     expected += term;
                     magnitude += Math.Abs(term);
                 }
-                Assert.True(Math.Abs(got - expected) <= Tolerance.Sum(words) * Tolerance.Epsilon * magnitude,
-                    $"{left}, {rows} × {columns}, {words} words, add {add}: ({row}, {column}) is {got:G9}, expected {expected:G9}");
+                if (!(Math.Abs(got - expected) <= Tolerance.Sum(words) * Tolerance.Epsilon * magnitude))
+                    Assert.Fail($"{left}, {rows} × {columns}, {words} words, add {add}: ({row}, {column}) is {got:G9}, expected {expected:G9}");
             }
         Assert.True(host.GuardsAreIntact());
     }
