@@ -12,7 +12,7 @@ namespace DistillEngine.Kernels;
 /// and y; scratch is linear in the number of keys. Bound: multiply-adds (4 · keys flops an element of q) and the exponentials. Sums are float32,
 /// over the keys in pieces of <see cref="KeyPiece"/>.
 /// </summary>
-public sealed unsafe partial class AttentionCpu<TVector> : Attention, IAttentionScratch where TVector : struct, IVectorF32<TVector>
+public sealed unsafe partial class AttentionCpu<TVector>(ComputePool pool) : Attention, IAttentionScratch where TVector : struct, IVectorF32<TVector>
 {
     // Keys in a sum before it is added to those before: their scores and values, 8 KiB a panel of 32 columns, stay in the first cache.
     const int KeyPiece = 64;
@@ -20,33 +20,27 @@ public sealed unsafe partial class AttentionCpu<TVector> : Attention, IAttention
     // A thread's start costs about as much as this many multiply-adds.
     const int LeastProducts = 1 << 17;
 
-    readonly PanelKernel _panels;
-    readonly ComputePool _pool;
-
-    /// <param name="pool">The threads.</param>
-    /// <param name="isa">The small products; one without an obstacle that goes with the width.</param>
-    /// <exception cref="NotSupportedException">This machine cannot run the emitted tiles.</exception>
-    public AttentionCpu(ComputePool pool, CpuIsa isa) => (_pool, _panels) = (pool, PanelKernel.For<TVector>(isa));
+    /// <summary>Queries of a block: the columns of a panel.</summary>
+    static int Block => PanelTile<TVector>.Columns;
 
     protected override void ForwardCore(Tensor q, Tensor k, Tensor v, Tensor spans, int heads, Masking masking, RelativeBias bias,
         DropoutSite dropout, Tensor y, Tensor logSumExp)
     {
         Call call = Prepare(q, k, v, spans, heads, masking, bias, dropout, logSumExp, "attention.forward");
         call.Y = y.HostPointer<float>();
-        void** scratch = stackalloc void*[_pool.ThreadCount];
+        void** scratch = stackalloc void*[pool.ThreadCount];
         if (call.MaxQueries <= 1)
         {
             ForwardQueries(ref call, scratch);
             return;
         }
         ProvideScratch(ref call, scratch, ForwardBytes(call));
-        // The call lies on this stack until every part is done, and the collector follows the reference in it.
-        _pool.Run(call.Parts, &ForwardPart, Unsafe.AsPointer(ref call));
+        pool.Run(call.Parts, &ForwardPart, &call);
     }
 
     public long ScratchBytes(int queries, int keys, int headWidth, bool hasBias)
     {
-        var call = new Call { Block = _panels.Columns, HeadWidth = headWidth, MaxQueries = queries, MaxKeys = keys };
+        var call = new Call { HeadWidth = headWidth, MaxQueries = queries, MaxKeys = keys };
         return Math.Max(ForwardBytes(call), new BackwardScratch(null, call, queries, keys, hasBias).Bytes);
     }
 
@@ -56,7 +50,7 @@ public sealed unsafe partial class AttentionCpu<TVector> : Attention, IAttention
 
     static void ForwardPart(void* context, int part, int thread)
     {
-        ref readonly Call call = ref Unsafe.AsRef<Call>(context);
+        ref readonly Call call = ref *(Call*)context;
         float* memory = (float*)call.Scratch[thread];
         var (start, end) = Split.Range(call.Work, part, call.Parts);
         for (int s = 0; s < call.SpanCount; s++)
@@ -81,7 +75,7 @@ public sealed unsafe partial class AttentionCpu<TVector> : Attention, IAttention
     static void ForwardHead(in Call call, in AttentionSpan span, int head, long start, long end, in ForwardScratch scratch,
         ref PanelPrefetch ahead)
     {
-        int first = 0, blocks = call.Blocks(span);
+        int first = 0, blocks = Call.Blocks(span);
         long work = 0;
         while (first < blocks && work < start) work += call.WorkOfBlock(span, first++);
         int last = first;
@@ -135,8 +129,8 @@ public sealed unsafe partial class AttentionCpu<TVector> : Attention, IAttention
             float* next = memory;
             Keys = Take(ref next, PanelElements(call, keys));
             Values = Take(ref next, PanelElements(call, keys));
-            Queries = Take(ref next, (long)call.HeadWidth * call.Block);
-            Scores = Take(ref next, (long)keys * call.Block);
+            Queries = Take(ref next, (long)call.HeadWidth * Block);
+            Scores = Take(ref next, (long)keys * Block);
             Bias = Take(ref next, BiasEntries(call, queries, keys));
             Bytes = (byte*)next - (byte*)memory;
         }

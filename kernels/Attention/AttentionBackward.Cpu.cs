@@ -30,16 +30,15 @@ public sealed unsafe partial class AttentionCpu<TVector>
         call.Parts = (int)Math.Min(call.Parts, Math.Max(1, (long)call.SpanCount * heads));
         void** scratch = stackalloc void*[call.Parts];
         ProvideScratch(ref call, scratch, new BackwardScratch(null, call, call.MaxQueries, call.MaxKeys, !bias.IsAbsent).Bytes);
-        // The call lies on this stack until every part is done, and the collector follows the reference in it.
-        _pool.Run(call.Parts, &BackwardPart, Unsafe.AsPointer(ref call));
+        pool.Run(call.Parts, &BackwardPart, &call);
         if (bias.IsAbsent) return;
-        call.Parts = Split.Parts(tablePartials.Count, LeastPartials, _pool.ThreadCount);
-        _pool.Run(call.Parts, &SumPartials, Unsafe.AsPointer(ref call));
+        call.Parts = Split.Parts(tablePartials.Count, LeastPartials, pool.ThreadCount);
+        pool.Run(call.Parts, &SumPartials, &call);
     }
 
     static void BackwardPart(void* context, int part, int thread)
     {
-        ref readonly Call call = ref Unsafe.AsRef<Call>(context);
+        ref readonly Call call = ref *(Call*)context;
         var (start, end) = Split.Range(call.Work, part, call.Parts);
         for (int s = 0; s < call.SpanCount; s++)
         {
@@ -59,7 +58,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
 
     static void BackwardHead(in Call call, in AttentionSpan span, int head, in BackwardScratch scratch, ref PanelPrefetch ahead)
     {
-        int blocks = call.Blocks(span), reach = call.BlockReach(span, blocks - 1);
+        int blocks = Call.Blocks(span), reach = call.BlockReach(span, blocks - 1);
         long keys = span.KeyStart * (long)call.Width + head * call.HeadWidth;
         SpreadMaskedBias(call, span, head, scratch.Bias);
         Pack(call, call.K + keys, reach, span.KeyCount, scratch.Keys);
@@ -88,9 +87,9 @@ public sealed unsafe partial class AttentionCpu<TVector>
             SoftmaxBackward(call, scratch.Weights + lane, scratch.Ds + lane, scratch.Bias + entry + lane, extent.ReachOf(call, lane), dropoutKeys + lane,
                 (uint)head << HeadShift, call.Table == null ? null : scratch.DBias + entry + lane, scratch.DBiasStride);
 
-        Pack(call, call.Dy + element, count, call.Block, scratch.Rows);
+        Pack(call, call.Dy + element, count, Block, scratch.Rows);
         SumOfQueries(call, scratch.Weights, scratch.Rows, extent, call.Dv + span.KeyStart * (long)call.Width + column, ref ahead);
-        Pack(call, call.Q + element, count, call.Block, scratch.Rows);
+        Pack(call, call.Q + element, count, Block, scratch.Rows);
         SumOfQueries(call, scratch.Ds, scratch.Rows, extent, call.Dk + span.KeyStart * (long)call.Width + column, ref ahead);
         SumOfRows(call, scratch.Ds, scratch.Keys, span.KeyCount, extent, call.Dq + element, ref ahead);
     }
@@ -118,7 +117,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
     /// <summary>dTable[bucket, head] += partials[·, head, bucket], sequences in order; split by elements.</summary>
     static void SumPartials(void* context, int part, int thread)
     {
-        ref readonly Call call = ref Unsafe.AsRef<Call>(context);
+        ref readonly Call call = ref *(Call*)context;
         int elements = call.Heads * call.Buckets;
         var (start, end) = Split.Range(elements, part, call.Parts);
         for (long element = start; element < end; element++)
@@ -139,10 +138,10 @@ public sealed unsafe partial class AttentionCpu<TVector>
             float* next = memory;
             Keys = Take(ref next, PanelElements(call, keys));
             Values = Take(ref next, PanelElements(call, keys));
-            Transposed = Take(ref next, (long)call.HeadWidth * call.Block);
-            Rows = Take(ref next, PanelElements(call, call.Block));
-            Weights = Take(ref next, (long)keys * call.Block);
-            Ds = Take(ref next, (long)keys * call.Block);
+            Transposed = Take(ref next, (long)call.HeadWidth * Block);
+            Rows = Take(ref next, PanelElements(call, Block));
+            Weights = Take(ref next, (long)keys * Block);
+            Ds = Take(ref next, (long)keys * Block);
             Bias = Take(ref next, BiasEntries(call, queries, keys));
             // Whole vectors, an odd number of cache lines, so that the copies do not compete for the same places of a cache.
             DBiasStride = PadTo(BiasEntries(call, queries, keys), 16) | 16;

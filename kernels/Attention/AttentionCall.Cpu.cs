@@ -10,8 +10,6 @@ public sealed unsafe partial class AttentionCpu<TVector>
     {
         var call = new Call
         {
-            Panels = _panels,
-            Block = _panels.Columns,
             Q = q.HostPointer<float>(),
             K = k.HostPointer<float>(),
             V = v.HostPointer<float>(),
@@ -43,9 +41,9 @@ public sealed unsafe partial class AttentionCpu<TVector>
             call.MaxKeys = Math.Max(call.MaxKeys, span.KeyCount);
             call.Work += heads * call.HeadWork(span);
             products += 2L * span.QueryCount * span.KeyCount * call.Width;
-            blocks += heads * (long)call.Blocks(span);
+            blocks += heads * (long)Call.Blocks(span);
         }
-        call.Parts = (int)Math.Min(Split.Parts(products, LeastProducts, _pool.ThreadCount), Math.Max(1, blocks));
+        call.Parts = (int)Math.Min(Split.Parts(products, LeastProducts, pool.ThreadCount), Math.Max(1, blocks));
         return call;
     }
 
@@ -53,7 +51,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
 
     void ProvideScratch(ref Call call, void** scratch, long bytes)
     {
-        for (int thread = 0; thread < call.Parts; thread++) scratch[thread] = _pool.ThreadScratch(thread, bytes);
+        for (int thread = 0; thread < call.Parts; thread++) scratch[thread] = pool.ThreadScratch(thread, bytes);
         call.Scratch = scratch;
     }
 
@@ -61,7 +59,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
     static float* Take(ref float* next, long elements)
     {
         float* taken = next;
-        next += PadTo(elements, 16) + PanelKernel.Slack;
+        next += PadTo(elements, 16) + PanelTile<TVector>.Slack;
         return taken;
     }
 
@@ -105,13 +103,12 @@ public sealed unsafe partial class AttentionCpu<TVector>
         // What a block costs beside its keys, in keys: packing and unpacking its queries.
         const int BlockWork = 24;
 
-        public PanelKernel Panels;
         public float* Q, K, V, Y, LogSumExp, Dy, Dq, Dk, Dv, Table, DTable, TablePartials;
         public int* BucketOfDistance;
         public AttentionSpan* Spans;
         public void** Scratch;
         public long Work;
-        public int SpanCount, Heads, Width, HeadWidth, Buckets, Reach, MaxQueries, MaxKeys, Parts, HeadParts, Block;
+        public int SpanCount, Heads, Width, HeadWidth, Buckets, Reach, MaxQueries, MaxKeys, Parts, HeadParts;
         public bool IsCausal;
         public DropoutSite Dropout;
 
@@ -120,10 +117,10 @@ public sealed unsafe partial class AttentionCpu<TVector>
             IsCausal ? (int)Math.Min(span.KeyCount, (long)span.QueryPosition + query + 1) : span.KeyCount;
 
         /// <summary>Blocks of queries of a span, each as wide as a panel.</summary>
-        public readonly int Blocks(in AttentionSpan span) => (span.QueryCount - 1) / Block + 1;
+        public static int Blocks(in AttentionSpan span) => (span.QueryCount - 1) / Block + 1;
 
         /// <summary>Queries of a block.</summary>
-        public readonly int BlockQueries(in AttentionSpan span, int block) => Math.Min(Block, span.QueryCount - block * Block);
+        public static int BlockQueries(in AttentionSpan span, int block) => Math.Min(Block, span.QueryCount - block * Block);
 
         /// <summary>How many keys, from the first, some query of a block sees.</summary>
         public readonly int BlockReach(in AttentionSpan span, int block) =>
@@ -131,7 +128,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
 
         /// <summary>How many keys, from the first, some query of a block's first vector sees; all that the block sees where it has no second.</summary>
         public readonly int InnerReach(in AttentionSpan span, int block) =>
-            VisibleKeys(span, block * Block + Math.Min(Panels.Lanes, BlockQueries(span, block)) - 1);
+            VisibleKeys(span, block * Block + Math.Min(TVector.Count, BlockQueries(span, block)) - 1);
 
         /// <summary>What a block takes, as its division counts it.</summary>
         public readonly long WorkOfBlock(in AttentionSpan span, int block) => BlockReach(span, block) + BlockWork;
@@ -156,9 +153,11 @@ public sealed unsafe partial class AttentionCpu<TVector>
         {
             long tiles = 0, chunks = PadTo(HeadWidth, Block) / Block;
             for (int block = 0; block < Blocks(span); block++)
-                tiles += ofKeys * Panels.Tiles(BlockReach(span, block)) + Panels.Tiles(BlockQueries(span, block));
+                tiles += ofKeys * Tiles(BlockReach(span, block)) + Tiles(BlockQueries(span, block));
             return tiles * chunks;
         }
+
+        static int Tiles(int rows) => (rows + PanelTile<TVector>.Rows - 1) / PanelTile<TVector>.Rows;
 
         /// <summary>Key of a query's draws.</summary>
         public readonly uint DropoutKey(in AttentionSpan span, int query) =>

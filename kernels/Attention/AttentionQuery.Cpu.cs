@@ -20,16 +20,15 @@ public sealed unsafe partial class AttentionCpu<TVector>
         if (call.SpanCount == 0) return;
         long elements = 0;
         for (int s = 0; s < call.SpanCount; s++) elements += 2L * call.Spans[s].KeyCount * call.Width;
-        call.Parts = (int)Math.Min(Split.Parts(elements, LeastPartElements, _pool.ThreadCount), (long)call.SpanCount * call.Heads);
+        call.Parts = (int)Math.Min(Split.Parts(elements, LeastPartElements, pool.ThreadCount), (long)call.SpanCount * call.Heads);
         call.HeadParts = Math.Min(call.Heads, (call.Parts + call.SpanCount - 1) / call.SpanCount);
         ProvideScratch(ref call, scratch, new QueryScratch(null, call.Heads, call.MaxKeys).Bytes);
-        // The caller's stack holds the call until every part is done.
-        _pool.Run(call.Parts, &QueryPart, Unsafe.AsPointer(ref call));
+        fixed (Call* job = &call) pool.Run(call.Parts, &QueryPart, job);
     }
 
     static void QueryPart(void* context, int part, int thread)
     {
-        ref readonly Call call = ref Unsafe.AsRef<Call>(context);
+        ref readonly Call call = ref *(Call*)context;
         for (long task = part; task < (long)call.SpanCount * call.HeadParts; task += call.Parts)
         {
             var (first, end) = Split.Range(call.Heads, (int)(task % call.HeadParts), call.HeadParts);

@@ -7,7 +7,7 @@ namespace DistillEngine.Kernels;
 public sealed unsafe partial class AttentionCpu<TVector>
 {
     /// <summary>Entries of a span's biases: all distances of its keys and queries, those of a last block's missing queries among them.</summary>
-    static long BiasEntries(in Call call, int queries, int keys) => PadTo(queries, call.Block) + keys - 1;
+    static long BiasEntries(in Call call, int queries, int keys) => PadTo(queries, Block) + keys - 1;
 
     /// <summary>The entry of query <paramref name="first"/> and key 0.</summary>
     static int BiasOfFirstKey(in AttentionSpan span, int first) => span.KeyCount - 1 + first;
@@ -43,7 +43,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
     /// <summary>Turns scores into exp(score + bias − greatest) · dropout factor, and writes each lane's greatest and Σ exp.</summary>
     static void Softmax(in Call call, float* scores, float* bias, int reach, uint* dropoutKeys, uint counter, float* maxima, float* totals)
     {
-        int columns = call.Block;
+        int columns = Block;
         TVector greatest = Greatest(scores, bias, reach, columns), total = TVector.Zero;
         TVector.Store(greatest, maxima);
         bool drops = call.Dropout.IsActive;
@@ -74,7 +74,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
     static void SoftmaxBackward(in Call call, float* scores, float* ds, float* bias, int reach, uint* dropoutKeys, uint counter,
         float* dBias, long dBiasStride)
     {
-        int columns = call.Block;
+        int columns = Block;
         TVector greatest = Greatest(scores, bias, reach, columns), total = TVector.Zero, delta = TVector.Zero;
         bool drops = call.Dropout.IsActive;
         TVector keys = drops ? TVector.Load((float*)dropoutKeys) : TVector.Zero;

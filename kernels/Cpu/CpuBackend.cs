@@ -65,7 +65,7 @@ public sealed unsafe class CpuBackend : IBackend
         {
             MatMul = new MatMulCpu<TVector>(pool, gemm),
             RmsNorm = new RmsNormCpu<TVector>(pool),
-            Attention = new AttentionCpu<TVector>(pool, isa),
+            Attention = new AttentionCpu<TVector>(pool),
             Relu = new ReluCpu<TVector>(pool),
             GatedGelu = new GatedGeluCpu<TVector>(pool),
             Embedding = new EmbeddingCpu<TVector>(pool),

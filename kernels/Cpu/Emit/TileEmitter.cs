@@ -23,19 +23,16 @@ sealed class TileEmitter
     readonly Assembler _code = new(64);
     readonly TileFormat _format;
     readonly int _rows, _vectors;
-    readonly TileLeft _left;
     readonly bool _windows;
 
-    TileEmitter(TileFormat format, int rows, int vectors, TileLeft left, bool windows) =>
-        (_format, _rows, _vectors, _left, _windows) = (format, rows, vectors, left, windows);
+    TileEmitter(TileFormat format, int rows, int vectors, bool windows) =>
+        (_format, _rows, _vectors, _windows) = (format, rows, vectors, windows);
 
     /// <summary>The code of a routine that takes a pointer to a <see cref="TileCall"/>.</summary>
     /// <param name="rows">1 … <see cref="TileFormat.Rows"/>.</param>
     /// <param name="vectors">1 … <see cref="TileFormat.Vectors"/>.</param>
     /// <param name="windows">Whether the caller follows the convention of Windows.</param>
-    /// <param name="left">Where the left factor comes from.</param>
-    public static byte[] Emit(TileFormat format, int rows, int vectors, bool windows, TileLeft left = TileLeft.Packed) =>
-        new TileEmitter(format, rows, vectors, left, windows).Emit();
+    public static byte[] Emit(TileFormat format, int rows, int vectors, bool windows) => new TileEmitter(format, rows, vectors, windows).Emit();
 
     byte[] Emit()
     {
@@ -102,18 +99,18 @@ sealed class TileEmitter
     void Step(int step)
     {
         for (int v = 0; v < _vectors; v++)
-            Put(Instruction.Create(_format.Load, Right(v), At(B, step * RightStep + v * _format.VectorBytes)));
+            Put(Instruction.Create(_format.Load, Right(v), At(B, (step * _vectors + v) * _format.VectorBytes)));
         for (int row = 0; row < _rows; row++)
         {
-            Put(Instruction.Create(_format.Broadcast, Left(row), At(A, step * LeftStep + row * LeftRow)));
+            Put(Instruction.Create(_format.Broadcast, Left(row), At(A, (step * _rows + row) * sizeof(float))));
             for (int v = 0; v < _vectors; v++) Put(Instruction.Create(_format.MultiplyAdd, Sum(row, v), Left(row), Right(v)));
         }
     }
 
     void Advance(int words)
     {
-        Put(Instruction.Create(Code.Add_rm64_imm32, A, words * LeftStep));
-        Put(Instruction.Create(Code.Add_rm64_imm32, B, words * RightStep));
+        Put(Instruction.Create(Code.Add_rm64_imm32, A, words * _rows * sizeof(float)));
+        Put(Instruction.Create(Code.Add_rm64_imm32, B, words * _vectors * _format.VectorBytes));
     }
 
     /// <summary>Stores the sums, or adds them to what is there; whole rows, or rows whose last vector is masked.</summary>
@@ -195,15 +192,6 @@ sealed class TileEmitter
 
     // Registers 0 and 1 hold the right factor, the sums the last ones, and the left factor takes turns in those between.
     Register Right(int vector) => _format.FirstRegister + vector;
-
-    // Bytes from a step of the contracted axis to the next in both factors, and from a row to the next in the left one.
-    int PanelBytes => TileFormat.Vectors * _format.VectorBytes;
-
-    int RightStep => _left == TileLeft.Packed ? _vectors * _format.VectorBytes : PanelBytes;
-
-    int LeftStep => _left switch { TileLeft.Packed => _rows * sizeof(float), TileLeft.PanelColumns => PanelBytes, _ => sizeof(float) };
-
-    int LeftRow => _left == TileLeft.PanelRows ? PanelBytes : sizeof(float);
 
     int RegisterCount => _format.HasMaskRegisters ? 32 : 16;
 
