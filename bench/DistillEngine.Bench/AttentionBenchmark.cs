@@ -5,17 +5,24 @@ using DistillEngine.Kernels;
 
 namespace DistillEngine.Bench;
 
-/// <summary>Self-attention of T5 small's encoder over a packed batch of eight sequences.</summary>
-[Description("attention of T5 small: short and long sequences")]
+/// <summary>Self-attention of T5 v1.1 small over packed sequences: 512 rows together, or one longer sequence.</summary>
+[Description("attention of T5 v1.1 small: short and long sequences, and the scratch they take")]
 public class AttentionBenchmark : OpBenchmark
 {
-    const int Sequences = 8, Heads = 8, HeadWidth = 64, Buckets = 32, MaxDistance = 128;
+    const int Rows = 512, Heads = 6, HeadWidth = 64, Buckets = 32, MaxDistance = 128;
 
     Tensor _q, _k, _v, _y, _dy, _dq, _dk, _dv, _spans, _logSumExp, _dTable, _partials;
     RelativeBias _bias;
 
-    [Params(64, 512)]
+    [Params(64, 128, 256, 512, 1024, 2048, 4096)]
     public int Length { get; set; }
+
+    [Params(Masking.None, Masking.Causal)]
+    public Masking Mask { get; set; }
+
+    public override long ScratchBytes => ((IAttentionScratch)Ops.Attention).ScratchBytes(Length, Length, HeadWidth, hasBias: true);
+
+    int Sequences => Math.Max(1, Rows / Length);
 
     [GlobalSetup]
     public void Setup()
@@ -25,7 +32,7 @@ public class AttentionBenchmark : OpBenchmark
         (_y, _dq, _dk, _dv) = (Zeros("y", rows), Zeros("dq", rows), Zeros("dk", rows), Zeros("dv", rows));
         _logSumExp = Zeros("logSumExp", new(rows.D0, Heads));
         _spans = NewSpans();
-        int[] map = RelativePositionBuckets.Build(bidirectional: true, Buckets, MaxDistance);
+        int[] map = RelativePositionBuckets.Build(bidirectional: Mask == Masking.None, Buckets, MaxDistance);
         Tensor buckets = Zeros("buckets", new(map.Length), DType.I32);
         map.CopyTo(buckets.HostSpan<int>());
         _bias = new RelativeBias(Random("table", new(Buckets, Heads)), buckets);
@@ -34,15 +41,15 @@ public class AttentionBenchmark : OpBenchmark
     }
 
     [Benchmark]
-    public void Forward() => Ops.Attention.Forward(_q, _k, _v, _spans, Heads, Masking.None, _bias, DropoutSite.None, _y, _logSumExp);
+    public void Forward() => Ops.Attention.Forward(_q, _k, _v, _spans, Heads, Mask, _bias, DropoutSite.None, _y, _logSumExp);
 
     [Benchmark]
-    public void Backward() => Ops.Attention.Backward(_dy, _q, _k, _v, _y, _logSumExp, _spans, Heads, Masking.None, _bias, DropoutSite.None,
+    public void Backward() => Ops.Attention.Backward(_dy, _q, _k, _v, _y, _logSumExp, _spans, Heads, Mask, _bias, DropoutSite.None,
         _dq, _dk, _dv, _dTable, _partials);
 
     public override Cost CostOf(string benchmark) => benchmark == nameof(Forward)
-        ? AttentionCost.Forward(NewSpans(), Masking.None, Heads * HeadWidth)
-        : AttentionCost.Backward(NewSpans(), Masking.None, Heads * HeadWidth);
+        ? AttentionCost.Forward(NewSpans(), Mask, Heads * HeadWidth)
+        : AttentionCost.Backward(NewSpans(), Mask, Heads * HeadWidth);
 
     Tensor NewSpans()
     {

@@ -34,6 +34,9 @@ public abstract class OpBenchmark : IDisposable
     /// <summary>What one call of the named benchmark must do at the least, at the current parameters.</summary>
     public abstract Cost CostOf(string benchmark);
 
+    /// <summary>Bytes that the op holds for a thread beside its operands, at the current parameters; 0 where that does not depend on them.</summary>
+    public virtual long ScratchBytes => 0;
+
     /// <summary>A row of the table: an instance that holds the row's parameters but was not set up; null for what is no op.</summary>
     public static OpBenchmark? Of(BenchmarkCase row)
     {

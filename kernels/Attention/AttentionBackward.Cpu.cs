@@ -1,12 +1,13 @@
+using System.Runtime.CompilerServices;
 using DistillEngine.Core;
 
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// The backward, split by (sequence, head) as the forward is. With p the weights before dropout and f its factors:
-/// dv = (p∘f)ᵀ dy, dp = (dy vᵀ)∘f, ds = p∘(dp − δ), dq = ds k, dk = dsᵀ q, where δ = Σ p∘dp. A block holds whole rows of scores, so p is
+/// The backward, split by (sequence, head) at equal work. With p the weights before dropout and f its factors:
+/// dv = (p∘f)ᵀ dy, dp = (dy vᵀ)∘f, ds = p∘(dp − δ), dq = ds k, dk = dsᵀ q, where δ = Σ p∘dp. A block holds whole columns of scores, so p is
 /// normalised anew and δ summed from the very terms it is taken from: logSumExp and dy·y, which equal them but for rounding, would cost
-/// digits where a softmax is sharp. Five products of queries · keys · headWidth; bound by FMA throughput.
+/// digits where a softmax is sharp. Five products of queries · keys · headWidth; bound by multiply-adds.
 /// </summary>
 public sealed unsafe partial class AttentionCpu<TVector>
 {
@@ -26,8 +27,9 @@ public sealed unsafe partial class AttentionCpu<TVector>
             call.DTable = dTable.HostPointer<float>();
             call.TablePartials = tablePartials.HostPointer<float>();
         }
+        call.Parts = (int)Math.Min(call.Parts, Math.Max(1, (long)call.SpanCount * heads));
         void** scratch = stackalloc void*[call.Parts];
-        ProvideScratch(ref call, scratch, new BackwardScratch(null, call.MaxQueries, call.MaxKeys, call.HeadWidth).Bytes);
+        ProvideScratch(ref call, scratch, new BackwardScratch(null, call, call.MaxQueries, call.MaxKeys, !bias.IsAbsent).Bytes);
         pool.Run(call.Parts, &BackwardPart, &call);
         if (bias.IsAbsent) return;
         call.Parts = Split.Parts(tablePartials.Count, LeastPartials, pool.ThreadCount);
@@ -37,114 +39,79 @@ public sealed unsafe partial class AttentionCpu<TVector>
     static void BackwardPart(void* context, int part, int thread)
     {
         ref readonly Call call = ref *(Call*)context;
-        for (long task = part; task < (long)call.SpanCount * call.Heads; task += call.Parts)
+        var (start, end) = Split.Range(call.Work, part, call.Parts);
+        for (int s = 0; s < call.SpanCount; s++)
         {
-            AttentionSpan span = call.Spans[task / call.Heads];
-            var scratch = new BackwardScratch((float*)call.Scratch[thread], span.QueryCount, span.KeyCount, call.HeadWidth);
-            BackwardHead(call, span, (int)(task % call.Heads), scratch);
-            // Task number and row of partials agree: both count heads within sequences.
-            if (call.Table != null) SumBuckets(call, span, scratch.DBias, call.TablePartials + task * call.Buckets);
+            AttentionSpan span = call.Spans[s];
+            long work = call.HeadWork(span);
+            for (int head = 0; head < call.Heads; head++, start -= work, end -= work)
+            {
+                // A head belongs to the part that holds the middle of its work.
+                if (start > work / 2 || end <= work / 2) continue;
+                var scratch = new BackwardScratch((float*)call.Scratch[thread], call, span.QueryCount, span.KeyCount, call.Table != null);
+                PanelPrefetch ahead = Ahead(call, s, head, end > work, tiles: call.BackwardTiles(span));
+                BackwardHead(call, span, head, scratch, ref ahead);
+                if (call.Table != null) SumBuckets(call, span, scratch, call.TablePartials + (s * (long)call.Heads + head) * call.Buckets);
+            }
         }
     }
 
-    static void BackwardHead(in Call call, in AttentionSpan span, int head, in BackwardScratch scratch)
+    static void BackwardHead(in Call call, in AttentionSpan span, int head, in BackwardScratch scratch, ref PanelPrefetch ahead)
     {
-        int width = call.HeadWidth, padded = Tiles.PadColumns(width);
-        long column = (long)head * width, keys = span.KeyStart * (long)call.Width + column;
-        Tiles.Transpose(call.K + keys, call.Width, span.KeyCount, width, scratch.KeysTransposed);
-        Tiles.Transpose(call.V + keys, call.Width, span.KeyCount, width, scratch.ValuesTransposed);
-        Tiles.Pack(call.K + keys, call.Width, span.KeyCount, width, scratch.Keys);
-        Clear(scratch.Dk, Tiles.PadRows(span.KeyCount));
-        Clear(scratch.Dv, Tiles.PadRows(span.KeyCount));
+        int blocks = Call.Blocks(span), reach = call.BlockReach(span, blocks - 1);
+        long keys = span.KeyStart * (long)call.Width + head * call.HeadWidth;
+        SpreadMaskedBias(call, span, head, scratch.Bias);
+        Pack(call, call.K + keys, reach, span.KeyCount, scratch.Keys);
+        Pack(call, call.V + keys, reach, span.KeyCount, scratch.Values);
         if (call.Table != null)
-        {
-            SpreadBias(call, span, head, scratch.Bias);
-            new Span<float>(scratch.DBias, span.QueryCount - 1 + Tiles.PadColumns(span.KeyCount)).Clear();
-        }
-        for (int first = 0; first < span.QueryCount; first += BlockQueries)
-        {
-            int count = Math.Min(BlockQueries, span.QueryCount - first), rows = Tiles.PadRows(count);
-            int reach = call.VisibleKeys(span, first + count - 1), columns = Tiles.PadColumns(reach);
-            long firstElement = (span.QueryStart + first) * (long)call.Width + column;
-            Tiles.Pack(call.Q + firstElement, call.Width, count, width, scratch.Queries);
-            Tiles.Pack(call.Dy + firstElement, call.Width, count, width, scratch.Dy);
-            Tiles.Multiply(scratch.Queries, scratch.KeysTransposed, scratch.Weights, rows, width, columns, add: false);
-            Tiles.Multiply(scratch.Dy, scratch.ValuesTransposed, scratch.Ds, rows, width, columns, add: false);
-            for (int i = 0; i < count; i++) BackwardRow(call, span, head, first + i, scratch.Weights.Row(i), scratch.Ds.Row(i), columns, scratch);
-            Tiles.Multiply(scratch.Weights.Transposed, scratch.Dy, scratch.Dv, Tiles.PadRows(reach), count, padded, add: true);
-            Tiles.Multiply(scratch.Ds.Transposed, scratch.Queries, scratch.Dk, Tiles.PadRows(reach), count, padded, add: true);
-            // The queries are used up: their block takes their gradient.
-            Tiles.Multiply(scratch.Ds, scratch.Keys, scratch.Queries, rows, reach, padded, add: false);
-            Tiles.Unpack(scratch.Queries, count, width, call.Dq + firstElement, call.Width);
-        }
-        Tiles.Unpack(scratch.Dk, span.KeyCount, width, call.Dk + keys, call.Width);
-        Tiles.Unpack(scratch.Dv, span.KeyCount, width, call.Dv + keys, call.Width);
+            for (int lane = 0; lane < TVector.Count; lane++) new Span<float>(scratch.DBias + lane * scratch.DBiasStride, (int)scratch.DBiasStride).Clear();
+        for (int block = 0; block < blocks; block++) BackwardBlock(call, span, head, block, scratch, ref ahead);
+        ClearRows(call, call.Dk + keys, reach, span.KeyCount);
+        ClearRows(call, call.Dv + keys, reach, span.KeyCount);
     }
 
-    static void Clear(Matrix matrix, int rows)
+    [SkipLocalsInit]
+    static void BackwardBlock(in Call call, in AttentionSpan span, int head, int block, in BackwardScratch scratch, ref PanelPrefetch ahead)
     {
-        for (int r = 0; r < rows; r++) new Span<float>(matrix.Row(r), matrix.RowStride).Clear();
+        var extent = new Extent(call, span, block);
+        int first = extent.First, count = extent.Count, lanes = extent.Lanes;
+        long column = head * (long)call.HeadWidth, element = (span.QueryStart + first) * (long)call.Width + column;
+        uint* dropoutKeys = stackalloc uint[lanes];
+        Transpose(call, call.Q + element, count, scratch.Transposed);
+        Scores(call, scratch.Keys, span.KeyCount, scratch.Transposed, extent, scratch.Weights, ref ahead);
+        Transpose(call, call.Dy + element, count, scratch.Transposed);
+        Scores(call, scratch.Values, span.KeyCount, scratch.Transposed, extent, scratch.Ds, ref ahead);
+        DropoutKeys(call, span, first, count, lanes, dropoutKeys);
+        int entry = BiasOfFirstKey(span, first);
+        for (int lane = 0; lane < lanes; lane += TVector.Count)
+            SoftmaxBackward(call, scratch.Weights + lane, scratch.Ds + lane, scratch.Bias + entry + lane, extent.ReachOf(call, lane), dropoutKeys + lane,
+                (uint)head << HeadShift, call.Table == null ? null : scratch.DBias + entry + lane, scratch.DBiasStride);
+
+        Pack(call, call.Dy + element, count, Block, scratch.Rows);
+        SumOfQueries(call, scratch.Weights, scratch.Rows, extent, call.Dv + span.KeyStart * (long)call.Width + column, ref ahead);
+        Pack(call, call.Q + element, count, Block, scratch.Rows);
+        SumOfQueries(call, scratch.Ds, scratch.Rows, extent, call.Dk + span.KeyStart * (long)call.Width + column, ref ahead);
+        SumOfRows(call, scratch.Ds, scratch.Keys, span.KeyCount, extent, call.Dq + element, ref ahead);
     }
 
-    /// <summary>
-    /// Turns a query's scores into its weights after dropout, and dy vᵀ into ds; keys that it does not see, up to
-    /// <paramref name="columns"/>, get zeros in both.
-    /// </summary>
-    static void BackwardRow(in Call call, in AttentionSpan span, int head, int query, float* scores, float* ds, int columns,
-        in BackwardScratch scratch)
+    /// <summary>Keys that no query sees have no gradient.</summary>
+    static void ClearRows(in Call call, float* x, int start, int end)
     {
-        int visible = call.VisibleKeys(span, query), padded = Tiles.PadColumns(visible), n = TVector.Count;
-        new Span<float>(ds + visible, padded - visible).Clear();
-        TVector inverse = TVector.Broadcast(1 / Exponentials(call, span, query, scores, visible, scratch.Bias, out _));
-        TVector deltas = TVector.Zero;
-        if (!call.Dropout.IsActive)
-        {
-            for (int j = 0; j < padded; j += n)
-            {
-                TVector weight = TVector.Load(scores + j) * inverse;
-                deltas = TVector.MultiplyAdd(weight, TVector.Load(ds + j), deltas);
-                TVector.Store(weight, scores + j);
-            }
-        }
-        else
-        {
-            var (key, counter) = call.DropoutStream(span, head, query);
-            uint threshold = call.Dropout.Threshold;
-            float keepScale = call.Dropout.KeepScale;
-            for (int j = 0; j < padded; j += n)
-            {
-                TVector weight = TVector.Load(scores + j) * inverse;
-                TVector dWeight = TVector.Load(ds + j) * TVector.DropoutFactor(key, counter + (uint)j, threshold, keepScale);
-                deltas = TVector.MultiplyAdd(weight, dWeight, deltas);
-                TVector.Store(weight, scores + j);
-                TVector.Store(dWeight, ds + j);
-            }
-        }
-        ScoreGradients(call, span, query, scores, ds, padded, TVector.Sum(deltas), scratch.DBias);
-        if (call.Dropout.IsActive) DropWeights(call, span, head, query, scores, padded);
-        new Span<float>(scores + padded, columns - padded).Clear();
-        new Span<float>(ds + padded, columns - padded).Clear();
-    }
-
-    /// <summary>ds = p∘(dp − δ), in place of dp, added to the gradients by distance.</summary>
-    static void ScoreGradients(in Call call, in AttentionSpan span, int query, float* weights, float* ds, int padded, float delta, float* dBias)
-    {
-        TVector deltas = TVector.Broadcast(delta);
-        float* slice = dBias + (span.QueryCount - 1 - query);
-        for (int j = 0; j < padded; j += TVector.Count)
-        {
-            TVector dScore = TVector.Load(weights + j) * (TVector.Load(ds + j) - deltas);
-            TVector.Store(dScore, ds + j);
-            if (call.Table != null) TVector.Store(TVector.Load(slice + j) + dScore, slice + j);
-        }
+        for (int row = start; row < end; row++) new Span<float>(x + row * (long)call.Width, call.HeadWidth).Clear();
     }
 
     /// <summary>Gradients by distance, summed by bucket in the order of distance.</summary>
-    static void SumBuckets(in Call call, in AttentionSpan span, float* dBias, float* partials)
+    static void SumBuckets(in Call call, in AttentionSpan span, in BackwardScratch scratch, float* partials)
     {
         new Span<float>(partials, call.Buckets).Clear();
         int entries = span.QueryCount - 1 + span.KeyCount;
-        for (int i = 0; i < entries; i++) partials[call.BucketOfEntry(span, i)] += dBias[i];
+        for (int lane = 1; lane < TVector.Count; lane++)
+        {
+            float* copy = scratch.DBias + lane * scratch.DBiasStride;
+            for (int i = 0; i < entries; i += TVector.Count) TVector.Store(TVector.Load(scratch.DBias + i) + TVector.Load(copy + i), scratch.DBias + i);
+        }
+        long first = span.KeyCount - 1L - span.QueryPosition;
+        for (int i = 0; i < entries; i++) partials[call.BucketOf(first - i)] += scratch.DBias[i];
     }
 
     /// <summary>dTable[bucket, head] += partials[·, head, bucket], sequences in order; split by elements.</summary>
@@ -163,24 +130,22 @@ public sealed unsafe partial class AttentionCpu<TVector>
     /// <inheritdoc cref="ForwardScratch"/>
     readonly struct BackwardScratch
     {
-        public readonly Matrix KeysTransposed, ValuesTransposed, Keys, Dk, Dv, Queries, Dy, Weights, Ds;
-        public readonly float* Bias, DBias;
-        public readonly long Bytes;
+        public readonly float* Keys, Values, Transposed, Rows, Weights, Ds, Bias, DBias;
+        public readonly long DBiasStride, Bytes;
 
-        public BackwardScratch(float* memory, int queries, int keys, int headWidth)
+        public BackwardScratch(float* memory, in Call call, int queries, int keys, bool hasBias)
         {
             float* next = memory;
-            KeysTransposed = Take(ref next, headWidth, keys);
-            ValuesTransposed = Take(ref next, headWidth, keys);
-            Keys = Take(ref next, Tiles.PadRows(keys), headWidth);
-            Dk = Take(ref next, Tiles.PadRows(keys), headWidth);
-            Dv = Take(ref next, Tiles.PadRows(keys), headWidth);
-            Queries = Take(ref next, BlockQueries, headWidth);
-            Dy = Take(ref next, BlockQueries, headWidth);
-            Weights = Take(ref next, BlockQueries, keys);
-            Ds = Take(ref next, BlockQueries, keys);
-            Bias = Take(ref next, 1, queries + Tiles.PadColumns(keys)).Data;
-            DBias = Take(ref next, 1, queries + Tiles.PadColumns(keys)).Data;
+            Keys = Take(ref next, PanelElements(call, keys));
+            Values = Take(ref next, PanelElements(call, keys));
+            Transposed = Take(ref next, (long)call.HeadWidth * Block);
+            Rows = Take(ref next, PanelElements(call, Block));
+            Weights = Take(ref next, (long)keys * Block);
+            Ds = Take(ref next, (long)keys * Block);
+            Bias = Take(ref next, BiasEntries(call, queries, keys));
+            // Whole vectors, an odd number of cache lines, so that the copies do not compete for the same places of a cache.
+            DBiasStride = PadTo(BiasEntries(call, queries, keys), 16) | 16;
+            DBias = !hasBias ? null : Take(ref next, DBiasStride * TVector.Count);
             Bytes = (byte*)next - (byte*)memory;
         }
     }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace DistillEngine.Kernels;
 
 /// <summary>
@@ -44,16 +46,16 @@ public sealed unsafe partial class AttentionCpu<TVector>
             for (int head = firstHead; head < endHead; head++)
             {
                 float* key = call.K + keys + j * (long)call.Width + head * width;
-                float* scores = scratch.Scores.Row(head - firstHead) + j;
+                float* scores = scratch.Scores(head - firstHead) + j;
                 if (j + BlockRows <= visible) Dots4(q + head * width, key, call.Width, width, scores);
                 else
-                    for (int i = 0; j + i < visible; i++) scores[i] = Tiles.Dot(q + head * width, key + i * (long)call.Width, width);
+                    for (int i = 0; j + i < visible; i++) scores[i] = Dot(q + head * width, key + i * (long)call.Width, width);
             }
         float* inverses = scratch.Inverses;
         for (int head = firstHead; head < endHead; head++)
         {
-            if (call.Table != null) SpreadBias(call, span, head, scratch.Bias);
-            inverses[head - firstHead] = Softmax(call, span, head, 0, scratch.Scores.Row(head - firstHead), visible, scratch.Bias, out call.LogSumExp[row * call.Heads + head]);
+            if (call.Table != null) SpreadBias(call, head, -span.QueryPosition, 1, (int)PadTo(visible, TVector.Count), scratch.Bias);
+            inverses[head - firstHead] = Softmax(call, span, head, scratch.Scores(head - firstHead), visible, scratch.Bias, out call.LogSumExp[row * call.Heads + head]);
         }
         float* y = call.Y + row * call.Width;
         new Span<float>(y + firstHead * width, (endHead - firstHead) * width).Clear();
@@ -61,13 +63,60 @@ public sealed unsafe partial class AttentionCpu<TVector>
             for (int head = firstHead; head < endHead; head++)
             {
                 float* values = call.V + keys + j * (long)call.Width + head * width;
-                if (j + BlockRows <= visible) AddValues4(scratch.Scores.Row(head - firstHead) + j, values, call.Width, width, y + head * width);
-                else AddValues(scratch.Scores.Row(head - firstHead) + j, values, call.Width, visible - j, width, y + head * width);
+                if (j + BlockRows <= visible) AddValues4(scratch.Scores(head - firstHead) + j, values, call.Width, width, y + head * width);
+                else AddValues(scratch.Scores(head - firstHead) + j, values, call.Width, visible - j, width, y + head * width);
             }
         for (int head = firstHead; head < endHead; head++) Scale(y + head * width, width, inverses[head - firstHead]);
     }
 
-    /// <summary>Scores of four keys; each sum as <see cref="Tiles.Dot"/> takes it.</summary>
+    /// <summary>
+    /// Turns scores into exp(score + bias − greatest) · dropout factor, and the rest of their last vector into zeros. Returns 1 / Σ exp: the
+    /// weighted values are divided instead of the weights, which are more.
+    /// </summary>
+    static float Softmax(in Call call, in AttentionSpan span, int head, float* scores, int visible, float* bias, out float logSumExp)
+    {
+        int padded = (int)PadTo(visible, TVector.Count), n = TVector.Count;
+        new Span<float>(scores + visible, padded - visible).Fill(float.NegativeInfinity);
+        TVector greatest = TVector.Broadcast(float.NegativeInfinity), sum = TVector.Zero;
+        for (int j = 0; j < padded; j += n)
+        {
+            TVector score = TVector.Load(scores + j);
+            if (call.Table != null) TVector.Store(score += TVector.Load(bias + j), scores + j);
+            greatest = TVector.Max(greatest, score);
+        }
+        float max = TVector.MaxAcross(greatest);
+        TVector shift = TVector.Broadcast(max);
+        for (int j = 0; j < padded; j += n)
+        {
+            TVector e = TVector.Exp(TVector.Load(scores + j) - shift);
+            sum += e;
+            TVector.Store(e, scores + j);
+        }
+        float total = TVector.Sum(sum);
+        if (call.Dropout.IsActive)
+        {
+            uint key = call.DropoutKey(span, 0), counter = (uint)head << HeadShift, threshold = call.Dropout.Threshold;
+            float keepScale = call.Dropout.KeepScale;
+            for (int j = 0; j < padded; j += n)
+                TVector.Store(TVector.Load(scores + j) * TVector.DropoutFactor(key, counter + (uint)j, threshold, keepScale), scores + j);
+        }
+        logSumExp = max + MathF.Log(total);
+        return 1 / total;
+    }
+
+    /// <summary>Σ a[i] b[i] over vectors, then a scalar tail.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static float Dot(float* a, float* b, int count)
+    {
+        TVector sum = TVector.Zero;
+        int i = 0;
+        for (; i + TVector.Count <= count; i += TVector.Count) sum = TVector.MultiplyAdd(TVector.Load(a + i), TVector.Load(b + i), sum);
+        float total = TVector.Sum(sum);
+        for (; i < count; i++) total = float.MultiplyAddEstimate(a[i], b[i], total);
+        return total;
+    }
+
+    /// <summary>Scores of four keys; each sum as <see cref="Dot"/> takes it.</summary>
     static void Dots4(float* q, float* keys, long stride, int width, float* scores)
     {
         TVector s0 = TVector.Zero, s1 = TVector.Zero, s2 = TVector.Zero, s3 = TVector.Zero;
@@ -113,20 +162,24 @@ public sealed unsafe partial class AttentionCpu<TVector>
         }
     }
 
-    /// <summary>Scratch of one query, for some of its heads; of one head it is less than <see cref="ForwardScratch"/>.</summary>
+    /// <summary>Scratch of one query, for some of its heads.</summary>
     readonly struct QueryScratch
     {
-        public readonly Matrix Scores;
         public readonly float* Bias, Inverses;
         public readonly long Bytes;
+        readonly float* _scores;
+        readonly long _stride;
 
         public QueryScratch(float* memory, int heads, int keys)
         {
             float* next = memory;
-            Scores = Take(ref next, heads, keys);
-            Bias = Take(ref next, 1, 1 + Tiles.PadColumns(keys)).Data;
-            Inverses = Take(ref next, 1, heads).Data;
+            _stride = PadTo(keys, 16);
+            _scores = Take(ref next, heads * _stride);
+            Bias = Take(ref next, keys);
+            Inverses = Take(ref next, heads);
             Bytes = (byte*)next - (byte*)memory;
         }
+
+        public float* Scores(int head) => _scores + head * _stride;
     }
 }

@@ -69,5 +69,9 @@ public readonly unsafe struct F32x1(float value) : IVectorF32<F32x1>
 
     [MethodImpl(Inline)] public static F32x1 FromInt32(F32x1 bits) => new(bits.Bits);
 
+    [MethodImpl(Inline)]
+    public static F32x1 DropoutFactors(F32x1 keys, uint counter, uint threshold, float keepScale) =>
+        DropoutFactor((uint)keys.Bits, counter, threshold, keepScale);
+
     int Bits => BitConverter.SingleToInt32Bits(_v);
 }

@@ -32,6 +32,7 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
     [MethodImpl(Inline)]
     public static F32x16 TimesPowerOfTwo(F32x16 a, F32x16 n)
     {
+        if (Avx512F.IsSupported) return new(Avx512F.Scale(a._v, n._v));
         Vector512<int> exponent = Vector512.ConvertToInt32Native(n._v), half = exponent >> 1, bias = Vector512.Create(127);
         return new(a._v * ((half + bias) << 23).AsSingle() * ((exponent - half + bias) << 23).AsSingle());
     }
@@ -113,4 +114,11 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
     }
 
     [MethodImpl(Inline)] public static F32x16 FromInt32(F32x16 bits) => new(Vector512.ConvertToSingle(bits._v.AsInt32()));
+
+    [MethodImpl(Inline)]
+    public static F32x16 DropoutFactors(F32x16 keys, uint counter, uint threshold, float keepScale)
+    {
+        Vector512<uint> k = keys._v.AsUInt32(), draw = Mix(Mix(k + Vector512.Create(counter * CounterRng.Golden)) ^ k);
+        return new(Vector512.AndNot(Vector512.Create(keepScale), Vector512.LessThan(draw, Vector512.Create(threshold)).AsSingle()));
+    }
 }

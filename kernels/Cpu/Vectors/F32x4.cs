@@ -108,4 +108,11 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
     }
 
     [MethodImpl(Inline)] public static F32x4 FromInt32(F32x4 bits) => new(Vector128.ConvertToSingle(bits._v.AsInt32()));
+
+    [MethodImpl(Inline)]
+    public static F32x4 DropoutFactors(F32x4 keys, uint counter, uint threshold, float keepScale)
+    {
+        Vector128<uint> k = keys._v.AsUInt32(), draw = Mix(Mix(k + Vector128.Create(counter * CounterRng.Golden)) ^ k);
+        return new(Vector128.AndNot(Vector128.Create(keepScale), Vector128.LessThan(draw, Vector128.Create(threshold)).AsSingle()));
+    }
 }

@@ -112,4 +112,11 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
     }
 
     [MethodImpl(Inline)] public static F32x8 FromInt32(F32x8 bits) => new(Vector256.ConvertToSingle(bits._v.AsInt32()));
+
+    [MethodImpl(Inline)]
+    public static F32x8 DropoutFactors(F32x8 keys, uint counter, uint threshold, float keepScale)
+    {
+        Vector256<uint> k = keys._v.AsUInt32(), draw = Mix(Mix(k + Vector256.Create(counter * CounterRng.Golden)) ^ k);
+        return new(Vector256.AndNot(Vector256.Create(keepScale), Vector256.LessThan(draw, Vector256.Create(threshold)).AsSingle()));
+    }
 }

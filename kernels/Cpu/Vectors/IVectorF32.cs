@@ -72,4 +72,7 @@ public unsafe interface IVectorF32<TSelf> where TSelf : struct, IVectorF32<TSelf
 
     /// <summary>Lanes taken as int32, in float32, to nearest.</summary>
     static abstract TSelf FromInt32(TSelf bits);
+
+    /// <summary>Lane i: 0 where CounterRng.Draw(bits of keys' lane i, counter) &lt; threshold, else keepScale.</summary>
+    static abstract TSelf DropoutFactors(TSelf keys, uint counter, uint threshold, float keepScale);
 }

@@ -51,6 +51,21 @@ public class AttentionTests
         AgreesWithTheOracle(threads: 1, new(6, spans, 2, 16, Masking.Causal, bidirectional: null, 0, deviation: 0));
     }
 
+    [Fact]
+    public void ForwardAndBackward_OfLongSequences_AreWithinRounding()
+    {
+        AgreesWithTheOracle(threads: 2, new(13, AttentionProblem.SelfSpans(420), 1, 8, Masking.None, bidirectional: true, 0));
+        AgreesWithTheOracle(threads: 3, new(14, AttentionProblem.SelfSpans(420), 1, 8, Masking.Causal, bidirectional: false, 0.1f));
+    }
+
+    [Fact]
+    public void ForwardAndBackward_OfQueriesThatSeeNotAllKeys_AreWithinRounding()
+    {
+        // Causal queries before the end of their keys, at every place of a block: the last keys have no gradient.
+        AttentionSpan[] spans = [new(0, 20, 0, 90, 3, 1), new(21, 33, 91, 40, 0, 2), new(55, 16, 132, 16, 1, 3), new(72, 50, 149, 200, 17, 4)];
+        AgreesWithTheOracle(threads: 2, new(15, spans, 2, 12, Masking.Causal, bidirectional: false, 0));
+    }
+
     [Theory]
     [MemberData(nameof(Isas))]
     public void Forward_OfZeroQueries_AveragesTheValues(CpuIsa isa)
@@ -80,6 +95,34 @@ public class AttentionTests
             using var pool = new ComputePool(threads);
             SameBits(expected, problem.ForwardAndBackward(Create(isa, pool)));
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Isas))]
+    public void ForwardAndBackward_OfOneLongSequenceOnAnyThreads_GiveTheSameBits(CpuIsa isa)
+    {
+        foreach (Masking masking in new[] { Masking.None, Masking.Causal })
+        {
+            using var problem = new AttentionProblem(16, AttentionProblem.SelfSpans(300), 1, 20, masking, bidirectional: true, 0.1f);
+            using var single = new ComputePool(1);
+            AttentionProblem.Results expected = problem.ForwardAndBackward(Create(isa, single));
+            foreach (int threads in new[] { 2, 3, 7 })
+            {
+                using var pool = new ComputePool(threads);
+                SameBits(expected, problem.ForwardAndBackward(Create(isa, pool)));
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Isas))]
+    public void ScratchBytes_OfLongerSequences_GrowLinearly(CpuIsa isa)
+    {
+        using var pool = new ComputePool(1);
+        Attention op = Create(isa, pool);
+        long Bytes(int length) => ((IAttentionScratch)op).ScratchBytes(length, length, headWidth: 64, hasBias: true);
+        for (int length = 128; length < 4096; length *= 2)
+            Assert.InRange(Bytes(2 * length), 1.5 * Bytes(length), 2 * Bytes(length));
     }
 
     [Theory]
