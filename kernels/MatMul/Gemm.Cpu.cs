@@ -13,10 +13,10 @@ namespace DistillEngine.Kernels;
 sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
 {
     /// <summary>Words of the contracted axis in a sum, before it is added to the result. A constant, because it decides the order of the sum.</summary>
-    const int SumWords = 256;
+    const int SumWords = 512;
 
     /// <summary>Words of the contracted axis that are packed at a time: the result passes through the caches once for so many.</summary>
-    public const int PackedWords = 2 * SumWords;
+    public const int PackedWords = SumWords;
 
     // Columns per packed block of the right factor, 2 MiB: it stays in the outer caches while the row blocks pass. A multiple of every tile's.
     const int ColumnBlock = 1024;
