@@ -66,7 +66,7 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
     }
 
     [SkipLocalsInit]
-    public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride)
+    public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride, ref GemmPrefetch ahead)
     {
         int vectors = Vectors(columns), last = columns - (vectors - 1) * _format.Lanes;
         TileCall call;
@@ -75,6 +75,7 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
         call.C = c;
         call.StrideBytes = stride * sizeof(float);
         call.Words = words;
+        call.Ahead = ahead;
         call.Add = add ? 1 : 0;
         call.IsMasked = last < _format.Lanes ? 1 : 0;
         if (_format.HasMaskRegisters) call.Mask[0] = (1 << last) - 1;
@@ -82,6 +83,7 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
             for (int lane = 0; lane < _format.Lanes; lane++) call.Mask[lane] = lane < last ? -1 : 0;
         // A tile takes about a microsecond, allocates nothing and never waits, so that the garbage collector can wait for it.
         ((delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)_routines[Index(rows, vectors)])(&call);
+        ahead = call.Ahead;
     }
 
     int Vectors(int columns) => (columns + _format.Lanes - 1) / _format.Lanes;

@@ -7,23 +7,21 @@ namespace DistillEngine.Kernels;
 /// The one driver of all matrix products with many rows: c[rows, columns] = or += a[rows, depth] b[depth, columns].
 /// Split: a grid over rows and columns of the result at tile bounds; each part packs what it needs and no part waits for another.
 /// Memory: each factor is read once a part and packed to panels that stay in the caches; the result is read and written once a block of
-/// the contracted axis. Bound: compute. Sums: float32, fused, in order of the contracted axis within pieces of <see cref="SumWords"/> words,
+/// the contracted axis. Bound: compute. Sums: float32, fused, in order of the contracted axis within pieces of <see cref="PackedWords"/> words,
 /// then piece by piece; so an element's bits depend neither on the threads nor on how many other rows and columns there are.
 /// </summary>
 sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
 {
-    /// <summary>Words of the contracted axis in a sum, before it is added to the result. A constant, because it decides the order of the sum.</summary>
-    const int SumWords = 256;
-
-    /// <summary>Words of the contracted axis that are packed at a time: the result passes through the caches once for so many.</summary>
-    public const int PackedWords = 2 * SumWords;
+    /// <summary>Words of the contracted axis that are packed at a time and summed in registers, before the sum is added to the result, which
+    /// passes through the caches once for so many. A constant, because it decides the order of the sum.</summary>
+    public const int PackedWords = 512;
 
     // Columns per packed block of the right factor, 2 MiB: it stays in the outer caches while the row blocks pass. A multiple of every tile's.
     const int ColumnBlock = 1024;
 
-    // Row panels that are packed together, and steps at a time where those are contiguous: 4 × 12 rows are three cache lines, and 8 lines that
-    // fall into one set of the first cache fit into it.
-    const int PanelGroup = 4, PanelSteps = 8;
+    // Row panels that are packed together, and steps at a time where those are contiguous: 4 × 12 rows are three cache lines. More steps that
+    // lie a multiple of 4 KiB apart would throw each other out of the first cache; fewer cost as much to begin as to copy.
+    const int PanelGroup = 4, PanelSteps = 16;
 
     // Least multiply-adds of a part: at 16 lanes a few microseconds, about what a run of the pool costs.
     const long LeastPartWork = 1 << 18;
@@ -100,7 +98,7 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
         for (GemmBlock here = blocks.First; here.Exists;)
         {
             GemmBlock next = blocks.After(here);
-            packedPanels = Block(job, here, next, packB: here.Row == firstRow, packedPanels, packedA, packedB);
+            packedPanels = Block(job, here, next, packB: here.Row == firstRow, keepB: here.Rows < endRow - firstRow, packedPanels, packedA, packedB);
             here = next;
         }
     }
@@ -113,35 +111,32 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
     /// product with few rows finds it in the first cache. When the last column panel is done with a row panel, the next block's takes its
     /// place. What is packed next is asked for while a tile is multiplied.
     /// </summary>
+    /// <param name="keepB">Whether other row blocks need the packed columns, too.</param>
     /// <param name="packedPanels">Row panels of this block that the block before has packed.</param>
     /// <returns>Row panels of the next block that are packed.</returns>
-    static int Block(in Job job, in GemmBlock here, in GemmBlock next, bool packB, int packedPanels, float* packedA, float* packedB)
+    static int Block(in Job job, in GemmBlock here, in GemmBlock next, bool packB, bool keepB, int packedPanels, float* packedA, float* packedB)
     {
         GemmKernel kernel = job.Kernel;
         int words = (int)Tiles(here.Depth, kernel.StepsPerWord), tileRows = kernel.Rows, tileColumns = kernel.Columns;
         int panels = (int)Tiles(here.Rows, tileRows), nextPanels = (int)Tiles(next.Rows, tileRows);
-        GemmPrefetch nextA = default;
+        GemmPrefetch ahead = default;
         bool add = here.Start > 0 || job.Into == Into.Add;
         PackRows(job, here, packedPanels, panels, packedA);
         for (int column = 0; column < here.Columns; column += tileColumns)
         {
             int columns = Math.Min(tileColumns, here.Columns - column), nextColumn = column + tileColumns;
             bool isLast = nextColumn >= here.Columns;
-            float* b = packedB + (long)column * PackedWords;
+            // Columns that no further row block needs take turns in two places, which stay in the second cache.
+            float* b = packedB + (long)(keepB ? column : column / tileColumns % 2 * tileColumns) * PackedWords;
             if (packB) kernel.PackColumns(job.B, here.Column + column, columns, here.Start, here.Depth, b);
-            var nextB = new GemmPrefetch(job.B, here.Column + nextColumn, packB && !isLast ? Math.Min(here.Columns - nextColumn, tileColumns) : 0,
-                here.Start, here.Depth, panels);
+            if (packB && !isLast)
+                ahead = new(job.B, here.Column + nextColumn, Math.Min(here.Columns - nextColumn, tileColumns), here.Start, here.Depth);
             float* c = job.C + here.Row * job.Stride + here.Column + column;
             for (int panel = 0; panel < panels; panel++, c += tileRows * job.Stride)
             {
                 int rows = Math.Min(tileRows, here.Rows - panel * tileRows);
-                nextB.Next();
-                if (isLast)
-                {
-                    if (panel % PanelGroup == 0) nextA = AskForRows(job, next, panel);
-                    nextA.Next();
-                }
-                Tile(kernel, packedA + (long)panel * tileRows * PackedWords, b, rows, columns, words, add, c, job.Stride);
+                if (isLast && panel % PanelGroup == 0) ahead = Rows(job, next, panel);
+                kernel.Multiply(packedA + (long)panel * tileRows * PackedWords, b, rows, columns, words, add, c, job.Stride, ref ahead);
                 if (isLast && (panel % PanelGroup == PanelGroup - 1 || panel == panels - 1))
                     PackRows(job, next, panel / PanelGroup * PanelGroup, Math.Min(panel + 1, nextPanels), packedA);
             }
@@ -165,18 +160,11 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
                 }
     }
 
-    static GemmPrefetch AskForRows(in Job job, in GemmBlock block, int panel)
+    /// <summary>The rows of a group of panels.</summary>
+    static GemmPrefetch Rows(in Job job, in GemmBlock block, int panel)
     {
         int row = panel * job.Kernel.Rows;
-        return new(job.A, block.Row + row, Math.Clamp(block.Rows - row, 0, PanelGroup * job.Kernel.Rows), block.Start, block.Depth, PanelGroup);
-    }
-
-    /// <summary>Adds the depth block to a tile of the result in the pieces that decide the order of the sum; the tile stays in the first cache.</summary>
-    static void Tile(GemmKernel kernel, float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride)
-    {
-        for (int word = 0; word < words; word += SumWords)
-            kernel.Multiply(a + (long)word * kernel.PanelRows(rows), b + (long)word * kernel.PanelColumns(columns), rows, columns,
-                Math.Min(SumWords, words - word), add || word > 0, c, stride);
+        return new(job.A, block.Row + row, Math.Clamp(block.Rows - row, 0, PanelGroup * job.Kernel.Rows), block.Start, block.Depth);
     }
 
     struct Job

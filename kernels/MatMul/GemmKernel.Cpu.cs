@@ -49,5 +49,6 @@ abstract unsafe class GemmKernel
 
     /// <summary>c = or += a b for so many rows and columns of a tile; nothing beyond them is touched.</summary>
     /// <param name="words">Words of the contracted axis.</param>
-    public abstract void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride);
+    /// <param name="ahead">What is needed next; moves on by what was asked for meanwhile.</param>
+    public abstract void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride, ref GemmPrefetch ahead);
 }

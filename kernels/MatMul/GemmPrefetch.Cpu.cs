@@ -1,46 +1,58 @@
-using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// Asks for a block of a factor, cache line by cache line, while tiles are multiplied. A block consists of runs of a few cache lines, too
-/// short for the processor to foresee: without this, packing waits for memory as long as it works.
+/// A block of a factor, or what is left of it, that is asked for cache line by cache line while tiles are multiplied. A block consists of
+/// runs of a few cache lines, too short for the processor to foresee: without this, packing waits for memory as long as it works. Emitted
+/// tiles ask for a line at every word of the contracted axis, so that no burst stops the loads of the tile itself.
 /// </summary>
-/// <param name="source">The factor.</param>
-/// <param name="first">First line of the block.</param>
-/// <param name="count">Lines.</param>
-/// <param name="start">First step of the contracted axis.</param>
-/// <param name="depth">Steps.</param>
-/// <param name="calls">Calls of <see cref="Next"/> after which the whole block is asked for.</param>
-unsafe struct GemmPrefetch(in GemmOperand source, long first, int count, long start, int depth, long calls)
+[StructLayout(LayoutKind.Explicit)]
+unsafe struct GemmPrefetch
 {
-    const int CacheLine = 64;
+    public const int AtLine = 0, AtLeft = 8, AtInRun = 16, AtRunLines = 24, AtJump = 32, CacheLine = 64;
 
-    readonly long _strideBytes = source.Stride * sizeof(float);
-    readonly int _runBytes = sizeof(float) * (source.LinesAreContiguous ? depth : count);
-    readonly int _perCall = (int)((Lines(source, count, depth) + calls - 1) / Math.Max(calls, 1));
-    byte* _run = (byte*)source.At(first, start);
-    int _runsLeft = count == 0 ? 0 : source.LinesAreContiguous ? count : depth;
-    int _offset;
+    /// <summary>The next line.</summary>
+    [FieldOffset(AtLine)] public byte* Line;
 
-    static long Lines(in GemmOperand source, int count, int depth) => source.LinesAreContiguous
-        ? count * ((depth * (long)sizeof(float) + CacheLine - 1) / CacheLine)
-        : depth * ((count * (long)sizeof(float) + CacheLine - 1) / CacheLine);
+    /// <summary>Lines to come; none where it is 0 or below.</summary>
+    [FieldOffset(AtLeft)] public long Left;
 
-    /// <summary>The next share of the block.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Next()
+    /// <summary>Lines to come in this run.</summary>
+    [FieldOffset(AtInRun)] public long InRun;
+
+    [FieldOffset(AtRunLines)] public long RunLines;
+
+    /// <summary>Bytes from the end of a run's last line to the next run.</summary>
+    [FieldOffset(AtJump)] public long Jump;
+
+    /// <param name="source">The factor.</param>
+    /// <param name="first">First line of the block.</param>
+    /// <param name="count">Lines; 0 asks for nothing.</param>
+    /// <param name="start">First step of the contracted axis.</param>
+    /// <param name="depth">Steps.</param>
+    public GemmPrefetch(in GemmOperand source, long first, int count, long start, int depth)
+    {
+        if (count == 0) return;
+        var (runs, length) = source.LinesAreContiguous ? (count, depth) : (depth, count);
+        Line = (byte*)source.At(first, start);
+        RunLines = InRun = ((long)length * sizeof(float) + CacheLine - 1) / CacheLine;
+        Left = runs * RunLines;
+        Jump = source.Stride * sizeof(float) - RunLines * CacheLine;
+    }
+
+    /// <summary>Asks for so many lines, or for those that are left.</summary>
+    public void Ask(int lines)
     {
         if (!Sse.IsSupported) return;
-        for (int i = 0; i < _perCall && _runsLeft > 0; i++)
+        for (; lines > 0 && Left > 0; lines--, Left--)
         {
-            Sse.Prefetch1(_run + _offset);
-            _offset += CacheLine;
-            if (_offset < _runBytes) continue;
-            _offset = 0;
-            _run += _strideBytes;
-            _runsLeft--;
+            Sse.Prefetch1(Line);
+            Line += CacheLine;
+            if (--InRun > 0) continue;
+            Line += Jump;
+            InRun = RunLines;
         }
     }
 }

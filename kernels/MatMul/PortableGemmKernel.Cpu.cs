@@ -6,6 +6,9 @@ namespace DistillEngine.Kernels;
 /// <summary>The tile that the runtime compiles, on any processor.</summary>
 sealed unsafe class PortableGemmKernel<TVector> : GemmKernel where TVector : struct, IVectorF32<TVector>
 {
+    // Words of the contracted axis for each line asked for: more than a tile's share, so that the block has come before it is needed.
+    const int WordsPerLine = 4;
+
     public override int Rows => GemmTile<TVector>.Rows;
 
     public override int Columns => GemmTile<TVector>.Columns;
@@ -22,8 +25,9 @@ sealed unsafe class PortableGemmKernel<TVector> : GemmKernel where TVector : str
     public override void PackColumns(in GemmOperand b, long first, int count, long start, int depth, float* panel) =>
         GemmPack<TVector>.Panel(b, first, count, GemmTile<TVector>.Columns, start, depth, panel);
 
-    public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride)
+    public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride, ref GemmPrefetch ahead)
     {
+        ahead.Ask(words / WordsPerLine);
         Into into = add ? Into.Add : Into.Overwrite;
         if (rows == GemmTile<TVector>.Rows && columns == GemmTile<TVector>.Columns) GemmTile<TVector>.Multiply(a, b, words, into, c, stride);
         else Edge(a, b, words, into, c, stride, rows, columns);

@@ -28,6 +28,6 @@ sealed unsafe class RoundedGemmKernel(GemmKernel inner) : GemmKernel
         Bf16.RoundInPlace(panel, (long)depth * PanelColumns(count));
     }
 
-    public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride) =>
-        inner.Multiply(a, b, rows, columns, words, add, c, stride);
+    public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride, ref GemmPrefetch ahead) =>
+        inner.Multiply(a, b, rows, columns, words, add, c, stride, ref ahead);
 }

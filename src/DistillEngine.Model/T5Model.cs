@@ -27,14 +27,18 @@ public sealed class T5Model : IDisposable
     /// <param name="limits">The largest batch; decides the memory for activations.</param>
     /// <param name="training">Whether Backward will be called.</param>
     /// <param name="form">How matrices are held; low forms are for generation alone.</param>
-    /// <exception cref="ArgumentException">The configuration is impossible, or a low form is to be trained or unknown to the device.</exception>
+    /// <param name="recompute">Whether backward computes the activations within sub-layers and the logits again: the same bits with less memory,
+    /// for about a third more time. Only with <paramref name="training"/>.</param>
+    /// <exception cref="ArgumentException">The configuration is impossible, a low form is to be trained or unknown to the device, or a model
+    /// without backward is to recompute.</exception>
     /// <exception cref="InsufficientMemoryException">The device refuses the memory.</exception>
-    public T5Model(T5Config config, BatchLimits limits, IBackend backend, bool training, WeightForm form = WeightForm.F32)
+    public T5Model(T5Config config, BatchLimits limits, IBackend backend, bool training, WeightForm form = WeightForm.F32, bool recompute = false)
     {
         config.Validate();
         if (!backend.Kernels.MatMul.Supports(form))
             throw new ArgumentException($"{backend.Name} has no products with {form.Name()} weights; open the model with float32 weights or on the CPU.", nameof(form));
-        var plan = new ModelPlan(config, limits, training);
+        if (recompute && !training) throw new ArgumentException("A model for inference has no backward that could compute activations again; leave recompute out.", nameof(recompute));
+        var plan = new ModelPlan(config, limits, training, recompute);
         (Config, Limits, Backend, IsTraining) = (config, limits, backend, training);
         _batch = new BatchOnDevice(plan, backend);
         _network = new T5Network(plan);
@@ -58,10 +62,10 @@ public sealed class T5Model : IDisposable
     public Tensor TokenNats => _pass[_nats, _pass.Target.Count];
 
     /// <summary>Memory a model will take, without taking it.</summary>
-    public static MemoryNeeds Measure(T5Config config, BatchLimits limits, bool training, WeightForm form = WeightForm.F32)
+    public static MemoryNeeds Measure(T5Config config, BatchLimits limits, bool training, WeightForm form = WeightForm.F32, bool recompute = false)
     {
         config.Validate();
-        var plan = new ModelPlan(config, limits, training);
+        var plan = new ModelPlan(config, limits, training, recompute);
         // The constructors only declare; a device is needed when values move.
         _ = new BatchOnDevice(plan, null!);
         _ = new T5Network(plan);
@@ -187,7 +191,7 @@ public sealed class T5Model : IDisposable
         Slot rowWeights = arena.Persistent("loss.row_weights", new(targets));
         int vocabulary = plan.Config.VocabularySize;
         arena.BeginScope();
-        Slot scratch = plan.Training
+        Slot scratch = plan.Training && !plan.Recompute
             ? arena.Saved("loss.logits", LinearCrossEntropy.TrainingScratchShape(targets, vocabulary))
             : arena.Scratch("loss.scratch", LinearCrossEntropy.ScratchShape(targets, vocabulary));
         return (encodedGradient, decodedGradient, nats, logSumExp, rowWeights, scratch);

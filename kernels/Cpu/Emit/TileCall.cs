@@ -7,7 +7,7 @@ namespace DistillEngine.Kernels;
 [StructLayout(LayoutKind.Explicit)]
 unsafe struct TileCall
 {
-    public const int AtA = 0, AtB = 8, AtC = 16, AtStrideBytes = 24, AtWords = 32, AtAdd = 40, AtIsMasked = 48, AtMask = 56;
+    public const int AtA = 0, AtB = 8, AtC = 16, AtStrideBytes = 24, AtWords = 32, AtAdd = 40, AtIsMasked = 48, AtMask = 56, AtAhead = 88;
 
     /// <summary>Packed words [words, rows].</summary>
     [FieldOffset(AtA)] public void* A;
@@ -31,4 +31,7 @@ unsafe struct TileCall
 
     /// <summary>AVX-512: one bit a lane in the first word. AVX2: a word a lane, negative where it exists.</summary>
     [FieldOffset(AtMask)] public fixed int Mask[8];
+
+    /// <summary>What to ask for meanwhile; moves on by what was asked for.</summary>
+    [FieldOffset(AtAhead)] public GemmPrefetch Ahead;
 }

@@ -17,6 +17,9 @@ sealed class TileEmitter
     // Where the code keeps what it was called with; all are free to change under the conventions of every system.
     const Register Call = Register.RAX, A = Register.R8, B = Register.R9, C = Register.RDX, Stride = Register.R10, Count = Register.RCX, Row = Register.R11;
 
+    // In the loop, instead of the result's registers: what is asked for meanwhile.
+    const Register AheadLine = Register.R11, AheadLeft = Register.R10, AheadInRun = Register.RDX;
+
     // Registers 6 to 15 belong to the caller on Windows.
     const int FirstSaved = 6, SavedCount = 10, SavedBytes = 16;
 
@@ -40,7 +43,15 @@ sealed class TileEmitter
         PrefetchResult();
         for (int row = 0; row < _rows; row++)
             for (int v = 0; v < _vectors; v++) Put(Instruction.Create(_format.Zero, Sum(row, v), Sum(row, v), Sum(row, v)));
+        LoadArgument(AheadLine, Ahead(GemmPrefetch.AtLine));
+        LoadArgument(AheadLeft, Ahead(GemmPrefetch.AtLeft));
+        LoadArgument(AheadInRun, Ahead(GemmPrefetch.AtInRun));
         Loop();
+        StoreArgument(AheadLine, Ahead(GemmPrefetch.AtLine));
+        StoreArgument(AheadLeft, Ahead(GemmPrefetch.AtLeft));
+        StoreArgument(AheadInRun, Ahead(GemmPrefetch.AtInRun));
+        LoadArgument(C, TileCall.AtC);
+        LoadArgument(Stride, TileCall.AtStrideBytes);
         Finish();
         var stream = new MemoryStream();
         _code.Assemble(new StreamCodeWriter(stream), 0);
@@ -81,7 +92,11 @@ sealed class TileEmitter
         _code.sub(rcx, Unroll);
         _code.jl(rest);
         _code.Label(ref whole);
-        for (int step = 0; step < Unroll; step++) Step(step);
+        for (int step = 0; step < Unroll; step++)
+        {
+            AskAhead();
+            Step(step);
+        }
         Advance(Unroll);
         _code.sub(rcx, Unroll);
         _code.jge(whole);
@@ -105,6 +120,21 @@ sealed class TileEmitter
             Put(Instruction.Create(_format.Broadcast, Left(row), At(A, (step * _rows + row) * sizeof(float))));
             for (int v = 0; v < _vectors; v++) Put(Instruction.Create(_format.MultiplyAdd, Sum(row, v), Left(row), Right(v)));
         }
+    }
+
+    /// <summary>Asks the second cache for one line of what is needed next. The branches go the same way for dozens of words.</summary>
+    void AskAhead()
+    {
+        Label done = _code.CreateLabel();
+        _code.dec(r10);
+        _code.js(done);
+        Put(Instruction.Create(Code.Prefetcht1_m8, At(AheadLine, 0)));
+        _code.add(r11, GemmPrefetch.CacheLine);
+        _code.dec(rdx);
+        _code.jnz(done);
+        _code.add(r11, Argument(Ahead(GemmPrefetch.AtJump)));
+        _code.mov(rdx, Argument(Ahead(GemmPrefetch.AtRunLines)));
+        _code.Label(ref done);
     }
 
     void Advance(int words)
@@ -205,6 +235,10 @@ sealed class TileEmitter
     void NextRow() => Put(Instruction.Create(Code.Add_rm64_r64, Row, Stride));
 
     void LoadArgument(Register register, int field) => Put(Instruction.Create(Code.Mov_r64_rm64, register, Field(field)));
+
+    void StoreArgument(Register register, int field) => Put(Instruction.Create(Code.Mov_rm64_r64, Field(field), register));
+
+    static int Ahead(int field) => TileCall.AtAhead + field;
 
     static AssemblerMemoryOperand Argument(int field) => __qword_ptr[rax + field];
 

@@ -27,8 +27,8 @@ public sealed class StepBench : IDisposable
         var optimizer = new OptimizerOptions { Name = options.Optimizer, LearningRate = Optimizers.DefaultLearningRate(options.Optimizer) };
         Optimizers.Validate(optimizer);
         Batch batch = RandomBatch(options, config);
-        BenchModel.RequireMemory(T5Model.Measure(config, batch.Limits, training: true).Total + Optimizers.StateBytes(optimizer, T5Model.Declare(config)));
-        _model = new T5Model(config, batch.Limits, backend, training: true);
+        BenchModel.RequireMemory(T5Model.Measure(config, batch.Limits, training: true, recompute: options.Recompute).Total + Optimizers.StateBytes(optimizer, T5Model.Declare(config)));
+        _model = new T5Model(config, batch.Limits, backend, training: true, recompute: options.Recompute);
         BenchModel.Fill(_model, options.Model);
         _optimizer = Optimizers.Create(optimizer, _model.Parameters, backend.Kernels, backend);
         var schedule = LearningRateSchedule.Create("constant", optimizer.LearningRate ?? UsualRate, warmupSteps: 0, totalSteps: 1);

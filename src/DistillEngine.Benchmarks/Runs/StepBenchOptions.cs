@@ -23,6 +23,9 @@ public sealed record StepBenchOptions
     /// <summary>The joint step of predict and explain, whose targets have <see cref="LabelLength"/> and <see cref="RationaleLength"/> tokens.</summary>
     public bool StepByStep { get; init; }
 
+    /// <summary>Whether backward computes activations again instead of finding them kept. That work is no part of the limit.</summary>
+    public bool Recompute { get; init; }
+
     /// <summary>One of <see cref="Training.Optimizers.Names"/>.</summary>
     public string Optimizer { get; init; } = "adamw";
 

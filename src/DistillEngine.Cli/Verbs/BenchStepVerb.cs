@@ -22,12 +22,13 @@ static class BenchStepVerb
         };
         ChoiceOption<ComputePrecision> precision = DeviceOptions.Precision();
         var optimizer = new Option<string>("--optimizer") { Description = string.Join(", ", Optimizers.Names), DefaultValueFactory = _ => "adamw", HelpName = "NAME" };
+        Option<bool> recompute = DeviceOptions.Recompute();
         Option<int> threads = DeviceOptions.Threads();
         Option<bool> profile = Profiling.Option();
         Option<bool> json = CommonOptions.Json("forwardMs, backwardMs, optimizerMs, stepMs (medians), tokensPerSecond, peakRssMb, limitMs, shareOfLimit (0 to 1)");
         var command = new Command("step", "Time a training step with random tokens, and compare with what the machine allows")
         {
-            model, batch, source, target, stepByStep, precision, optimizer, threads, profile, json,
+            model, batch, source, target, stepByStep, precision, optimizer, recompute, threads, profile, json,
         };
         command.SetAction(p =>
         {
@@ -36,7 +37,7 @@ static class BenchStepVerb
             var options = new StepBenchOptions
             {
                 Model = p.GetValue(model)!, Batch = p.GetValue(batch), Source = p.GetValue(source), Target = p.GetValue(target) ?? StandardTarget,
-                StepByStep = p.GetValue(stepByStep), Optimizer = p.GetValue(optimizer)!, Operands = DeviceOptions.TypeOf(precision.Of(p)),
+                StepByStep = p.GetValue(stepByStep), Optimizer = p.GetValue(optimizer)!, Recompute = p.GetValue(recompute), Operands = DeviceOptions.TypeOf(precision.Of(p)),
             };
             var (result, recording) = Measure(io, options, p.GetValue(threads), precision.Of(p), p.GetValue(profile));
             // The buffers of the roofline come after the step's memory is read and freed.

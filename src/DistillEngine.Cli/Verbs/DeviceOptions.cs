@@ -29,6 +29,11 @@ static class DeviceOptions
         Description = "Where to compute: auto, cpu, cuda:N, opencl:N or cpu-emulator", DefaultValueFactory = _ => "auto", HelpName = "NAME",
     };
 
+    public static Option<bool> Recompute() => new("--recompute")
+    {
+        Description = "Compute activations again in backward instead of keeping them: less memory, about a quarter more time, the same bits",
+    };
+
     /// <summary>Type of the products' operands in training.</summary>
     public static ChoiceOption<ComputePrecision> Precision() => new("--dtype", "Type of the products' operands; sums, weights and all else are f32",
         ("f32", ComputePrecision.F32), ("bf16", ComputePrecision.Bf16));

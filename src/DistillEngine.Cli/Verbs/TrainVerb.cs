@@ -48,6 +48,7 @@ static class TrainVerb
         Option<int> maxNewTokens = Number("--max-new-tokens", "Longest answer in validation", standard.MaxNewTokens);
         Option<int> keep = Number("--keep", "Checkpoints that stay; 0 = all", standard.Keep);
         var resume = new Option<bool>("--resume") { Description = "Go on from the newest checkpoint of --output, or start where there is none" };
+        Option<bool> recompute = DeviceOptions.Recompute();
         Option<int> threads = DeviceOptions.Threads();
         Option<string> device = DeviceOptions.Device();
         ChoiceOption<ComputePrecision> precision = DeviceOptions.Precision();
@@ -56,7 +57,7 @@ static class TrainVerb
         var command = new Command("train", "Train a T5 on a rationale file: predict the label and explain it")
         {
             data, task, model, tokenizer, output, method, alpha, steps, batch, accumulate, accumulateMean, optimizer, rate, weightDecay, schedule, warmup, clip, dropout, seed,
-            threads, device, precision, saveEvery, evalEvery, validation, validationFraction, patience, maxNewTokens, keep, labelSource, onMismatch, order, bucketSteps, resume, profile, json,
+            threads, device, precision, recompute, saveEvery, evalEvery, validation, validationFraction, patience, maxNewTokens, keep, labelSource, onMismatch, order, bucketSteps, resume, profile, json,
         };
         command.SetAction(p =>
         {
@@ -68,7 +69,7 @@ static class TrainVerb
                 AccumulateMean = accumulateMean.Of(p), Steps = p.GetValue(steps), Batch = p.GetValue(batch), Accumulate = p.GetValue(accumulate),
                 Order = order.Of(p), BucketSteps = p.GetValue(bucketSteps),
                 Optimizer = new() { Name = name, LearningRate = p.GetValue(rate) ?? Optimizers.DefaultLearningRate(name), WeightDecay = p.GetValue(weightDecay) }, Schedule = p.GetValue(schedule), Warmup = p.GetValue(warmup),
-                Clip = p.GetValue(clip), Dropout = p.GetValue(dropout), Seed = p.GetValue(seed), SaveEvery = p.GetValue(saveEvery), EvalEvery = p.GetValue(evalEvery),
+                Clip = p.GetValue(clip), Dropout = p.GetValue(dropout), Recompute = p.GetValue(recompute), Seed = p.GetValue(seed), SaveEvery = p.GetValue(saveEvery), EvalEvery = p.GetValue(evalEvery),
                 ValidationData = p.GetValue(validation), ValidationFraction = p.GetValue(validationFraction), Patience = p.GetValue(patience),
                 MaxNewTokens = p.GetValue(maxNewTokens), Keep = p.GetValue(keep), Resume = p.GetValue(resume),
             };

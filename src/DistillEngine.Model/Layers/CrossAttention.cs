@@ -36,15 +36,17 @@ sealed class CrossAttention : SubLayer
         Project(pass, cache.CrossKeys(_layer).First(rows), cache.CrossValues(_layer).First(rows));
     }
 
-    protected override void BranchForward(Pass pass, in RowSet rows, Tensor norm, Tensor branch)
+    protected override void BranchActivate(Pass pass, in RowSet rows, Tensor norm)
     {
         var (ops, n) = (pass.Kernels, rows.Count);
         Tensor q = pass[_q, n], context = pass[_context, n];
         ops.MatMul.Forward(norm, pass.Weight(_weights.Q), Into.Overwrite, q);
         var (k, v) = KeysAndValues(pass);
         ops.Attention.Forward(q, k, v, rows.CrossSpans, _heads, Masking.None, default, pass.Dropout(_site), context, pass[_logSumExp, n]);
-        ops.MatMul.Forward(context, pass.Weight(_weights.O), Into.Overwrite, branch);
     }
+
+    protected override void Project(Pass pass, in RowSet rows, Tensor branch) =>
+        pass.Kernels.MatMul.Forward(pass[_context, rows.Count], pass.Weight(_weights.O), Into.Overwrite, branch);
 
     protected override void BranchBackward(Pass pass, in RowSet rows, Tensor norm, Tensor dBranch, Tensor dNorm)
     {

@@ -26,15 +26,17 @@ sealed class GatedFeedForward : SubLayer
         _dUp = plan.Arena.Scratch($"{prefix}.d_up", wide);
     }
 
-    protected override void BranchForward(Pass pass, in RowSet rows, Tensor norm, Tensor branch)
+    protected override void BranchActivate(Pass pass, in RowSet rows, Tensor norm)
     {
         var (k, dropout) = (pass.Kernels, pass.Dropout(_site));
         Tensor gate = pass[_gate, rows.Count], up = pass[_up, rows.Count], hidden = pass[_hidden, rows.Count];
         k.MatMul.ForwardShared(norm, [pass.Weight(_wi0), pass.Weight(_wi1)], [gate, up]);
         k.GatedGelu.Forward(gate, up, hidden);
         if (dropout.IsActive) k.Dropout.Forward(hidden, rows.Keys, dropout, hidden);
-        k.MatMul.Forward(hidden, pass.Weight(_wo), Into.Overwrite, branch);
     }
+
+    protected override void Project(Pass pass, in RowSet rows, Tensor branch) =>
+        pass.Kernels.MatMul.Forward(pass[_hidden, rows.Count], pass.Weight(_wo), Into.Overwrite, branch);
 
     protected override void BranchBackward(Pass pass, in RowSet rows, Tensor norm, Tensor dBranch, Tensor dNorm)
     {

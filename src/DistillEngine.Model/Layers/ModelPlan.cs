@@ -3,16 +3,18 @@ using DistillEngine.Core;
 namespace DistillEngine.Model;
 
 /// <summary>What the parts of a model declare while it is built: parameters, activations, dropout sites.</summary>
-/// <param name="training">Whether activations are kept for backward.</param>
-sealed class ModelPlan(T5Config config, BatchLimits limits, bool training)
+/// <param name="training">Whether a backward follows.</param>
+/// <param name="recompute">Whether it computes the activations within sub-layers again, instead of finding them kept.</param>
+sealed class ModelPlan(T5Config config, BatchLimits limits, bool training, bool recompute = false)
 {
     int _sites;
 
     public T5Config Config { get; } = config;
     public BatchLimits Limits { get; } = limits;
     public bool Training { get; } = training;
+    public bool Recompute { get; } = recompute;
     public ParameterList Parameters { get; } = new();
-    public ArenaPlan Arena { get; } = new(training);
+    public ArenaPlan Arena { get; } = new(training && !recompute);
 
     /// <summary>A number that no other place of dropout has.</summary>
     public int NewDropoutSite() => _sites++;

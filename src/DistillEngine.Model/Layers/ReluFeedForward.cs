@@ -20,14 +20,16 @@ sealed class ReluFeedForward : SubLayer
         _site = plan.NewDropoutSite();
     }
 
-    protected override void BranchForward(Pass pass, in RowSet rows, Tensor norm, Tensor branch)
+    protected override void BranchActivate(Pass pass, in RowSet rows, Tensor norm)
     {
         var (k, hidden, dropout) = (pass.Kernels, pass[_hidden, rows.Count], pass.Dropout(_site));
         k.MatMul.Forward(norm, pass.Weight(_wi), Into.Overwrite, hidden);
         k.Relu.Forward(hidden, hidden);
         if (dropout.IsActive) k.Dropout.Forward(hidden, rows.Keys, dropout, hidden);
-        k.MatMul.Forward(hidden, pass.Weight(_wo), Into.Overwrite, branch);
     }
+
+    protected override void Project(Pass pass, in RowSet rows, Tensor branch) =>
+        pass.Kernels.MatMul.Forward(pass[_hidden, rows.Count], pass.Weight(_wo), Into.Overwrite, branch);
 
     protected override void BranchBackward(Pass pass, in RowSet rows, Tensor norm, Tensor dBranch, Tensor dNorm)
     {

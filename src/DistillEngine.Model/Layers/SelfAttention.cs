@@ -32,15 +32,17 @@ sealed class SelfAttention : SubLayer
         _tablePartials = plan.Arena.Scratch($"{prefix}.table_partials", new(plan.Limits.MaxSequences, c.Heads * c.RelativeBuckets));
     }
 
-    protected override void BranchForward(Pass pass, in RowSet rows, Tensor norm, Tensor branch)
+    protected override void BranchActivate(Pass pass, in RowSet rows, Tensor norm)
     {
         var (ops, n) = (pass.Kernels, rows.Count);
         Tensor q = pass[_q, n], k = pass[_k, n], v = pass[_v, n], context = pass[_context, n];
         ops.MatMul.ForwardShared(norm, [pass.Weight(_weights.Q), pass.Weight(_weights.K), pass.Weight(_weights.V)], [q, k, v]);
         if (_masking == Masking.Causal && pass.Cache is { } cache) (k, v) = cache.Append(ops, _layer, k, v);
         ops.Attention.Forward(q, k, v, rows.SelfSpans, _heads, _masking, _bias.Values(pass), pass.Dropout(_site), context, pass[_logSumExp, n]);
-        ops.MatMul.Forward(context, pass.Weight(_weights.O), Into.Overwrite, branch);
     }
+
+    protected override void Project(Pass pass, in RowSet rows, Tensor branch) =>
+        pass.Kernels.MatMul.Forward(pass[_context, rows.Count], pass.Weight(_weights.O), Into.Overwrite, branch);
 
     protected override void BranchBackward(Pass pass, in RowSet rows, Tensor norm, Tensor dBranch, Tensor dNorm)
     {

@@ -9,13 +9,14 @@ abstract class SubLayer
     readonly ParameterId _scale;
     readonly Slot _norm, _invRms, _branch, _dNorm;
     readonly int _site, _width;
+    readonly bool _recompute;
     readonly float _epsilon;
 
     /// <param name="prefix">Checkpoint name of the layer, such as <c>encoder.block.0.layer.1</c>.</param>
     /// <param name="rows">Greatest number of rows.</param>
     protected SubLayer(ModelPlan plan, string prefix, int rows)
     {
-        (_width, _epsilon) = (plan.Config.DModel, plan.Config.Epsilon);
+        (_width, _epsilon, _recompute) = (plan.Config.DModel, plan.Config.Epsilon, plan.Recompute);
         plan.Arena.BeginScope();
         _scale = plan.Parameters.Ones($"{prefix}.layer_norm.weight", new(_width));
         _norm = plan.Arena.Saved($"{prefix}.norm", new(rows, _width));
@@ -29,9 +30,9 @@ abstract class SubLayer
     /// <param name="y">float32 [rows, dModel]; overwritten; may be x where no backward follows.</param>
     public void Forward(Pass pass, in RowSet rows, Tensor x, Tensor y)
     {
-        Tensor norm = pass[_norm, rows.Count], branch = pass[_branch, rows.Count];
-        pass.Kernels.RmsNorm.Forward(x, pass.Value(_scale), _epsilon, norm, pass[_invRms, rows.Count]);
-        BranchForward(pass, rows, norm, branch);
+        Tensor branch = pass[_branch, rows.Count];
+        Activate(pass, rows, x);
+        Project(pass, rows, branch);
         pass.Kernels.ResidualAdd.Forward(x, branch, rows.Keys, pass.Dropout(_site), y);
     }
 
@@ -39,6 +40,7 @@ abstract class SubLayer
     /// <param name="dy">float32 [rows, dModel]: gradient of y on entry, of x on return.</param>
     public void Backward(Pass pass, in RowSet rows, Tensor x, Tensor dy)
     {
+        if (_recompute) Activate(pass, rows, x);
         Tensor dBranch = dy, dNorm = pass[_dNorm, rows.Count];
         DropoutSite dropout = pass.Dropout(_site);
         if (dropout.IsActive)
@@ -50,9 +52,21 @@ abstract class SubLayer
         pass.Kernels.RmsNorm.Backward(dNorm, x, pass.Value(_scale), pass[_invRms, rows.Count], Into.Add, dy, pass.Gradient(_scale));
     }
 
+    /// <summary>All that backward needs: the norm and what the branch computes from it, up to its last map.</summary>
+    void Activate(Pass pass, in RowSet rows, Tensor x)
+    {
+        Tensor norm = pass[_norm, rows.Count];
+        pass.Kernels.RmsNorm.Forward(x, pass.Value(_scale), _epsilon, norm, pass[_invRms, rows.Count]);
+        BranchActivate(pass, rows, norm);
+    }
+
+    /// <summary>What backward needs of the branch, which is all but its last map.</summary>
     /// <param name="norm">float32 [rows, dModel].</param>
+    protected abstract void BranchActivate(Pass pass, in RowSet rows, Tensor norm);
+
+    /// <summary>The branch's last map.</summary>
     /// <param name="branch">float32 [rows, dModel]; overwritten.</param>
-    protected abstract void BranchForward(Pass pass, in RowSet rows, Tensor norm, Tensor branch);
+    protected abstract void Project(Pass pass, in RowSet rows, Tensor branch);
 
     /// <param name="dBranch">float32 [rows, dModel]; only read.</param>
     /// <param name="dNorm">float32 [rows, dModel]; overwritten.</param>

@@ -76,6 +76,10 @@ public sealed record TrainingOptions
     /// <summary>Null: the model's own.</summary>
     public float? Dropout { get; init; }
 
+    /// <summary>Computes activations again in backward instead of keeping them: less memory, more time, the same bits, so that a run may be
+    /// resumed with or without it.</summary>
+    public bool Recompute { get; init; }
+
     public ulong Seed { get; init; }
 
     /// <summary>A checkpoint every so many steps, 0 = only at the end.</summary>

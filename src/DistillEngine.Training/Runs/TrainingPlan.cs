@@ -53,7 +53,7 @@ public sealed record TrainingPlan
         return new TrainingPlan
         {
             Options = options, Config = config, Data = data, Limits = limits, GenerationBytes = generation, TokenizerSize = tokenizer.VocabularySize,
-            Model = T5Model.Measure(config, limits, training: true),
+            Model = T5Model.Measure(config, limits, training: true, recompute: options.Recompute),
             OptimizerBytes = Optimizers.StateBytes(options.Optimizer, T5Model.Declare(config)),
         };
     }
@@ -64,7 +64,7 @@ public sealed record TrainingPlan
         if (TotalBytes <= availableBytes) return;
         throw new InsufficientMemoryException(
             $"The run needs {MiB(TotalBytes)} MiB, of which {MiB(Model.Activations)} for activations; {MiB(availableBytes)} MiB are free. "
-            + "Lower --batch (and raise --accumulate), choose a smaller --model, or an Adafactor optimizer.");
+            + "Lower --batch (and raise --accumulate), give --recompute, choose a smaller --model, or an Adafactor optimizer.");
     }
 
     /// <summary>Lines to show before the first step.</summary>

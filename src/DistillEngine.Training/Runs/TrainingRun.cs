@@ -49,7 +49,7 @@ public sealed class TrainingRun
         // What a kill in the middle of writing the best or the last model left.
         Leftovers.Delete(_options.Output);
 
-        using var model = new T5Model(config, plan.Limits, _backend, training: true);
+        using var model = new T5Model(config, plan.Limits, _backend, training: true, recompute: _options.Recompute);
         using IOptimizer optimizer = Optimizers.Create(_options.Optimizer, model.Parameters, _backend.Kernels, _backend);
         using var trainer = new Trainer(model, optimizer, LearningRateSchedule.Create(_options.Schedule ?? TrainingOptions.StandardSchedule, _options.Optimizer.LearningRate ?? 0, _options.Warmup, _options.Steps), Settings(config));
         var batches = new Batcher(data.Examples, new BatcherOptions(_options.Batch, _options.Accumulate, _options.Seed, _options.Order, _options.BucketSteps));

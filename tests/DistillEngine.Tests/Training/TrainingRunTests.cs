@@ -221,6 +221,19 @@ public sealed class TrainingRunTests : IDisposable
     }
 
     [Fact]
+    public void Execute_InterruptedAndResumedWithRecompute_GivesTheBitsOfTheRunThatKeepsActivations()
+    {
+        TrainingOptions options = _task.Options("keeps") with { Dropout = 0.1f, EvalEvery = 4, ValidationFraction = 0.25 };
+        RecordingObserver keeps = Run(options);
+        TrainingOptions recomputes = options with { Output = _task.Output("recomputes"), Recompute = true, Resume = true };
+        var first = new RecordingObserver(cancelAfter: 5);
+        Assert.Throws<OperationCanceledException>(() => Run(recomputes with { Recompute = false }, first));
+        RecordingObserver rest = Run(recomputes);
+        Assert.Equal(keeps.Steps, first.Steps.Concat(rest.Steps));
+        AssertSameRun("keeps", "recomputes");
+    }
+
+    [Fact]
     public void Execute_OfTwoThreads_GivesTheBitsOfOne()
     {
         Run(_task.Options("one", 5), threads: 1);

@@ -46,7 +46,8 @@ public class TileEmitterTests
         foreach (Instruction[] tile in Tiles(isa, windows))
             foreach (Instruction instruction in tile)
                 foreach (CpuidFeature feature in instruction.CpuidFeatures)
-                    Assert.True(Common.Contains(feature) || own.Contains(feature), $"{instruction} needs {feature}");
+                    // Prefetches count as SSE, which every x86-64 processor has.
+                    Assert.True(instruction.Code == Code.Prefetcht1_m8 || Common.Contains(feature) || own.Contains(feature), $"{instruction} needs {feature}");
     }
 
     [Theory]
