@@ -39,7 +39,7 @@ static class Program
             return 2;
         }
         IReadOnlyList<ShownSuite> suites = names.Length == 0 ? ShownSuite.All : [.. names.Select(name => ShownSuite.Find(name)!)];
-        ShownRun.Of(suites, ShownSizes.Full, Console.Out, isRecorded ? ResultPlace.Create() : null, DateOnly.FromDateTime(DateTime.UtcNow));
+        ShownRun.Of(suites, ShownSizes.Full, Console.Out, Console.Error, isRecorded ? ResultPlace.Create() : null, DateOnly.FromDateTime(DateTime.UtcNow));
         return 0;
     }
 

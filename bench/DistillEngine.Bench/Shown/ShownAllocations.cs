@@ -13,7 +13,7 @@ static class ShownAllocations
     public static ShownTable Run(ShownSizes sizes)
     {
         var table = new ShownTable($"Managed bytes allocated, {sizes.Small}", "0", new("work", "work"), new("bytes", "bytes", "F0"));
-        foreach (ComputePrecision type in (ComputePrecision[])[ComputePrecision.F32, ComputePrecision.Bf16])
+        foreach (ComputePrecision type in sizes.Types)
         {
             using CpuBackend backend = CpuBackend.Open(sizes.AllThreads, type);
             using var bench = new StepBench(new() { Model = sizes.Small, Batch = sizes.Batch, Source = sizes.Source, Target = sizes.Target }, backend);

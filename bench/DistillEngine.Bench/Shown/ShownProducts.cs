@@ -13,7 +13,7 @@ static unsafe class ShownProducts
             new("type", "type"), new("threads", "threads"), new("shape", "rows × inputs × outputs"), new("ms", "median, ms", "F3"),
             new("gflops", "GFLOP/s"), new("peakGflops", "peak, GFLOP/s"), new("share", "share", "P1"));
         foreach (int threads in sizes.Threads)
-            foreach (ComputePrecision type in (ComputePrecision[])[ComputePrecision.F32, ComputePrecision.Bf16])
+            foreach (ComputePrecision type in sizes.Types)
             {
                 using var backend = CpuBackend.Open(threads, type);
                 using var pool = new ComputePool(threads);

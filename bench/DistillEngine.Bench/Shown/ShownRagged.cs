@@ -26,7 +26,7 @@ static class ShownRagged
             new("ratio", "time a token, ragged by one length", "F3"), new("paddedMs", "padded, ms"), new("paddedTokens", "tokens"),
             new("timeShare", "ragged by padded: time", "P0"), new("tokenShare", "tokens", "P0"));
         foreach (Lengths lengths in Data)
-            foreach (ComputePrecision type in (ComputePrecision[])[ComputePrecision.F32, ComputePrecision.Bf16])
+            foreach (ComputePrecision type in sizes.Types)
                 Measure(table, lengths, type, sizes);
         return table;
     }

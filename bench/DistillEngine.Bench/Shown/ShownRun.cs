@@ -10,24 +10,29 @@ namespace DistillEngine.Bench.Shown;
 static class ShownRun
 {
     /// <param name="suites">In this order.</param>
+    /// <param name="output">Takes the tables, in Markdown.</param>
+    /// <param name="progress">Is told of each suite.</param>
     /// <param name="folder">Where <c>shown-SUITE.md</c> and <c>.json</c> go, or null.</param>
     /// <param name="day">When, for the heads of the tables.</param>
-    public static void Of(IReadOnlyList<ShownSuite> suites, ShownSizes sizes, TextWriter output, string? folder, DateOnly day)
+    public static void Of(IReadOnlyList<ShownSuite> suites, ShownSizes sizes, TextWriter output, TextWriter progress, string? folder, DateOnly day)
     {
         using CpuBackend backend = CpuBackend.Open(1);
         string head = string.Create(CultureInfo.InvariantCulture, $"{day:yyyy-MM-dd}, {backend.Name}, {sizes.AllThreads} threads unless said, .NET {Environment.Version}");
         foreach (ShownSuite suite in suites)
         {
-            Console.Error.WriteLine($"{suite.Name}: {suite.What}");
+            progress.WriteLine($"{suite.Name}: {suite.What}");
             long started = Stopwatch.GetTimestamp();
             ShownTable table = suite.Run(sizes);
-            Console.Error.WriteLine(FormattableString.Invariant($"{suite.Name}: {Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s"));
+            progress.WriteLine(FormattableString.Invariant($"{suite.Name}: {Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s"));
             table.WriteMarkdown(output);
-            if (folder is not null) Record(suite, table, folder, head);
+            if (folder is null) continue;
+            string path = Record(suite, table, folder, head);
+            progress.WriteLine($"Recorded {path}.md and .json");
         }
     }
 
-    static void Record(ShownSuite suite, ShownTable table, string folder, string head)
+    /// <returns>The path of both files, without their extensions.</returns>
+    static string Record(ShownSuite suite, ShownTable table, string folder, string head)
     {
         string path = Path.Combine(folder, $"shown-{suite.Name}");
         var text = new StringWriter();
@@ -45,6 +50,6 @@ static class ShownRun
             writer.WriteEndObject();
         }
         File.WriteAllText($"{path}.json", Encoding.UTF8.GetString(json.ToArray()) + "\n");
-        Console.Error.WriteLine($"Recorded {path}.md and .json");
+        return path;
     }
 }

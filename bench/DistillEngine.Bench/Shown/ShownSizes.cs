@@ -10,6 +10,9 @@ sealed record ShownSizes
     /// <summary>Threads of the suites that compare one with all of them.</summary>
     public required int[] Threads { get; init; }
 
+    /// <summary>Types of the operands of training's products.</summary>
+    public required ComputePrecision[] Types { get; init; }
+
     /// <summary>Rows, inputs and outputs of products.</summary>
     public required (int Rows, int Inputs, int Outputs)[] Products { get; init; }
 
@@ -54,6 +57,7 @@ sealed record ShownSizes
     public static ShownSizes Full { get; } = new()
     {
         Threads = Environment.ProcessorCount == 1 ? [1] : [1, Environment.ProcessorCount],
+        Types = [ComputePrecision.F32, ComputePrecision.Bf16],
         Products =
         [
             (512, 512, 512), (1024, 1024, 1024), (2048, 2048, 2048), (512, 768, 768), (512, 768, 2048), (512, 2048, 768), (2048, 768, 2048),
@@ -71,7 +75,7 @@ sealed record ShownSizes
     /// <summary>Enough to see that every suite runs.</summary>
     public static ShownSizes Tiny { get; } = Full with
     {
-        Products = [(17, 40, 33)], DecodeProducts = [(64, 128)], WeightBytes = 1 << 16, Small = "tiny", Base = "tiny", Batch = 1, DecodeBatches = [1, 2],
+        Types = [ComputePrecision.Bf16], Products = [(17, 40, 33)], DecodeProducts = [(64, 128)], WeightBytes = 1 << 16, Small = "tiny", Base = "tiny", Batch = 1, DecodeBatches = [1, 2],
         DecodeForms = [WeightForm.Int8], Source = 4, Target = 3, AttentionLengths = [8, 16], ShortTurns = 1, LongTurns = 1,
         Roof = threads => new Roof(threads, Fp32Gflops: 100, Bf16Gflops: 200, Int8Gops: 400, ReadGBs: 30, CopyGBs: 30),
     };

@@ -17,7 +17,7 @@ static class ShownSteps
             new("work", "work"), new("type", "type"), new("forwardMs", "forward, ms"), new("backwardMs", "backward, ms"), new("optimizerMs", "optimizer, ms"),
             new("stepMs", "step, ms"), new("limitMs", "limit, ms"), new("shareOfLimit", "share", "P1"), new("peakRssMb", "resident, MB", "F0"));
         foreach (bool stepByStep in (bool[])[false, true])
-            foreach (ComputePrecision type in (ComputePrecision[])[ComputePrecision.F32, ComputePrecision.Bf16])
+            foreach (ComputePrecision type in sizes.Types)
             {
                 var options = new StepBenchOptions
                 {

@@ -11,13 +11,12 @@ sealed class ShownTable(string title, string wanted, params ShownColumn[] column
 
     public IReadOnlyList<object[]> Rows => _rows;
 
-    /// <summary>Adds a row and shows how far the suite is.</summary>
+    /// <summary>Adds a row.</summary>
     /// <param name="values">One a column.</param>
     public void Add(params object[] values)
     {
         if (values.Length != columns.Length) throw new ArgumentException($"{title}: a row of {values.Length} values, expected {columns.Length}.");
         _rows.Add(values);
-        Console.Error.WriteLine($"  {string.Join("  ", values.Select((value, i) => columns[i].Text(value)))}");
     }
 
     public void WriteMarkdown(TextWriter output)

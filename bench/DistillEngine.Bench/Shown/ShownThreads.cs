@@ -11,7 +11,7 @@ static class ShownThreads
         var table = new ShownTable($"Training step of {sizes.Small} on one thread and on {sizes.AllThreads}, in turns", "1.85 times as fast on two",
             new("type", "type"), new("oneMs", "one thread, ms"), new("allMs", $"{sizes.AllThreads} threads, ms"), new("ratio", "ratio, median of the turns", "F2"));
         var options = new StepBenchOptions { Model = sizes.Small, Batch = sizes.Batch, Source = sizes.Source, Target = sizes.Target };
-        foreach (ComputePrecision type in (ComputePrecision[])[ComputePrecision.F32, ComputePrecision.Bf16])
+        foreach (ComputePrecision type in sizes.Types)
         {
             using CpuBackend one = CpuBackend.Open(1, type), all = CpuBackend.Open(sizes.AllThreads, type);
             using StepBench onOne = new(options, one), onAll = new(options, all);
