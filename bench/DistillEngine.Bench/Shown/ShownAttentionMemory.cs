@@ -13,19 +13,20 @@ static class ShownAttentionMemory
     public static ShownTable Run(ShownSizes sizes)
     {
         var table = new ShownTable("Memory by length, one row, forward and backward", "linear: bytes grow as the length does",
-            new("length", "length"), new("arenaBytes", "arena of a step, bytes", "N0"), new("arenaGrowth", "growth by that of the length", "F2"),
-            new("attentionBytes", "attention resident, bytes", "N0"), new("attentionGrowth", "growth by that of the length", "F2"), new("attentionMs", "attention, ms"));
+            new("length", "length"), new("arenaBytes", "arena of a step, bytes", "N0"), new("arenaGrowth", "growth from the row above by that of the length", "F2"),
+            new("attentionBytes", "attention resident, bytes", "N0"), new("attentionGrowth", "growth from the row above by that of the length", "F2"), new("attentionMs", "attention, ms"));
         T5Config config = BenchModel.Config(sizes.Small);
-        double firstArena = 0, firstAttention = 0;
+        double lastArena = 0, lastAttention = 0, lastLength = 0;
         // Once before, so that code and its compilation are resident.
         Attend(config, sizes.AttentionLengths[0], sizes.AllThreads);
         foreach (int length in sizes.AttentionLengths)
         {
             double arena = T5Model.Measure(config, BatchLimits.Full(Sequences, length, length), training: true).Activations;
             var (attention, milliseconds) = Attend(config, length, sizes.AllThreads);
-            if (firstArena == 0) (firstArena, firstAttention) = (arena, attention);
-            double longer = (double)length / sizes.AttentionLengths[0];
-            table.Add(length, arena, arena / firstArena / longer, attention, attention / firstAttention / longer, milliseconds);
+            double longer = length / lastLength;
+            bool isFirst = lastLength == 0;
+            table.Add(length, arena, isFirst ? 1.0 : arena / lastArena / longer, attention, isFirst ? 1.0 : attention / lastAttention / longer, milliseconds);
+            (lastArena, lastAttention, lastLength) = (arena, attention, length);
         }
         return table;
     }

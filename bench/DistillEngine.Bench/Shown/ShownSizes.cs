@@ -75,8 +75,20 @@ sealed record ShownSizes
     /// <summary>Enough to see that every suite runs.</summary>
     public static ShownSizes Tiny { get; } = Full with
     {
-        Types = [ComputePrecision.Bf16], Products = [(17, 40, 33)], DecodeProducts = [(64, 128)], WeightBytes = 1 << 16, Small = "tiny", Base = "tiny", Batch = 1, DecodeBatches = [1, 2],
-        DecodeForms = [WeightForm.Int8], Source = 4, Target = 3, AttentionLengths = [8, 16], ShortTurns = 1, LongTurns = 1,
+        Types = [ComputePrecision.Bf16],
+        Products = [(17, 40, 33)],
+        DecodeProducts = [(64, 128)],
+        WeightBytes = 1 << 16,
+        Small = "tiny",
+        Base = "tiny",
+        Batch = 1,
+        DecodeBatches = [1, 2],
+        DecodeForms = [WeightForm.Int8],
+        Source = 4,
+        Target = 3,
+        AttentionLengths = [8, 16],
+        ShortTurns = 1,
+        LongTurns = 1,
         Roof = threads => new Roof(threads, Fp32Gflops: 100, Bf16Gflops: 200, Int8Gops: 400, ReadGBs: 30, CopyGBs: 30),
     };
 }
