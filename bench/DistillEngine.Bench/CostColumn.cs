@@ -45,7 +45,8 @@ sealed class CostColumn(string name, string legend, string format, Func<Cost, do
     public string GetValue(Summary summary, BenchmarkCase benchmarkCase)
     {
         if (OpBenchmark.Of(benchmarkCase) is not { } op || summary[benchmarkCase]?.ResultStatistics is not { } times) return "-";
-        double result = value(op.CostOf(benchmarkCase.Descriptor.WorkloadMethod.Name), times.Median * 1e-9, Limits(summary, op.Operands));
+        string name = benchmarkCase.Descriptor.WorkloadMethod.Name;
+        double result = value(op.CostOf(name), times.Median * 1e-9, Limits(summary, op.OperandsOf(name)));
         return double.IsFinite(result) ? result.ToString(format, CultureInfo.InvariantCulture) : "-";
     }
 

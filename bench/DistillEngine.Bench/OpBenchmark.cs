@@ -22,6 +22,9 @@ public abstract class OpBenchmark : IDisposable
     /// <summary>Of the products, at the current parameters.</summary>
     public virtual ComputePrecision Operands => ComputePrecision.F32;
 
+    /// <summary>Of the named benchmark's products.</summary>
+    public virtual ComputePrecision OperandsOf(string benchmark) => Operands;
+
     protected KernelSet Ops => Backend.Kernels;
 
     /// <summary>For work that is no op.</summary>

@@ -1,10 +1,11 @@
 using BenchmarkDotNet.Running;
+using DistillEngine.Bench.Shown;
 
 namespace DistillEngine.Bench;
 
 static class Program
 {
-    const string Record = "--record", All = "all";
+    const string Record = "--record", All = "all", Shown = "shown";
 
     static int Main(string[] args)
     {
@@ -15,6 +16,7 @@ static class Program
             Suites.List(Console.Out);
             return isRecorded ? 2 : 0;
         }
+        if (rest[0] == Shown) return Show(rest[1..], isRecorded);
         string[] names = [.. rest.TakeWhile(arg => !arg.StartsWith('-'))];
         if (names.FirstOrDefault(name => name != All && Suites.Find(name) is null) is { } unknown)
         {
@@ -24,6 +26,20 @@ static class Program
         using var results = isRecorded ? new ResultFolder() : null;
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(Arguments(names, rest[names.Length..]), new BenchConfig(results?.Artifacts));
         results?.Collect(names.Length > 0 ? string.Join('+', names) : "filtered");
+        return 0;
+    }
+
+    /// <summary>The published rows, which are timed in turns and so not by BenchmarkDotNet.</summary>
+    /// <param name="names">Suites, or none for all.</param>
+    static int Show(string[] names, bool isRecorded)
+    {
+        if (names.FirstOrDefault(name => ShownSuite.Find(name) is null) is { } unknown)
+        {
+            Console.Error.WriteLine($"There is no suite '{unknown}' of {Shown}. Without arguments the suites are listed.");
+            return 2;
+        }
+        IReadOnlyList<ShownSuite> suites = names.Length == 0 ? ShownSuite.All : [.. names.Select(name => ShownSuite.Find(name)!)];
+        ShownRun.Of(suites, ShownSizes.Full, Console.Out, Console.Error, isRecorded ? ResultPlace.Create() : null, DateOnly.FromDateTime(DateTime.UtcNow));
         return 0;
     }
 

@@ -30,6 +30,8 @@ public class Roofline : OpBenchmark
     [Benchmark(Description = "memory copy")]
     public void MemoryCopy() => _meter.Copy();
 
+    public override ComputePrecision OperandsOf(string benchmark) => benchmark == nameof(Bf16Peak) ? ComputePrecision.Bf16 : ComputePrecision.F32;
+
     public override Cost CostOf(string benchmark) => benchmark switch
     {
         nameof(MultiplyAddPeak) => PeakCost(PeakKind.Fp32),

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Reflection;
+using DistillEngine.Bench.Shown;
 
 namespace DistillEngine.Bench;
 
@@ -20,10 +21,15 @@ static class Suites
         output.WriteLine("Suites:");
         foreach (Type type in Types) output.WriteLine($"  {NameOf(type),-20} {type.GetCustomAttribute<DescriptionAttribute>()?.Description}");
         output.WriteLine($"  {"compare",-20} training step and generation beside libtorch, in a project of its own: bench/DistillEngine.Compare");
+        output.WriteLine();
+        output.WriteLine("Suites of shown, the rows that are published, timed in turns with what they are compared with:");
+        foreach (ShownSuite suite in ShownSuite.All) output.WriteLine($"  {suite.Name,-20} {suite.What}");
         output.WriteLine("""
 
             dotnet run -c Release --project bench/DistillEngine.Bench -- SUITE …        some suites, with the roofline
             dotnet run -c Release --project bench/DistillEngine.Bench -- all            every suite
+            dotnet run -c Release --project bench/DistillEngine.Bench -- shown          every suite of shown, in about six minutes
+            dotnet run -c Release --project bench/DistillEngine.Bench -- shown SUITE …  some of them
               --record          write Markdown and JSON to bench/results/<processor>/
               --filter PATTERN  BenchmarkDotNet's own options work, too
             DISTILL_BENCH_THREADS sets the compute threads, DISTILL_ISA the kernels.

@@ -1,6 +1,7 @@
 namespace DistillEngine.Kernels;
 
-/// <summary>What matrix products of many rows take their operands in. Sums, results, weights and every other op are float32 in both.</summary>
+/// <summary>What matrix products of more than a few rows and inputs take their operands in. Sums, results, weights and every other op are float32
+/// in both.</summary>
 public enum ComputePrecision : byte
 {
     F32,

@@ -10,7 +10,7 @@ public sealed unsafe class CpuBackend : IBackend
 
     /// <param name="isa">The kernels; one without an obstacle.</param>
     /// <param name="threads">Compute threads, the caller included; 1 … 1,024.</param>
-    /// <param name="precision">Operands of products with many rows; the few rows of decoding multiply in float32.</param>
+    /// <param name="precision">Operands of products; forward products of few rows, as in decoding, or few inputs multiply in float32.</param>
     /// <exception cref="NotSupportedException">This machine cannot run the kernels.</exception>
     public CpuBackend(CpuIsa isa, int threads, ComputePrecision precision = ComputePrecision.F32)
     {

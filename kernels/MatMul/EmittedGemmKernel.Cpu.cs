@@ -12,17 +12,19 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
     const byte Int3 = 0xCC; // Between routines: a stray jump stops.
 
     static readonly Lazy<EmittedGemmKernel?> Avx2 = new(() => Create(TileFormat.Avx2)), Avx512 = new(() => Create(TileFormat.Avx512));
-    static readonly Lazy<EmittedGemmKernel?> Avx512Bf16 = new(() => Create(TileFormat.Avx512Bf16));
+    static readonly Lazy<EmittedGemmKernel?> Avx512Bf16 = new(() => Avx512.Value is { } float32 ? Create(TileFormat.Avx512Bf16, float32) : null);
 
     readonly TileFormat _format;
     readonly nint[] _routines;
     readonly Bf16Packer? _bf16;
+    readonly EmittedGemmKernel? _float32;
 
-    EmittedGemmKernel(TileFormat format, nint[] routines, Bf16Packer? bf16)
+    EmittedGemmKernel(TileFormat format, nint[] routines, Bf16Packer? bf16, EmittedGemmKernel? float32)
     {
         _format = format;
         _routines = routines;
         _bf16 = bf16;
+        _float32 = float32;
         // Half of the second cache and a little, since a block is whole tiles; the rest is for panels of the right factor and the result.
         long blockRows = Processor.SecondCacheBytes * 9 / 16 / (sizeof(float) * Gemm.PackedWords);
         RowBlock = (int)Math.Clamp(blockRows, format.Rows, 1024) / format.Rows * format.Rows;
@@ -38,6 +40,8 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
 
     /// <summary>The tiles of bfloat16 dot products; null where they cannot run.</summary>
     public static EmittedGemmKernel? OfBf16() => Avx512Bf16.Value;
+
+    public override GemmKernel Float32 => _float32 ?? this;
 
     public override int Rows => _format.Rows;
 
@@ -90,7 +94,8 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
 
     static int Index(int rows, int vectors) => (rows - 1) * TileFormat.Vectors + vectors - 1;
 
-    static EmittedGemmKernel? Create(TileFormat format)
+    /// <param name="float32">The tiles beside those of bfloat16.</param>
+    static EmittedGemmKernel? Create(TileFormat format, EmittedGemmKernel? float32 = null)
     {
         if (Processor.Obstacle(format.Isa) is not null) return null;
         var code = new List<byte>();
@@ -106,6 +111,6 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
         Bf16Packer? bf16 = format.StepsPerWord == 2 ? Bf16Packer.Create() : null;
         if (memory == 0 || (format.StepsPerWord == 2 && bf16 is null)) return null;
         for (int i = 0; i < routines.Length; i++) routines[i] += memory;
-        return new(format, routines, bf16);
+        return new(format, routines, bf16, float32);
     }
 }

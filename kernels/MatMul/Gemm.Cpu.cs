@@ -29,6 +29,9 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
     /// <summary>Bytes at the start of each thread's scratch that a product uses; what lies behind them is the caller's.</summary>
     public long ScratchBytes { get; } = sizeof(float) * (long)PackedWords * (ColumnBlock + kernel.RowBlock);
 
+    /// <summary>The driver of the same products without rounded operands; this one where it rounds none.</summary>
+    public Gemm WithFloat32Operands() => kernel.Float32 == kernel ? this : new(pool, kernel.Float32);
+
     /// <param name="a">Its lines are the rows of the result.</param>
     /// <param name="b">Its lines are the columns of the result.</param>
     /// <param name="depth">Length of the contracted axis; 0 gives zeros.</param>

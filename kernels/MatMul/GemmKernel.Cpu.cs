@@ -20,6 +20,9 @@ abstract unsafe class GemmKernel
     static NotSupportedException Refusal(CpuIsa isa) =>
         new($"{CpuIsas.Name(isa)} cannot run here: {CpuIsas.Obstacle(isa) ?? "the system refuses executable memory"}.");
 
+    /// <summary>The tiles that take the same operands unrounded; itself where it does.</summary>
+    public virtual GemmKernel Float32 => this;
+
     /// <summary>Rows of a full tile.</summary>
     public abstract int Rows { get; }
 

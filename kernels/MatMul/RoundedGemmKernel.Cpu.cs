@@ -4,6 +4,8 @@ namespace DistillEngine.Kernels;
 /// of two bfloat16 is exact in float32, so only the order of the sums differs from such instructions.</summary>
 sealed unsafe class RoundedGemmKernel(GemmKernel inner) : GemmKernel
 {
+    public override GemmKernel Float32 => inner;
+
     public override int Rows => inner.Rows;
 
     public override int Columns => inner.Columns;

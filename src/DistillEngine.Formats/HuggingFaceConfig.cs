@@ -105,22 +105,6 @@ public sealed class HuggingFaceConfig
     /// <inheritdoc cref="GetString"/>
     public string GetStringOrDefault(string key, string absent) => Contains(key) ? GetString(key) : absent;
 
-    /// <summary>The strings of an array, for example <c>architectures</c>.</summary>
-    /// <exception cref="InvalidDataException">The key is missing or not an array of strings.</exception>
-    public string[] GetStrings(string key)
-    {
-        var node = Required(key, "an array of strings");
-        if (node is not JsonArray array)
-        {
-            ThrowType(key, node, "an array of strings");
-            return [];
-        }
-        string[] values = new string[array.Count];
-        for (int i = 0; i < values.Length; i++)
-            if (!StrictJson.TryGetString(array[i], out values[i])) ThrowType(key, node, "an array of strings");
-        return values;
-    }
-
     /// <summary>Sets a value; a key that is there keeps its place.</summary>
     public void Set(string key, int value) => _document[key] = value;
 

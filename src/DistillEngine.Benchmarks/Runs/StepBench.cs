@@ -17,16 +17,17 @@ public sealed class StepBench : IDisposable
     readonly Trainer _trainer;
     readonly Batch[] _batches;
 
+    /// <param name="rows">The rows of the step; null: those of <see cref="RandomBatch"/>.</param>
     /// <exception cref="ArgumentException">An option is out of range, or the optimizer unknown.</exception>
     /// <exception cref="InvalidDataException">The model is neither a preset nor a usable folder.</exception>
     /// <exception cref="InsufficientMemoryException">The machine has less memory free than the step needs.</exception>
-    public StepBench(StepBenchOptions options, IBackend backend)
+    public StepBench(StepBenchOptions options, IBackend backend, Batch? rows = null)
     {
         _options = options;
         T5Config config = BenchModel.Config(options.Model);
         var optimizer = new OptimizerOptions { Name = options.Optimizer, LearningRate = Optimizers.DefaultLearningRate(options.Optimizer) };
         Optimizers.Validate(optimizer);
-        Batch batch = RandomBatch(options, config);
+        Batch batch = rows ?? RandomBatch(options, config);
         BenchModel.RequireMemory(T5Model.Measure(config, batch.Limits, training: true, recompute: options.Recompute).Total + Optimizers.StateBytes(optimizer, T5Model.Declare(config)));
         _model = new T5Model(config, batch.Limits, backend, training: true, recompute: options.Recompute);
         BenchModel.Fill(_model, options.Model);

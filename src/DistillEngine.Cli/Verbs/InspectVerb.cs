@@ -55,8 +55,7 @@ static class InspectVerb
         if (new TokenizerFiles(path).HasVocabulary)
         {
             SentencePieceTokenizer tokenizer = SentencePieceTokenizer.Load(path);
-            if (tokenizer.VocabularySize > folder.Config.VocabularySize)
-                throw new InvalidDataException($"{path}: the tokenizer has {tokenizer.VocabularySize:N0} ids, the model only {folder.Config.VocabularySize:N0}. Use the tokenizer that belongs to the model.");
+            TokenizerFiles.RequireFit(tokenizer, path, folder.Config, path);
             facts.AddRange(Describe(tokenizer));
         }
         else

@@ -36,27 +36,78 @@ sealed record PredictInput(string Id, string Text, IReadOnlyList<string> Segment
 
     static PredictInput OfJson(string path, int number, string line, TaskDefinition task)
     {
+        string place = $"{path}:{number}";
         try
         {
             using JsonDocument document = JsonDocument.Parse(line);
             JsonElement root = document.RootElement;
-            string id = root.TryGetProperty("id", out JsonElement i) ? i.ToString() : number.ToString();
-            string? input = root.TryGetProperty("input", out JsonElement text) ? text.GetString() : null;
-            var fields = root.TryGetProperty("fields", out JsonElement f)
-                ? f.EnumerateObject().Select(p => KeyValuePair.Create(p.Name, p.Value.ValueKind == JsonValueKind.String ? p.Value.GetString()! : p.Value.GetRawText())).ToList()
-                : [];
+            if (root.ValueKind != JsonValueKind.Object) throw Fault(place, $"the line is {NameOf(root.ValueKind)}");
+            string id = root.TryGetProperty("id", out JsonElement given) ? ReadId(place, given) : number.ToString();
+            string? input = root.TryGetProperty("input", out JsonElement text) ? ReadInput(place, text) : null;
+            List<KeyValuePair<string, string>> fields = root.TryGetProperty("fields", out JsonElement values) ? ReadFields(place, values) : [];
             if (input is null && fields.Count == 0)
-                throw new InvalidDataException($"{path}:{number}: has neither 'input' nor 'fields' (expected the text to answer, or the task's fields).");
-            return new PredictInput(id, input ?? Render(task, fields), TrainingSelection.Segments(Row(id, input ?? Render(task, fields), fields), task));
+                throw new InvalidDataException($"{place}: has neither 'input' nor 'fields' (expected the text to answer, or the task's fields).");
+            input ??= Render(place, task, fields);
+            return new PredictInput(id, input, Join(place, Row(id, input, fields), task));
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
+        catch (JsonException e)
         {
-            throw new InvalidDataException($"{path}:{number}: {e.Message} (expected an object such as {{\"id\": \"1\", \"input\": \"…\"}})", e);
+            throw Fault(place, $"not valid JSON at byte {e.BytePositionInLine ?? 0}");
+        }
+        catch (InvalidOperationException)
+        {
+            throw Fault(place, "a string holds half of a surrogate pair");
         }
     }
 
-    static string Render(TaskDefinition task, List<KeyValuePair<string, string>> fields) =>
-        task.Student.Input.Render(fields.ToDictionary(p => p.Key, p => FieldValue.FromStored(p.Value), StringComparer.Ordinal));
+    static string ReadId(string place, JsonElement value) => value.ValueKind is JsonValueKind.String or JsonValueKind.Number
+        ? value.ToString()
+        : throw Fault(place, $"id: is {NameOf(value.ValueKind)} where a text or a number belongs");
+
+    static string ReadInput(string place, JsonElement value) => value.ValueKind == JsonValueKind.String
+        ? value.GetString()!
+        : throw Fault(place, $"input: is {NameOf(value.ValueKind)} where a text belongs");
+
+    static List<KeyValuePair<string, string>> ReadFields(string place, JsonElement values) => values.ValueKind == JsonValueKind.Object
+        ? [.. values.EnumerateObject().Select(p => KeyValuePair.Create(p.Name, p.Value.ValueKind == JsonValueKind.String ? p.Value.GetString()! : p.Value.GetRawText()))]
+        : throw Fault(place, $"fields: is {NameOf(values.ValueKind)} where an object of the task's fields belongs");
+
+    static InvalidDataException Fault(string place, string problem) =>
+        new($"{place}: {problem} (expected an object such as {{\"id\": \"1\", \"input\": \"…\"}}).");
+
+    static string NameOf(JsonValueKind kind) => kind switch
+    {
+        JsonValueKind.Object => "an object",
+        JsonValueKind.Array => "an array",
+        JsonValueKind.String => "a text",
+        JsonValueKind.Number => "a number",
+        JsonValueKind.Null => "null",
+        _ => "true or false",
+    };
+
+    static string Render(string place, TaskDefinition task, List<KeyValuePair<string, string>> fields)
+    {
+        try
+        {
+            return task.Student.Input.Render(fields.ToDictionary(p => p.Key, p => FieldValue.FromStored(p.Value), StringComparer.Ordinal));
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"{place}: fields: {e.Message} Task '{task.Name}' makes its input from these fields.", e);
+        }
+    }
+
+    static IReadOnlyList<string> Join(string place, RationaleRow row, TaskDefinition task)
+    {
+        try
+        {
+            return TrainingSelection.Segments(row, task);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"{place}: {e.Message}", e);
+        }
+    }
 
     static RationaleRow Row(string id, string input, List<KeyValuePair<string, string>> fields) => new()
     {

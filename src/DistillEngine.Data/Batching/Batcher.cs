@@ -51,9 +51,6 @@ public sealed class Batcher
     /// <summary>What a batch must have room for, whatever order the rows come in.</summary>
     public BatchLimits Limits { get; }
 
-    /// <summary>Steps of one epoch; the last may be short.</summary>
-    public int StepsPerEpoch => (int)((_examples.Count + (long)StepRows - 1) / StepRows);
-
     /// <summary>Where the next step starts, or, within a step, where that step started.</summary>
     public DataPosition Position => new(_epoch, _stepStart, _options.Seed);
 

@@ -23,14 +23,4 @@ public readonly record struct Proportion(double Value, double Low, double High)
         double half = Z / (1 + z2) * Math.Sqrt(share * (1 - share) / rows + z2 / (4 * rows));
         return new(share, Math.Max(0, centre - half), Math.Min(1, centre + half));
     }
-
-    /// <summary>Share of the most frequent label: what an answer that never looks at the input reaches.</summary>
-    /// <exception cref="ArgumentException">There are no labels.</exception>
-    public static (string Label, double Share) Majority(IReadOnlyCollection<string> labels)
-    {
-        if (labels.Count == 0) throw new ArgumentException("There are no labels.", nameof(labels));
-        var best = labels.CountBy(label => label, StringComparer.Ordinal)
-            .OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key, StringComparer.Ordinal).First();
-        return (best.Key, (double)best.Value / labels.Count);
-    }
 }

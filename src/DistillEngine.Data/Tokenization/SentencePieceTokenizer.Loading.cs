@@ -11,9 +11,8 @@ public sealed partial class SentencePieceTokenizer
     /// <summary>More sentinels than any embedding has rows for.</summary>
     const int MaxExtraIds = 1_000_000;
 
-    const string ModelFile = "spiece.model";
-    const string JsonFile = "tokenizer.json";
-    const string SettingsFile = "tokenizer_config.json";
+    /// <summary>Names in a tokenizer's folder: SentencePiece's own file, Hugging Face's, and the settings beside either.</summary>
+    public const string ModelFileName = "spiece.model", JsonFileName = "tokenizer.json", SettingsFileName = "tokenizer_config.json";
 
     /// <summary>Reads a vocabulary.</summary>
     /// <param name="path">A <c>spiece.model</c>, a <c>tokenizer.json</c> (Hugging Face, Unigram), or a folder that holds either;
@@ -37,19 +36,19 @@ public sealed partial class SentencePieceTokenizer
     static string Locate(string path)
     {
         if (!Directory.Exists(path))
-            return File.Exists(path) ? path : throw new FileNotFoundException($"{path}: no such file or folder; expected {ModelFile}, {JsonFile}, or their folder.", path);
-        var model = Path.Combine(path, ModelFile);
+            return File.Exists(path) ? path : throw new FileNotFoundException($"{path}: no such file or folder; expected {ModelFileName}, {JsonFileName}, or their folder.", path);
+        var model = Path.Combine(path, ModelFileName);
         if (File.Exists(model))
             return model;
-        var json = Path.Combine(path, JsonFile);
+        var json = Path.Combine(path, JsonFileName);
         return File.Exists(json)
             ? json
-            : throw new FileNotFoundException($"{path}: the folder holds neither {ModelFile} nor {JsonFile}; copy one from the checkpoint.", model);
+            : throw new FileNotFoundException($"{path}: the folder holds neither {ModelFileName} nor {JsonFileName}; copy one from the checkpoint.", model);
     }
 
     static int ExtraIds(SentencePieceModel model, string file)
     {
-        var settings = Path.Combine(Path.GetDirectoryName(file) ?? "", SettingsFile);
+        var settings = Path.Combine(Path.GetDirectoryName(file) ?? "", SettingsFileName);
         if (File.Exists(settings) && ReadExtraIds(settings) is { } count)
             return count;
         var isLaidOutAsT5 = model.Pieces is [{ Type: PieceType.Control } pad, { Type: PieceType.Control } eos, { Type: PieceType.Unknown }, ..]

@@ -80,8 +80,8 @@ public sealed class DemoData
         RationaleWriter.Write(data.TestPath, Rows(test, "test"));
         AtomicFile.WriteAllText(data.TaskPath, TaskText);
         SentencePieceModel vocabulary = WordVocabulary.Build(train.SelectMany(Texts));
-        SentencePieceModelWriter.Write(Path.Combine(data.TokenizerPath, "spiece.model"), vocabulary);
-        AtomicFile.WriteAllText(Path.Combine(data.TokenizerPath, "tokenizer_config.json"), "{ \"extra_ids\": 0 }\n");
+        SentencePieceModelWriter.Write(Path.Combine(data.TokenizerPath, SentencePieceTokenizer.ModelFileName), vocabulary);
+        AtomicFile.WriteAllText(Path.Combine(data.TokenizerPath, SentencePieceTokenizer.SettingsFileName), "{ \"extra_ids\": 0 }\n");
         return data;
     }
 

@@ -44,8 +44,7 @@ public sealed class StudentModel : IDisposable
             TaskDefinition definition = task is not null ? TaskReader.Load(task) : file?.LoadTask(path)
                 ?? throw new InvalidDataException($"{path}: holds no {StudentFile.FileName}, so its task is unknown; give --task.");
             SentencePieceTokenizer tokenizer = SentencePieceTokenizer.Load(path);
-            if (tokenizer.VocabularySize > folder.Config.VocabularySize)
-                throw new InvalidDataException($"{path}: the tokenizer has {tokenizer.VocabularySize:N0} ids, the model only {folder.Config.VocabularySize:N0}. Use the tokenizer that belongs to the model.");
+            TokenizerFiles.RequireFit(tokenizer, path, folder.Config, path);
             return new StudentModel(folder, tokenizer, definition, file, backend, form);
         }
         catch

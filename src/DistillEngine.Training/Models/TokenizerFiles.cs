@@ -1,16 +1,17 @@
 using System.Security.Cryptography;
 using System.Text;
 using DistillEngine.Core;
+using DistillEngine.Data.Tokenization;
+using DistillEngine.Model;
 
 namespace DistillEngine.Training;
 
 /// <summary>The files of a tokenizer, copied along with every model that is written.</summary>
 public sealed class TokenizerFiles
 {
-    const string SentencePiece = "spiece.model";
-    const string Fast = "tokenizer.json";
+    const string SentencePiece = SentencePieceTokenizer.ModelFileName, Fast = SentencePieceTokenizer.JsonFileName;
 
-    static readonly string[] Companions = ["tokenizer_config.json", "special_tokens_map.json"];
+    static readonly string[] Companions = [SentencePieceTokenizer.SettingsFileName, "special_tokens_map.json"];
 
     readonly List<(string Source, string Name)> _files = [];
 
@@ -29,6 +30,15 @@ public sealed class TokenizerFiles
 
     /// <summary>Whether a vocabulary is among them.</summary>
     public bool HasVocabulary => _files.Any(f => f.Name is SentencePiece or Fast);
+
+    /// <param name="path">Where the tokenizer comes from.</param>
+    /// <param name="model">The model's name or folder.</param>
+    /// <exception cref="InvalidDataException">The tokenizer has ids that the model has no rows for.</exception>
+    public static void RequireFit(SentencePieceTokenizer tokenizer, string path, T5Config config, string model)
+    {
+        if (tokenizer.VocabularySize > config.VocabularySize)
+            throw new InvalidDataException($"{path}: the tokenizer has {tokenizer.VocabularySize:N0} ids, the model '{model}' only {config.VocabularySize:N0}. Use the tokenizer that belongs to the model.");
+    }
 
     /// <summary>SHA-256 over names and contents, lower-case hexadecimal: equal files encode texts to equal ids.</summary>
     public string Sha256()

@@ -34,8 +34,7 @@ public sealed record TrainingPlan
     /// <exception cref="InvalidDataException">The tokenizer's ids exceed the model's vocabulary.</exception>
     public static TrainingPlan Of(TrainingOptions options, T5Config config, SentencePieceTokenizer tokenizer, TrainingData data)
     {
-        if (tokenizer.VocabularySize > config.VocabularySize)
-            throw new InvalidDataException($"{options.Tokenizer ?? options.Model}: the tokenizer has {tokenizer.VocabularySize:N0} ids, the model '{options.Model}' only {config.VocabularySize:N0}. Use the tokenizer that belongs to the model.");
+        TokenizerFiles.RequireFit(tokenizer, options.Tokenizer ?? options.Model, config, options.Model);
         if (tokenizer.EosId != config.EosId || tokenizer.PadId != config.PadId)
             throw new InvalidDataException($"{options.Tokenizer ?? options.Model}: the tokenizer has pad {tokenizer.PadId} and </s> {tokenizer.EosId}, the model pad {config.PadId} and </s> {config.EosId}. Use the tokenizer that belongs to the model.");
         if (config.DecoderStartId != config.PadId)

@@ -9,7 +9,7 @@ sealed class PublishedVocabulary
     /// <summary>Why a check without it was left out.</summary>
     public const string Missing = "needs T5's spiece.model, under tokenizers/ of a golden folder or beside the student";
 
-    const string FileName = "spiece.model";
+    const string FileName = SentencePieceTokenizer.ModelFileName;
     const string Sha256 = "d60acb128cf7b7f2536e8f38a5b18a05535c9e14c7a355904270e15b0945ea86";
 
     readonly int _space;

@@ -6,8 +6,7 @@ namespace DistillEngine.Verification;
 /// that.</summary>
 static class TokenizerCase
 {
-    const string Model = "spiece.model";
-    const string Json = "tokenizer.json";
+    const string Model = SentencePieceTokenizer.ModelFileName, Json = SentencePieceTokenizer.JsonFileName;
 
     public static void Run(string folder, DataFolder? data, CaseReport report)
     {

@@ -106,7 +106,7 @@ static class BadModels
         new("no vocabulary", Train, "tokenizer", "spiece.model", w => w.Delete("tokenizer/spiece.model")),
         new("no vocabulary for predict", Predict, "model", "spiece.model", w => w.Delete(Vocabulary)),
         new("no such tokenizer", [.. Train[..8], "@none", .. Train[9..]], "none", "", _ => { }),
-        new("more ids than the model", Predict, "model", "the model only 128", w => w.Write("model/tokenizer_config.json", """{"extra_ids":500}""")),
+        new("more ids than the model", Predict, "model", "only 128", w => w.Write("model/tokenizer_config.json", """{"extra_ids":500}""")),
         new("more ids than the model to train", FineTune, "model", "only 128", w => w.Write("model/tokenizer_config.json", """{"extra_ids":500}""")),
         new("negative count of sentinels", Inspect, "model/tokenizer_config.json", "extra_ids is -1", w => w.Write("model/tokenizer_config.json", """{"extra_ids":-1}""")),
         new("settings that are no JSON", Train, "tokenizer/tokenizer_config.json", "not valid JSON", w => w.Write("tokenizer/tokenizer_config.json", "{")),

@@ -47,7 +47,6 @@ public sealed class DamagedFileTests : IDisposable
                 Tolerate(() => config.GetInt32(key));
                 Tolerate(() => config.GetDouble(key));
                 Tolerate(() => config.GetString(key));
-                Tolerate(() => config.GetStrings(key));
                 Tolerate(() => config.GetBoolean(key));
             }
             config.ToUtf8();

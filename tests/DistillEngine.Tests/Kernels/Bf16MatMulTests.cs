@@ -10,6 +10,9 @@ public unsafe class Bf16MatMulTests
     /// <summary>Rows of a forward product from which on it takes bfloat16 operands.</summary>
     const int ManyRows = RowProducts<F32x8>.MaxRows + 1;
 
+    /// <summary>Likewise inputs.</summary>
+    const int ManyInputs = MatMulCpu<F32x8>.MaxNarrowInputs + 1;
+
     [Theory]
     [MemberData(nameof(CpuVariants.ProductIsasAndThreads), MemberType = typeof(CpuVariants))]
     public void ForwardAndBackward_OnEverySize_EqualTheOracle(CpuIsa isa, int threads)
@@ -71,15 +74,18 @@ public unsafe class Bf16MatMulTests
 
     [Theory]
     [MemberData(nameof(CpuVariants.ProductIsas), MemberType = typeof(CpuVariants))]
-    public void Forward_OfFewRows_IsThatOfFloat32(CpuIsa isa)
+    public void Forward_OfFewRowsOrInputs_IsThatOfFloat32(CpuIsa isa)
     {
         using var host = new HostTensors(seed: 4);
         using var pool = new ComputePool(1);
-        Tensor x = host.Random("x", new(ManyRows - 1, 40)), y = host.Empty("y", new(ManyRows - 1, 30)), expected = host.Empty("y", y.Shape);
-        var w = new Weight(host.Random("w", new(30, 40)));
-        MatMulTests.Create(isa, pool, ComputePrecision.Bf16).Forward(x, w, Into.Overwrite, y);
-        MatMulTests.Create(isa, pool).Forward(x, w, Into.Overwrite, expected);
-        Assert.Equal(expected.HostSpan<float>(), y.HostSpan<float>());
+        foreach (var (rows, inputs, isFloat32) in new[] { (ManyRows - 1, ManyInputs, true), (ManyRows, ManyInputs - 1, true), (ManyRows, ManyInputs, false) })
+        {
+            Tensor x = host.Random("x", new(rows, inputs)), y = host.Empty("y", new(rows, 30)), expected = host.Empty("y", y.Shape);
+            var w = new Weight(host.Random("w", new(30, inputs)));
+            MatMulTests.Create(isa, pool, ComputePrecision.Bf16).Forward(x, w, Into.Overwrite, y);
+            MatMulTests.Create(isa, pool).Forward(x, w, Into.Overwrite, expected);
+            Assert.Equal(isFloat32, expected.HostSpan<float>().SequenceEqual(y.HostSpan<float>()));
+        }
     }
 
     [Theory]
@@ -88,7 +94,7 @@ public unsafe class Bf16MatMulTests
     {
         using var host = new HostTensors(seed: 5);
         using var pool = new ComputePool(1);
-        foreach (int inputs in new[] { 32, 33 })
+        foreach (int inputs in new[] { ManyInputs, ManyInputs + 1 })
             foreach (float bad in new[] { float.NaN, BitConverter.UInt32BitsToSingle(0x7F80_0001), float.PositiveInfinity })
             {
                 Tensor x = host.Random("x", new(20, inputs)), y = host.Empty("y", new(20, 30));
@@ -171,8 +177,8 @@ public unsafe class Bf16MatMulTests
             double[] x = Doubles(_x), w = Doubles(_w), dy = Doubles(_dy);
             double[][] exact = Products(x, w, dy), sizes = Products(MatMulReference.Magnitudes(x), MatMulReference.Magnitudes(w), MatMulReference.Magnitudes(dy));
             double[][] rounded = Products(Rounded(_x), Rounded(_w), Rounded(_dy));
-            // Few rows are multiplied in float32.
-            if (_rows < ManyRows) rounded[0] = exact[0];
+            // Few rows and few inputs are multiplied in float32.
+            if (_rows < ManyRows || _inputs < ManyInputs) rounded[0] = exact[0];
             (Tensor Got, double[] Old, int Terms, string Name)[] results = [(_y, _oldY, _inputs, "y"), (_dx, _oldDx, _outputs, "dx"), (_dWeight, _oldDWeight, _rows, "dWeight")];
             for (int i = 0; i < results.Length; i++)
             {

@@ -32,7 +32,7 @@ public class AllocationTests
         using IOptimizer optimizer = Optimizers.Create(new() { Name = name, LearningRate = rate, WeightDecay = 0.01 }, model.Parameters, backend.Kernels, backend);
         using var trainer = new Trainer(model, optimizer, LearningRateSchedule.Create("linear", rate ?? 0, 3, 100), new() { Dropout = 0.1f });
         // Through more than one epoch, so that its end is warm too.
-        int steps = batches.StepsPerEpoch + 1;
+        int steps = examples.Count / (2 * Accumulate) + 2;
         for (int i = 0; i < steps; i++) trainer.Step(batches);
         Assert.Equal(0, Allocations.Of(() =>
         {

@@ -51,7 +51,7 @@ public class BatcherTests
         for (int epoch = 0; epoch < 3; epoch++)
         {
             var seen = new List<string>();
-            for (int step = 0; step < batcher.StepsPerEpoch; step++) seen.AddRange(Step(batcher));
+            for (int step = 0; step < StepsPerEpoch(Rows, stepRows: 6); step++) seen.AddRange(Step(batcher));
             Assert.Equal(epoch, batcher.Position.Epoch);
             var predicted = seen.Where(text => text.StartsWith("predict", StringComparison.Ordinal));
             Assert.Equal(Examples().Select(example => $"predict: {example.Segments[0]}").Order(), predicted.Order());
@@ -124,7 +124,7 @@ public class BatcherTests
             var batcher = new Batcher(Encode(examples), new(8, 1, 5, BucketSteps: bucketSteps));
             var batch = new Batch(batcher.Limits);
             long padding = 0;
-            for (int step = 0; step < batcher.StepsPerEpoch; step++)
+            for (int step = 0; step < StepsPerEpoch(examples.Count, stepRows: 8); step++)
             {
                 batcher.BeginStep();
                 batcher.Fill(batch);
@@ -191,6 +191,9 @@ public class BatcherTests
 
     static ExampleSet Encode(IReadOnlyList<TrainingExample> examples, TrainingMethod method = TrainingMethod.StepByStep) =>
         ExampleSet.Encode(examples, new TaskEncoder(TaskReader.Load("svamp").Student, new LetterTokenizer(), method));
+
+    /// <summary>The last step of an epoch may be short.</summary>
+    static int StepsPerEpoch(int rows, int stepRows) => (rows + stepRows - 1) / stepRows;
 
     /// <summary>Source texts of the next step.</summary>
     static List<string> Step(Batcher batcher)

@@ -60,7 +60,4 @@ public class MetricTests
         Assert.Equal(0, Proportion.Wilson(0, 10).Low);
         Assert.Equal(1, Proportion.Wilson(10, 10).High, 1e-12);
     }
-
-    [Fact]
-    public void Majority_WhenTied_TakesTheFirstByName() => Assert.Equal(("a", 0.4), Proportion.Majority(["b", "a", "b", "a", "c"]));
 }

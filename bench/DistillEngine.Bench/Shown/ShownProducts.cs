@@ -1,0 +1,45 @@
+using DistillEngine.Benchmarks;
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+
+namespace DistillEngine.Bench.Shown;
+
+/// <summary>Forward products in turns with the peak loop of their operands.</summary>
+static unsafe class ShownProducts
+{
+    public static ShownTable Run(ShownSizes sizes)
+    {
+        var table = new ShownTable("Products", "92 % of the peak in fp32, 88 % in bf16",
+            new("type", "type"), new("threads", "threads"), new("shape", "rows × inputs × outputs"), new("ms", "median, ms", "F3"),
+            new("gflops", "GFLOP/s"), new("peakGflops", "peak, GFLOP/s"), new("share", "share", "P1"));
+        foreach (int threads in sizes.Threads)
+            foreach (ComputePrecision type in sizes.Types)
+            {
+                using var backend = CpuBackend.Open(threads, type);
+                using var pool = new ComputePool(threads);
+                foreach (var (rows, inputs, outputs) in sizes.Products) Measure(table, backend, pool, rows, inputs, outputs, sizes.ShortTurns);
+            }
+        return table;
+    }
+
+    static void Measure(ShownTable table, CpuBackend backend, ComputePool pool, int rows, int inputs, int outputs, int turns)
+    {
+        using var tensors = new ShownTensors(backend);
+        Tensor x = tensors.Random("x", new(rows, inputs)), y = tensors.Random("y", new(rows, outputs));
+        var w = new Weight(tensors.Random("w", new(outputs, inputs)));
+        PeakLoop peak = PeakOf(backend.Precision);
+        double[][] times = Turns.Of(turns, () => backend.Kernels.MatMul.Forward(x, w, Into.Overwrite, y), () => pool.Run(pool.ThreadCount, peak.Body, peak.Context));
+        double median = Timing.Of(times[0]).Median, gflops = 1e-6 * MatMul.ForwardCost(rows, inputs, outputs).Flops / median;
+        // A limit is what was reached once.
+        double limit = 1e-6 * peak.Operations * pool.ThreadCount / Timing.Of(times[1]).Min;
+        table.Add(backend.Precision.ToString(), pool.ThreadCount, $"{rows} × {inputs} × {outputs}", median, gflops, limit, gflops / limit);
+    }
+
+    /// <summary>Without dot products of bf16 their operands are rounded and multiplied as float32.</summary>
+    static PeakLoop PeakOf(ComputePrecision operands)
+    {
+        CpuIsa isa = CpuIsas.Choose();
+        PeakLoop? bf16 = operands == ComputePrecision.Bf16 ? PeakLoops.Find(PeakKind.Bf16, isa) : null;
+        return bf16 ?? PeakLoops.Find(PeakKind.Fp32, isa)!.Value;
+    }
+}

@@ -1,0 +1,94 @@
+using DistillEngine.Benchmarks;
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+
+namespace DistillEngine.Bench.Shown;
+
+/// <summary>How much is measured.</summary>
+sealed record ShownSizes
+{
+    /// <summary>Threads of the suites that compare one with all of them.</summary>
+    public required int[] Threads { get; init; }
+
+    /// <summary>Types of the operands of training's products.</summary>
+    public required ComputePrecision[] Types { get; init; }
+
+    /// <summary>Rows, inputs and outputs of products.</summary>
+    public required (int Rows, int Inputs, int Outputs)[] Products { get; init; }
+
+    /// <summary>Inputs and outputs of the products of decoding.</summary>
+    public required (int Inputs, int Outputs)[] DecodeProducts { get; init; }
+
+    /// <summary>Bytes of the weights that a product of decoding goes through before it sees one again.</summary>
+    public required long WeightBytes { get; init; }
+
+    public required string Small { get; init; }
+
+    public required string Base { get; init; }
+
+    /// <summary>Rows of a step.</summary>
+    public required int Batch { get; init; }
+
+    /// <summary>Sequences decoded together by the small model.</summary>
+    public required int[] DecodeBatches { get; init; }
+
+    /// <summary>How one sequence's decoding holds the weights.</summary>
+    public required WeightForm[] DecodeForms { get; init; }
+
+    public required int Source { get; init; }
+
+    public required int Target { get; init; }
+
+    public required int[] AttentionLengths { get; init; }
+
+    /// <summary>Turns of works that take milliseconds, and of those that take up to a second.</summary>
+    public required int ShortTurns { get; init; }
+
+    /// <inheritdoc cref="ShortTurns"/>
+    public required int LongTurns { get; init; }
+
+    /// <summary>Limits of so many threads at this moment.</summary>
+    public required Func<int, Roof> Roof { get; init; }
+
+    /// <summary>All threads that compute.</summary>
+    public int AllThreads => Threads[^1];
+
+    /// <summary>What is published.</summary>
+    public static ShownSizes Full { get; } = new()
+    {
+        Threads = Environment.ProcessorCount == 1 ? [1] : [1, Environment.ProcessorCount],
+        Types = [ComputePrecision.F32, ComputePrecision.Bf16],
+        Products =
+        [
+            (512, 512, 512), (1024, 1024, 1024), (2048, 2048, 2048), (512, 768, 768), (512, 768, 2048), (512, 2048, 768), (2048, 768, 2048),
+            (512, 768, 32_128),
+        ],
+        DecodeProducts = [(768, 2048), (2048, 768), (768, 32_128)],
+        // Eight times the outermost cache of a usual server.
+        WeightBytes = 256L << 20,
+        Small = "v1.1-small", Base = "v1.1-base", Batch = 8, DecodeBatches = [1, 8, 32],
+        DecodeForms = [WeightForm.F32, WeightForm.BF16, WeightForm.Int8, WeightForm.Int4], Source = 64, Target = 32,
+        AttentionLengths = [128, 512, 1024, 2048, 4096], ShortTurns = 15, LongTurns = 5,
+        Roof = threads => RooflineMeter.Measure(CpuIsas.Choose(), threads),
+    };
+
+    /// <summary>Enough to see that every suite runs.</summary>
+    public static ShownSizes Tiny { get; } = Full with
+    {
+        Types = [ComputePrecision.Bf16],
+        Products = [(17, 40, 33)],
+        DecodeProducts = [(64, 128)],
+        WeightBytes = 1 << 16,
+        Small = "tiny",
+        Base = "tiny",
+        Batch = 1,
+        DecodeBatches = [1, 2],
+        DecodeForms = [WeightForm.Int8],
+        Source = 4,
+        Target = 3,
+        AttentionLengths = [8, 16],
+        ShortTurns = 1,
+        LongTurns = 1,
+        Roof = threads => new Roof(threads, Fp32Gflops: 100, Bf16Gflops: 200, Int8Gops: 400, ReadGBs: 30, CopyGBs: 30),
+    };
+}
