@@ -10,12 +10,15 @@ namespace DistillEngine.Kernels;
 /// <param name="isa">Decides the products with packed weights; those with float32 ones are <paramref name="gemm"/>'s.</param>
 sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm, CpuIsa isa = CpuIsa.Scalar) : MatMul where TVector : struct, IVectorF32<TVector>
 {
+    // By form: the choice asks the processor, which costs more than a product.
+    readonly PackedTiles?[] _tiles = [.. Enum.GetValues<WeightForm>().Select(form => PackedTiles.For(isa, form))];
+
     public override bool Supports(WeightForm form) => true;
 
     protected override void ForwardCore(Tensor x, Weight w, Into into, Tensor y)
     {
         if (w.Packed is not null)
-            LowPrecisionProducts<TVector>.Multiply(pool, PackedTiles.For(isa, w.Form), x, new(in w), into, new(in y));
+            LowPrecisionProducts<TVector>.Multiply(pool, _tiles[(int)w.Form], x, new(in w), into, new(in y));
         else
             Forward(x.HostPointer<float>(), w.Value.HostPointer<float>(), x.Shape.D0, w.Outputs, w.Inputs, into,
                 y.HostPointer<float>(), w.Outputs);
@@ -26,7 +29,7 @@ sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm, CpuIsa isa =
         bool isPacked = weights[0].Packed is not null, isOneForm = true;
         foreach (Weight weight in weights) isOneForm &= weight.Form == weights[0].Form;
         if (isPacked && isOneForm && weights.Length <= LowPrecisionProducts<TVector>.MaxMaps)
-            LowPrecisionProducts<TVector>.Multiply(pool, PackedTiles.For(isa, weights[0].Form), x, weights, Into.Overwrite, outputs);
+            LowPrecisionProducts<TVector>.Multiply(pool, _tiles[(int)weights[0].Form], x, weights, Into.Overwrite, outputs);
         else if (!isPacked && isOneForm && x.Shape.D0 <= RowProducts<TVector>.MaxRows && weights.Length <= RowProducts<TVector>.MaxMaps)
             RowProducts<TVector>.Multiply(pool, x, weights, outputs);
         else

@@ -64,6 +64,9 @@ sealed class PackedTileEmitter
     {
         if (_form == WeightForm.Int8)
         {
+            // The scales lie apart from the weights; by the time they are needed they have come.
+            LoadArgument(Other, PackedTileCall.AtScales);
+            for (int v = 0; v < 2; v++) Put(Instruction.Create(Code.Prefetcht0_m8, At(Other, v * VectorBytes)));
             LoadArgument(Other, PackedTileCall.AtOffsets);
             BroadcastOffsets(FirstSum);
             return;

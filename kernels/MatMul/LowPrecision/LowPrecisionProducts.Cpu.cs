@@ -24,7 +24,7 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
     const long LeastPartWeights = 32 * 1024;
 
     // Bytes: about what arrives in the time of one access to memory.
-    const int NearAhead = 2048;
+    const int NearAhead = 4096;
 
     // A step's part of a group, in every form.
     const int LaneBytes = 4, StepBytes = PackedWeight.GroupOutputs * LaneBytes;
