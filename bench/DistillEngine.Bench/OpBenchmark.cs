@@ -1,6 +1,7 @@
 using System.Globalization;
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Running;
+using DistillEngine.Benchmarks;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
 
@@ -33,6 +34,10 @@ public abstract class OpBenchmark : IDisposable
 
     /// <summary>What one call of the named benchmark must do at the least, at the current parameters.</summary>
     public abstract Cost CostOf(string benchmark);
+
+    /// <summary>The least time of one call of the named benchmark, at the current parameters.</summary>
+    public virtual double LimitSeconds(string benchmark, Roof roof) =>
+        roof.Seconds(CostOf(benchmark), Operands == ComputePrecision.Bf16 ? DType.BF16 : DType.F32);
 
     /// <summary>A row of the table: an instance that holds the row's parameters but was not set up; null for what is no op.</summary>
     public static OpBenchmark? Of(BenchmarkCase row)
