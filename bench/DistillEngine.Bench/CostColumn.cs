@@ -2,14 +2,14 @@ using System.Globalization;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
+using DistillEngine.Benchmarks;
 using DistillEngine.Core;
-using DistillEngine.Kernels;
 
 namespace DistillEngine.Bench;
 
 /// <summary>A column computed from a row's median time and cost, and from the limits that <see cref="Roofline"/> measured in the same run:
 /// its fastest iterations, since a limit is what was reached once.</summary>
-sealed class CostColumn(string name, string legend, string format, Func<Cost, double, Cost, double> value) : IColumn
+sealed class CostColumn(string name, string legend, string format, Func<Cost, double, double, double> value) : IColumn
 {
     public static IColumn[] All { get; } =
     [
@@ -17,7 +17,7 @@ sealed class CostColumn(string name, string legend, string format, Func<Cost, do
             (cost, seconds, _) => cost.Flops / seconds * 1e-9),
         new CostColumn("GB/s", "10⁹ bytes of compulsory memory traffic a second", "F1", (cost, seconds, _) => cost.Bytes / seconds * 1e-9),
         new CostColumn("Limit", "Time that the roofline of this run allows, for arithmetic or memory, by the median time", "P0",
-            (cost, seconds, limits) => Math.Max((double)cost.Flops / limits.Flops, (double)cost.Bytes / limits.Bytes) / seconds),
+            (_, seconds, limit) => limit / seconds),
     ];
 
     public string Id => $"{nameof(CostColumn)}.{name}";
@@ -45,23 +45,29 @@ sealed class CostColumn(string name, string legend, string format, Func<Cost, do
     public string GetValue(Summary summary, BenchmarkCase benchmarkCase)
     {
         if (OpBenchmark.Of(benchmarkCase) is not { } op || summary[benchmarkCase]?.ResultStatistics is not { } times) return "-";
-        string name = benchmarkCase.Descriptor.WorkloadMethod.Name;
-        double result = value(op.CostOf(name), times.Median * 1e-9, Limits(summary, op.OperandsOf(name)));
+        string benchmark = benchmarkCase.Descriptor.WorkloadMethod.Name;
+        double result = value(op.CostOf(benchmark), times.Median * 1e-9, op.LimitSeconds(benchmark, Measured(summary)));
         return double.IsFinite(result) ? result.ToString(format, CultureInfo.InvariantCulture) : "-";
     }
 
-    /// <summary>Operations and bytes a second; 0 where the roofline was not part of the run.</summary>
-    static Cost Limits(Summary summary, ComputePrecision operands)
+    /// <summary>What the roofline reached in this run; 0 where it was not part of it, which makes limits infinite.</summary>
+    static Roof Measured(Summary summary)
     {
-        long flops = 0, bytes = 0;
+        var (fp32, bf16, int8, bytes) = (0.0, 0.0, 0.0, 0.0);
         foreach (BenchmarkCase row in summary.BenchmarksCases)
         {
             if (row.Descriptor.Type != typeof(Roofline) || summary[row]?.ResultStatistics is not { } times) continue;
-            Cost cost = new Roofline().LimitOf(row.Descriptor.WorkloadMethod.Name, operands);
-            double seconds = times.Min * 1e-9;
-            flops = Math.Max(flops, (long)(cost.Flops / seconds));
-            bytes = Math.Max(bytes, (long)(cost.Bytes / seconds));
+            string name = row.Descriptor.WorkloadMethod.Name;
+            Cost cost = new Roofline().CostOf(name);
+            // Work per nanosecond is 10⁹ a second.
+            switch (name)
+            {
+                case nameof(Roofline.MultiplyAddPeak): fp32 = cost.Flops / times.Min; break;
+                case nameof(Roofline.Bf16Peak): bf16 = cost.Flops / times.Min; break;
+                case nameof(Roofline.Int8Peak): int8 = cost.Flops / times.Min; break;
+                default: bytes = Math.Max(bytes, cost.Bytes / times.Min); break;
+            }
         }
-        return new(flops, bytes);
+        return new(0, fp32, bf16, int8, bytes, bytes);
     }
 }

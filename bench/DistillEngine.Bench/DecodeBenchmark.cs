@@ -31,10 +31,17 @@ public class DecodeBenchmark : OpBenchmark
 
     protected override void Release() => _bench?.Dispose();
 
+    public override double LimitSeconds(string benchmark, Roof roof) => Work().Seconds(roof, Options.Tokens);
+
     public override Cost CostOf(string benchmark)
     {
-        T5Config config = T5Presets.Find(Model)!;
-        DecodeWork work = DecodeWork.Of(config, DecodeBench.RandomBatch(Options, config), Options.Tokens, Options.Weights);
+        DecodeWork work = Work();
         return new(work.Encoder.Flops + Options.Tokens * work.Step.Flops, work.Encoder.Bytes + Options.Tokens * work.Step.Bytes);
+    }
+
+    DecodeWork Work()
+    {
+        T5Config config = T5Presets.Find(Model)!;
+        return DecodeWork.Of(config, DecodeBench.RandomBatch(Options, config), Options.Tokens, Options.Weights);
     }
 }

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using BenchmarkDotNet.Attributes;
+using DistillEngine.Benchmarks;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
 
@@ -47,6 +48,8 @@ public class MatMulDecodeBenchmark : OpBenchmark
         _layer = (_layer + 1) % Layers;
         _op.Forward(_x, _weights[_layer], Into.Overwrite, _y);
     }
+
+    public override double LimitSeconds(string benchmark, Roof roof) => roof.Seconds(CostOf(benchmark), DecodeWork.OperandsOf(Weights));
 
     protected override void Release() => _store?.Dispose();
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Running;
+using DistillEngine.Benchmarks;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
 
@@ -22,9 +23,6 @@ public abstract class OpBenchmark : IDisposable
     /// <summary>Of the products, at the current parameters.</summary>
     public virtual ComputePrecision Operands => ComputePrecision.F32;
 
-    /// <summary>Of the named benchmark's products.</summary>
-    public virtual ComputePrecision OperandsOf(string benchmark) => Operands;
-
     protected KernelSet Ops => Backend.Kernels;
 
     /// <summary>For work that is no op.</summary>
@@ -39,6 +37,10 @@ public abstract class OpBenchmark : IDisposable
 
     /// <summary>Bytes that the op holds for a thread beside its operands, at the current parameters; 0 where that does not depend on them.</summary>
     public virtual long ScratchBytes => 0;
+
+    /// <summary>The least time of one call of the named benchmark, at the current parameters.</summary>
+    public virtual double LimitSeconds(string benchmark, Roof roof) =>
+        roof.Seconds(CostOf(benchmark), Operands == ComputePrecision.Bf16 ? DType.BF16 : DType.F32);
 
     /// <summary>A row of the table: an instance that holds the row's parameters but was not set up; null for what is no op.</summary>
     public static OpBenchmark? Of(BenchmarkCase row)

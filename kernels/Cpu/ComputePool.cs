@@ -11,6 +11,9 @@ public sealed unsafe class ComputePool : IDisposable
     // Workers spin this long for the next run, since a step makes hundreds of runs microseconds apart; then they sleep.
     static readonly long SpinTicks = Stopwatch.Frequency / 20_000;
 
+    // About 20 microseconds.
+    const int MaxSpins = 500;
+
     /// <summary>Far above the processors of one machine: a larger number is a mistake, not a wish.</summary>
     public const int MaxThreads = 1024;
 
@@ -65,8 +68,12 @@ public sealed unsafe class ComputePool : IDisposable
         if (Volatile.Read(ref _sleeping) > 0)
             lock (_gate) Monitor.PulseAll(_gate);
         RunParts(0);
-        var wait = new SpinWait();
-        while (Volatile.Read(ref _pending) != 0) wait.SpinOnce(sleep1Threshold: -1);
+        // Parts of one run end microseconds apart, so waits that grow would oversleep; beyond that a worker has no processor to run on.
+        for (int spins = 0; Volatile.Read(ref _pending) != 0; spins++)
+        {
+            if (spins < MaxSpins) Thread.SpinWait(1);
+            else Thread.Yield();
+        }
         if (_failure is { } failure) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
     }
 
@@ -100,7 +107,7 @@ public sealed unsafe class ComputePool : IDisposable
         long start = Stopwatch.GetTimestamp();
         while (Volatile.Read(ref _generation) == seen)
         {
-            Thread.SpinWait(20);
+            Thread.SpinWait(1);
             if (Stopwatch.GetTimestamp() - start < SpinTicks) continue;
             lock (_gate)
             {

@@ -63,7 +63,7 @@ public sealed unsafe class CpuBackend : IBackend
         var gemm = new Gemm(pool, GemmKernel.For<TVector>(isa, precision));
         return new()
         {
-            MatMul = new MatMulCpu<TVector>(pool, gemm),
+            MatMul = new MatMulCpu<TVector>(pool, gemm, isa),
             RmsNorm = new RmsNormCpu<TVector>(pool),
             Attention = new AttentionCpu<TVector>(pool),
             Relu = new ReluCpu<TVector>(pool),

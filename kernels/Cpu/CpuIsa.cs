@@ -12,10 +12,10 @@ public enum CpuIsa : byte
     /// <summary>Emitted products for AVX2 and FMA.</summary>
     Avx2,
 
-    /// <summary>Emitted products for AVX-512 (F, BW, DQ, VL).</summary>
+    /// <summary>Emitted products for AVX-512 (F, BW, DQ, VL), and for int8 and int4 weights where the processor has VNNI as well.</summary>
     Avx512,
 
-    /// <summary>The same, and AVX-512-BF16 for products with operands in <see cref="ComputePrecision.Bf16"/>; float32 ones are those of
-    /// <see cref="Avx512"/>.</summary>
+    /// <summary>The same, and AVX-512-BF16 for products with operands in <see cref="ComputePrecision.Bf16"/> or weights in bfloat16; float32
+    /// ones are those of <see cref="Avx512"/>.</summary>
     Avx512Bf16,
 }

@@ -8,7 +8,8 @@ namespace DistillEngine.Kernels;
 /// row's result depend on the number of rows, in its last bits, by the order of the sum. Where products take bfloat16 operands, a forward
 /// product of few rows, or of few inputs, keeps float32.
 /// </summary>
-sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm) : MatMul where TVector : struct, IVectorF32<TVector>
+/// <param name="isa">Decides the products with packed weights; those with float32 ones are <paramref name="gemm"/>'s.</param>
+sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm, CpuIsa isa) : MatMul where TVector : struct, IVectorF32<TVector>
 {
     /// <summary>Inputs up to which a forward product keeps float32 operands. No published T5 has a map so narrow. In a model of so few units each
     /// weighs much, and roundings that switch a ReLU on or off, made large by Adam, move the loss by percents: in a model 16 wide by up to
@@ -17,12 +18,15 @@ sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm) : MatMul whe
 
     readonly Gemm _narrow = gemm.WithFloat32Operands();
 
+    // By form: the choice asks the processor, which costs more than a product.
+    readonly PackedTiles?[] _tiles = [.. Enum.GetValues<WeightForm>().Select(form => PackedTiles.For(isa, form))];
+
     public override bool Supports(WeightForm form) => true;
 
     protected override void ForwardCore(Tensor x, Weight w, Into into, Tensor y)
     {
         if (w.Packed is not null)
-            LowPrecisionProducts<TVector>.Multiply(pool, x, new(in w), into, new(in y));
+            LowPrecisionProducts<TVector>.Multiply(pool, _tiles[(int)w.Form], x, new(in w), into, new(in y));
         else
             Forward(x.HostPointer<float>(), w.Value.HostPointer<float>(), x.Shape.D0, w.Outputs, w.Inputs, into,
                 y.HostPointer<float>(), w.Outputs);
@@ -33,7 +37,7 @@ sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm) : MatMul whe
         bool isPacked = weights[0].Packed is not null, isOneForm = true;
         foreach (Weight weight in weights) isOneForm &= weight.Form == weights[0].Form;
         if (isPacked && isOneForm && weights.Length <= LowPrecisionProducts<TVector>.MaxMaps)
-            LowPrecisionProducts<TVector>.Multiply(pool, x, weights, Into.Overwrite, outputs);
+            LowPrecisionProducts<TVector>.Multiply(pool, _tiles[(int)weights[0].Form], x, weights, Into.Overwrite, outputs);
         else if (!isPacked && isOneForm && x.Shape.D0 <= RowProducts<TVector>.MaxRows && weights.Length <= RowProducts<TVector>.MaxMaps)
             RowProducts<TVector>.Multiply(pool, x, weights, outputs);
         else

@@ -58,10 +58,12 @@ public readonly unsafe struct F32x1(float value) : IVectorF32<F32x1>
     [MethodImpl(Inline)] public static F32x1 LowerBF16(F32x1 bits) => BroadcastBits(bits.Bits << 16);
     [MethodImpl(Inline)] public static F32x1 UpperBF16(F32x1 bits) => BroadcastBits(bits.Bits & unchecked((int)0xFFFF0000));
     [MethodImpl(Inline)] public static F32x1 LoadBF16(ushort* source) => BroadcastBits(*source << 16);
-    [MethodImpl(Inline)] public static F32x1 LoadInt8Pairs(sbyte* source) => BroadcastBits((source[0] & 0xFFFF) + (source[1] << 16));
     [MethodImpl(Inline)] public static F32x1 BroadcastBits(int bits) => new(BitConverter.Int32BitsToSingle(bits));
-    [MethodImpl(Inline)] public static F32x1 NibblePairs(F32x1 bits) => BroadcastBits(bits.Bits & 0x000F000F);
+    [MethodImpl(Inline)] public static F32x1 Nibbles(F32x1 bits) => BroadcastBits(bits.Bits & 0x0F0F0F0F);
     [MethodImpl(Inline)] public static F32x1 NextNibbles(F32x1 bits) => BroadcastBits(bits.Bits >>> 4);
+    [MethodImpl(Inline)] public static F32x1 EvenBytes(F32x1 bits) => BroadcastBits(bits.Bits & 0x00FF00FF);
+    [MethodImpl(Inline)] public static F32x1 OddBytes(F32x1 bits) => BroadcastBits(bits.Bits >>> 8 & 0x00FF00FF);
+    [MethodImpl(Inline)] public static void StoreLowBytes(F32x1 bits, sbyte* destination) => *destination = (sbyte)bits.Bits;
 
     [MethodImpl(Inline)]
     public static F32x1 MultiplyAddPairs(F32x1 a, F32x1 b, F32x1 sum) =>

@@ -92,17 +92,19 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
     public static F32x16 LoadBF16(ushort* source) =>
         new((Vector512.Create(Vector256.WidenLower(Vector256.Load(source)), Vector256.WidenUpper(Vector256.Load(source))) << 16).AsSingle());
 
-    [MethodImpl(Inline)]
-    public static F32x16 LoadInt8Pairs(sbyte* source)
-    {
-        var (lower, upper) = Vector256.Widen(Vector256.Load(source));
-        return new((Avx512BW.IsSupported ? Avx512BW.ConvertToVector512Int16(Vector256.Load(source)) : Vector512.Create(lower, upper)).AsSingle());
-    }
-
     [MethodImpl(Inline)] public static F32x16 BroadcastBits(int bits) => new(Vector512.Create(bits).AsSingle());
 
-    [MethodImpl(Inline)] public static F32x16 NibblePairs(F32x16 bits) => new((bits._v.AsInt32() & Vector512.Create(0x000F000F)).AsSingle());
+    [MethodImpl(Inline)] public static F32x16 Nibbles(F32x16 bits) => new((bits._v.AsInt32() & Vector512.Create(0x0F0F0F0F)).AsSingle());
     [MethodImpl(Inline)] public static F32x16 NextNibbles(F32x16 bits) => new((bits._v.AsInt32() >>> 4).AsSingle());
+    [MethodImpl(Inline)] public static F32x16 EvenBytes(F32x16 bits) => new((bits._v.AsInt32() & Vector512.Create(0x00FF00FF)).AsSingle());
+    [MethodImpl(Inline)] public static F32x16 OddBytes(F32x16 bits) => new(((bits._v.AsInt32() >>> 8) & Vector512.Create(0x00FF00FF)).AsSingle());
+
+    [MethodImpl(Inline)]
+    public static void StoreLowBytes(F32x16 bits, sbyte* destination)
+    {
+        Vector256<short> pairs = Vector256.Narrow(bits._v.AsInt32().GetLower(), bits._v.AsInt32().GetUpper());
+        (Avx512F.IsSupported ? Avx512F.ConvertToVector128SByte(bits._v.AsInt32()) : Vector128.Narrow(pairs.GetLower(), pairs.GetUpper())).Store(destination);
+    }
 
     [MethodImpl(Inline)]
     public static F32x16 MultiplyAddPairs(F32x16 a, F32x16 b, F32x16 sum)

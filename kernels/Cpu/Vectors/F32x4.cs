@@ -89,14 +89,19 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
     public static F32x4 LoadBF16(ushort* source) =>
         new((Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(ulong*)source).AsUInt16()) << 16).AsSingle());
 
-    [MethodImpl(Inline)]
-    public static F32x4 LoadInt8Pairs(sbyte* source) =>
-        new(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(long*)source).AsSByte()).AsSingle());
-
     [MethodImpl(Inline)] public static F32x4 BroadcastBits(int bits) => new(Vector128.Create(bits).AsSingle());
 
-    [MethodImpl(Inline)] public static F32x4 NibblePairs(F32x4 bits) => new((bits._v.AsInt32() & Vector128.Create(0x000F000F)).AsSingle());
+    [MethodImpl(Inline)] public static F32x4 Nibbles(F32x4 bits) => new((bits._v.AsInt32() & Vector128.Create(0x0F0F0F0F)).AsSingle());
     [MethodImpl(Inline)] public static F32x4 NextNibbles(F32x4 bits) => new((bits._v.AsInt32() >>> 4).AsSingle());
+    [MethodImpl(Inline)] public static F32x4 EvenBytes(F32x4 bits) => new((bits._v.AsInt32() & Vector128.Create(0x00FF00FF)).AsSingle());
+    [MethodImpl(Inline)] public static F32x4 OddBytes(F32x4 bits) => new(((bits._v.AsInt32() >>> 8) & Vector128.Create(0x00FF00FF)).AsSingle());
+
+    [MethodImpl(Inline)]
+    public static void StoreLowBytes(F32x4 bits, sbyte* destination)
+    {
+        Vector128<short> pairs = Vector128.Narrow(bits._v.AsInt32(), bits._v.AsInt32());
+        *(int*)destination = Vector128.Narrow(pairs, pairs).AsInt32().ToScalar();
+    }
 
     [MethodImpl(Inline)]
     public static F32x4 MultiplyAddPairs(F32x4 a, F32x4 b, F32x4 sum)

@@ -90,17 +90,19 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
     public static F32x8 LoadBF16(ushort* source) =>
         new((Vector256.Create(Vector128.WidenLower(Vector128.Load(source)), Vector128.WidenUpper(Vector128.Load(source))) << 16).AsSingle());
 
-    [MethodImpl(Inline)]
-    public static F32x8 LoadInt8Pairs(sbyte* source)
-    {
-        var (lower, upper) = Vector128.Widen(Vector128.Load(source));
-        return new(Vector256.Create(lower, upper).AsSingle());
-    }
-
     [MethodImpl(Inline)] public static F32x8 BroadcastBits(int bits) => new(Vector256.Create(bits).AsSingle());
 
-    [MethodImpl(Inline)] public static F32x8 NibblePairs(F32x8 bits) => new((bits._v.AsInt32() & Vector256.Create(0x000F000F)).AsSingle());
+    [MethodImpl(Inline)] public static F32x8 Nibbles(F32x8 bits) => new((bits._v.AsInt32() & Vector256.Create(0x0F0F0F0F)).AsSingle());
     [MethodImpl(Inline)] public static F32x8 NextNibbles(F32x8 bits) => new((bits._v.AsInt32() >>> 4).AsSingle());
+    [MethodImpl(Inline)] public static F32x8 EvenBytes(F32x8 bits) => new((bits._v.AsInt32() & Vector256.Create(0x00FF00FF)).AsSingle());
+    [MethodImpl(Inline)] public static F32x8 OddBytes(F32x8 bits) => new(((bits._v.AsInt32() >>> 8) & Vector256.Create(0x00FF00FF)).AsSingle());
+
+    [MethodImpl(Inline)]
+    public static void StoreLowBytes(F32x8 bits, sbyte* destination)
+    {
+        Vector128<short> pairs = Vector128.Narrow(bits._v.AsInt32().GetLower(), bits._v.AsInt32().GetUpper());
+        *(long*)destination = Vector128.Narrow(pairs, pairs).AsInt64().ToScalar();
+    }
 
     [MethodImpl(Inline)]
     public static F32x8 MultiplyAddPairs(F32x8 a, F32x8 b, F32x8 sum)

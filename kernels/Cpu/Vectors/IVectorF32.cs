@@ -55,17 +55,23 @@ public unsafe interface IVectorF32<TSelf> where TSelf : struct, IVectorF32<TSelf
     /// <summary>So many bfloat16 numbers, exact.</summary>
     static abstract TSelf LoadBF16(ushort* source);
 
-    /// <summary>Each lane two int16 numbers, the first in the lower half, from as many pairs of int8.</summary>
-    static abstract TSelf LoadInt8Pairs(sbyte* source);
-
     /// <summary>Every lane the same 32 bits.</summary>
     static abstract TSelf BroadcastBits(int bits);
 
-    /// <summary>Each lane two int16 numbers of 0 … 15: the lowest four bits of each half.</summary>
-    static abstract TSelf NibblePairs(TSelf bits);
+    /// <summary>The lower four bits of each of four bytes a lane.</summary>
+    static abstract TSelf Nibbles(TSelf bits);
 
-    /// <summary>Lanes shifted right by four bits: brings the next pair of nibbles down.</summary>
+    /// <summary>Lanes shifted right by four bits: brings the upper nibbles down.</summary>
     static abstract TSelf NextNibbles(TSelf bits);
+
+    /// <summary>Each lane two int16 numbers of 0 … 255: its bytes 0 and 2.</summary>
+    static abstract TSelf EvenBytes(TSelf bits);
+
+    /// <summary>Each lane two int16 numbers of 0 … 255: its bytes 1 and 3.</summary>
+    static abstract TSelf OddBytes(TSelf bits);
+
+    /// <summary>Stores the lowest byte of each lane.</summary>
+    static abstract void StoreLowBytes(TSelf bits, sbyte* destination);
 
     /// <summary>Each lane int32: sum + first of a · first of b + second of a · second of b, where a and b hold pairs of int16.</summary>
     static abstract TSelf MultiplyAddPairs(TSelf a, TSelf b, TSelf sum);

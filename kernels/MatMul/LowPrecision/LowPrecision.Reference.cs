@@ -19,31 +19,31 @@ public static class LowPrecisionReference
     static double Value(PackedWeight weight, ReadOnlySpan<byte> data, int output, int input)
     {
         int group = output / PackedWeight.GroupOutputs, lane = output % PackedWeight.GroupOutputs;
-        int pair = input / 2 * PackedWeight.GroupOutputs + lane, start = group * weight.Data.Shape.D1;
+        int start = group * weight.Data.Shape.D1;
+        int Word(int inputsOfAStep) => start + 4 * (input / inputsOfAStep * PackedWeight.GroupOutputs + lane);
         switch (weight.Form)
         {
             case WeightForm.BF16:
-                return WeightPacker.FromBF16(BitConverter.ToUInt16(data[(start + 4 * pair + 2 * (input % 2))..]));
+                return WeightPacker.FromBF16(BitConverter.ToUInt16(data[(Word(2) + 2 * (input % 2))..]));
             case WeightForm.Int8:
-                return (double)(sbyte)data[start + 2 * pair + input % 2] * weight.Scales.HostSpan<float>()[output];
+                return (double)(data[Word(4) + input % 4] - PackedWeight.Zero(weight.Form)) * weight.Scales.HostSpan<float>()[output];
             default:
-                uint word = BitConverter.ToUInt32(data[(start + 4 * (input / 8 * PackedWeight.GroupOutputs + lane))..]);
-                int number = (int)(word >> (4 * (input % 8 / 2) + 16 * (input % 2)) & 15) - 8;
+                int number = (data[Word(8) + input % 4] >> (4 * (input % 8 / 4)) & 15) - PackedWeight.Zero(weight.Form);
                 int scale = group * weight.Scales.Shape.D1 + input / PackedWeight.BlockInputs * PackedWeight.GroupOutputs + lane;
                 return number * (double)WeightPacker.FromBF16(weight.Scales.HostSpan<ushort>()[scale]);
         }
     }
 
     /// <summary>
-    /// Greatest error of one element of y = x Wᵀ beside that of float32 sums: each input is rounded to half of its row's step.
+    /// Greatest error of one element of y = x Wᵀ beside that of float32 sums: each input is rounded to half of its row's step, or for
+    /// bfloat16 weights at the most to bfloat16.
     /// </summary>
     /// <param name="greatest">Greatest magnitude of the row of x.</param>
     /// <param name="weightSum">Σ |w| of the output.</param>
     public static double RoundingError(WeightForm form, int inputs, double greatest, double weightSum)
     {
-        if (form == WeightForm.BF16) return 0;
-        long padded = PackedWeight.PaddedInputs(form, inputs);
-        double limit = form == WeightForm.Int8 ? Math.Min(short.MaxValue, int.MaxValue / (127 * padded)) : short.MaxValue;
-        return greatest / limit / 2 * weightSum;
+        // Half of the last of bfloat16's 8 bits.
+        if (form == WeightForm.BF16) return greatest / 256 * weightSum;
+        return greatest / LowPrecisionInputs.Limit(PackedWeight.PaddedInputs(form, inputs)) / 2 * weightSum;
     }
 }

@@ -1,21 +1,23 @@
+using System.Runtime.CompilerServices;
 using DistillEngine.Core;
 
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// The left factor of products with packed weights, in panels of four rows (a last one alone in a panel of one) and along the inputs in
-/// steps of two: float32 for bfloat16 weights; for int8 and int4 whole numbers of 16 bits with one scale a row.
+/// The left factor of products with packed weights, in panels of rows, step by step along the inputs. For emitted tiles a step of a row is
+/// a word: two bfloat16, or four whole numbers of 8 bits for int8 and int4. For portable loops it is twice as wide: two float32, or the four
+/// numbers in 16 bits, the first and the third in one word, the others in the next; their panels hold four rows, or the last one alone.
 /// </summary>
 /// <remarks>
-/// 16 bits keep the inputs finer than any bfloat16 does, so the weights' rounding is the only one that counts; products of whole numbers
-/// are added exactly in 32 bits, since the greatest number falls as inputs grow. Split: by panels. Each element is read and written once.
+/// Whole numbers have one scale a row and are added exactly in 32 bits, so they give the same bits whatever the panel. Split: by panels.
+/// Each element is read and written once.
 /// </remarks>
 unsafe struct LowPrecisionInputs
 {
-    /// <summary>Rows of a panel.</summary>
-    public const int PanelRows = 4;
+    /// <summary>Rows of a panel of the portable loops.</summary>
+    public const int PortableRows = 4;
 
-    // 1.5 · 2²³: a float32 of magnitude below 2²² added to it is rounded to a whole number, whose 16 bits are its lowest.
+    // 1.5 · 2²³: a float32 of magnitude below 2²² added to it is rounded to a whole number, which its lowest bits hold.
     const float Rounder = 12582912f;
 
     // Least elements of a part: a few microseconds.
@@ -23,59 +25,88 @@ unsafe struct LowPrecisionInputs
 
     float* _x;
     byte* _rows;
-    int _inputs, _limit, _parts;
-    bool _isInt4;
+    int _inputs, _limit, _parts, _zero;
+    bool _isEmitted;
 
     public int Rows, Padded, Blocks;
 
+    /// <summary>Rows of a full panel.</summary>
+    public int PanelRows;
+
+    /// <summary>Steps of the inputs: of two for bfloat16, of four for int8 and int4.</summary>
+    public int Steps;
+
+    /// <summary>Bytes of a row in a panel.</summary>
+    public int RowBytes;
+
     /// <summary>Panels, one after the other.</summary>
-    public void* Panels;
+    public byte* Panels;
 
     /// <summary>float32 [panel rows]: value of one whole number; not for bfloat16 weights.</summary>
     public float* Scales;
 
-    /// <summary>int32 [panel][blocks][rows of the panel]: −8 times the sum of a block's numbers; int4 weights alone.</summary>
+    /// <summary>int32 [panel][blocks][rows of the panel]: minus the sum of a block's numbers times what packed weights are too large by;
+    /// for int8 a row is one block.</summary>
     public int* Offsets;
-
-    /// <summary>Rows with the padding of the last panel.</summary>
-    public readonly int RowsInPanels => Rows % PanelRows <= 1 ? Rows : Rows - Rows % PanelRows + PanelRows;
 
     public readonly int PanelCount => (Rows + PanelRows - 1) / PanelRows;
 
-    /// <summary>Whether a panel holds one row.</summary>
-    public readonly bool IsSingle(int panel) => Rows - panel * PanelRows == 1;
+    /// <summary>Rows of a panel, the padding included.</summary>
+    public readonly int Height(int panel)
+    {
+        int rows = Math.Min(PanelRows, Rows - panel * PanelRows);
+        return _isEmitted || rows == 1 ? rows : PanelRows;
+    }
 
-    public static LowPrecisionInputs Prepare<TVector>(ComputePool pool, float* x, int rows, int inputs, WeightForm form)
+    /// <summary>The largest whole number to which a row's greatest magnitude is brought: 127, less where sums could leave 32 bits.</summary>
+    public static int Limit(int padded) => (int)Math.Min(sbyte.MaxValue, int.MaxValue / (127L * padded));
+
+    /// <param name="x">float32 [rows, inputs]; at least one row.</param>
+    /// <param name="tiles">What the panels are for; null for portable loops.</param>
+    public static LowPrecisionInputs Prepare<TVector>(ComputePool pool, float* x, int rows, int inputs, WeightForm form, PackedTiles? tiles)
         where TVector : struct, IVectorF32<TVector>
     {
-        int padded = PackedWeight.PaddedInputs(form, inputs);
-        var result = new LowPrecisionInputs
+        int padded = PackedWeight.PaddedInputs(form, inputs), steps = form == WeightForm.BF16 ? padded / 2 : padded / 4;
+        var job = new LowPrecisionInputs
         {
             _x = x,
             _inputs = inputs,
-            // |weight| ≤ 127, and the greatest sum must stay below 2³¹; a block of int4 is far from it.
-            _limit = form == WeightForm.Int8 ? (int)Math.Min(short.MaxValue, int.MaxValue / (127L * padded)) : short.MaxValue,
-            _isInt4 = form == WeightForm.Int4,
+            _limit = Limit(padded),
+            _zero = PackedWeight.Zero(form),
+            _isEmitted = tiles is not null,
             Rows = rows,
             Padded = padded,
-            Blocks = form == WeightForm.Int4 ? padded / PackedWeight.BlockInputs : 0,
+            Steps = steps,
+            RowBytes = steps * (tiles is null ? 2 * sizeof(int) : sizeof(int)),
+            Blocks = form switch { WeightForm.Int4 => padded / PackedWeight.BlockInputs, WeightForm.Int8 => 1, _ => 0 },
         };
-        long elements = (long)result.RowsInPanels * padded, rowsInPanels = result.RowsInPanels;
-        long offsetsAt = elements * sizeof(float), scalesAt = offsetsAt + rowsInPanels * result.Blocks * sizeof(int);
-        long rowAt = Aligned(scalesAt + rowsInPanels * sizeof(float));
-        result._parts = (int)Math.Min(Split.Parts(elements, LeastPartElements, pool.ThreadCount), result.PanelCount);
-        byte* memory = (byte*)pool.ThreadScratch(0, rowAt + (long)result._parts * RowBytes(padded));
-        result.Panels = memory;
-        result.Offsets = (int*)(memory + offsetsAt);
-        result.Scales = (float*)(memory + scalesAt);
-        result._rows = memory + rowAt;
-        pool.Run(result._parts, form == WeightForm.BF16 ? &CopyPart : &RoundPart<TVector>, &result);
-        return result;
+        // Panels of even heights: a last one of few rows would cost as much as a full one.
+        int most = tiles?.MaxRows ?? PortableRows, panels = (rows + most - 1) / most;
+        job.PanelRows = tiles is null ? most : (rows + panels - 1) / panels;
+        long slots = (long)(job.PanelCount - 1) * job.PanelRows + job.Height(job.PanelCount - 1);
+        long offsetsAt = slots * job.RowBytes, scalesAt = offsetsAt + slots * job.Blocks * sizeof(int);
+        long rowAt = Aligned(scalesAt + slots * sizeof(float));
+        job._parts = (int)Math.Min(Split.Parts(slots * padded, LeastPartElements, pool.ThreadCount), job.PanelCount);
+        byte* memory = (byte*)pool.ThreadScratch(0, rowAt + job._parts * Aligned(padded));
+        job.Panels = memory;
+        job.Offsets = (int*)(memory + offsetsAt);
+        job.Scales = (float*)(memory + scalesAt);
+        job._rows = memory + rowAt;
+        pool.Run(job._parts, form != WeightForm.BF16 ? &RoundPart<TVector> : tiles is null ? &CopyPart : &PackPart, &job);
+        return job;
     }
 
-    static long RowBytes(int padded) => Aligned(sizeof(float) * (long)padded);
-
     static long Aligned(long bytes) => (bytes + HostBuffer.Alignment - 1) / HostBuffer.Alignment * HostBuffer.Alignment;
+
+    readonly byte* PanelAt(int panel) => Panels + (long)panel * PanelRows * RowBytes;
+
+    static void PackPart(void* context, int part, int thread)
+    {
+        ref readonly LowPrecisionInputs job = ref *(LowPrecisionInputs*)context;
+        var (first, end) = Split.Range(job.PanelCount, part, job._parts);
+        for (int panel = (int)first; panel < end; panel++)
+            PackedTiles.PackBF16(job._x + (long)panel * job.PanelRows * job._inputs, job.Height(panel), job._inputs, job.PanelAt(panel));
+    }
 
     static void CopyPart(void* context, int part, int thread)
     {
@@ -83,11 +114,11 @@ unsafe struct LowPrecisionInputs
         var (first, end) = Split.Range(job.PanelCount, part, job._parts);
         for (int panel = (int)first; panel < end; panel++)
         {
-            int rows = job.IsSingle(panel) ? 1 : PanelRows;
+            int rows = job.Height(panel);
             for (int i = 0; i < rows; i++)
             {
-                int row = panel * PanelRows + i;
-                float* to = (float*)job.Panels + (long)panel * PanelRows * job.Padded + 2 * i;
+                int row = panel * job.PanelRows + i;
+                float* to = (float*)job.PanelAt(panel) + 2 * i;
                 float* from = job._x + (long)row * job._inputs;
                 int k = 0;
                 if (row < job.Rows)
@@ -101,48 +132,80 @@ unsafe struct LowPrecisionInputs
     {
         ref readonly LowPrecisionInputs job = ref *(LowPrecisionInputs*)context;
         var (first, end) = Split.Range(job.PanelCount, part, job._parts);
-        float* numbers = (float*)(job._rows + part * RowBytes(job.Padded));
+        sbyte* numbers = (sbyte*)(job._rows + part * Aligned(job.Padded));
         for (int panel = (int)first; panel < end; panel++)
         {
-            int rows = job.IsSingle(panel) ? 1 : PanelRows;
+            int rows = job.Height(panel);
             for (int i = 0; i < rows; i++)
             {
-                int row = panel * PanelRows + i;
-                job.Scales[row] = row < job.Rows ? RoundRow<TVector>(job, job._x + (long)row * job._inputs, numbers) : Clear(numbers, job.Padded);
-                // The whole number is in the lower half of each float32.
-                uint* to = (uint*)job.Panels + (long)panel * PanelRows * job.Padded / 2 + i;
-                ushort* from = (ushort*)numbers;
-                for (int k = 0; k < job.Padded; k += 2, from += 4, to += rows) *to = from[0] | (uint)from[2] << 16;
-                if (job._isInt4) AddUp(numbers, job.Blocks, rows, job.Offsets + (long)panel * PanelRows * job.Blocks + i);
+                int row = panel * job.PanelRows + i;
+                int* offsets = job.Offsets + (long)panel * job.PanelRows * job.Blocks + i;
+                job.Scales[row] = row < job.Rows ? RoundRow<TVector>(job, job._x + (long)row * job._inputs, numbers, offsets, rows)
+                    : Clear(job, numbers, offsets, rows);
+                uint* from = (uint*)numbers, to = (uint*)job.PanelAt(panel);
+                if (job._isEmitted)
+                    for (int step = 0, at = i; step < job.Steps; step++, at += rows) to[at] = from[step];
+                else
+                    for (int step = 0, at = 2 * i; step < job.Steps; step++, at += 2 * rows) (to[at], to[at + 1]) = (Even(from[step]), Even(from[step] >> 8));
             }
         }
     }
 
-    /// <summary>Numbers as they stand after <see cref="Rounder"/> was added, and the value of one.</summary>
-    static float RoundRow<TVector>(in LowPrecisionInputs job, float* x, float* numbers) where TVector : struct, IVectorF32<TVector>
+    /// <summary>Bytes 0 and 2 as two int16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static uint Even(uint bytes) => Extended(bytes) | (uint)Extended(bytes >> 16) << 16;
+
+    static ushort Extended(uint lowByte) => (ushort)(sbyte)lowByte;
+
+    /// <summary>Whole numbers of a row, their offsets, and the value of one.</summary>
+    /// <param name="stride">From an offset to the next.</param>
+    static float RoundRow<TVector>(in LowPrecisionInputs job, float* x, sbyte* numbers, int* offsets, int stride) where TVector : struct, IVectorF32<TVector>
     {
         float greatest = GreatestMagnitude<TVector>(x, job._inputs);
-        if (greatest == 0) return Clear(numbers, job.Padded);
+        if (greatest == 0) return Clear(job, numbers, offsets, stride);
         if (!float.IsFinite(greatest))
         {
             // The row's results become NaN, as they would in float32.
-            Clear(numbers, job.Padded);
+            Clear(job, numbers, offsets, stride);
             return float.NaN;
         }
         // Two factors: the inverse of a denormal overflows.
         float up = greatest < 1e-30f ? 1e30f : 1, factor = job._limit / (greatest * up);
-        TVector ups = TVector.Broadcast(up), factors = TVector.Broadcast(factor), rounder = TVector.Broadcast(Rounder);
-        int k = 0;
-        for (; k + TVector.Count <= job._inputs; k += TVector.Count)
-            TVector.Store(TVector.Load(x + k) * ups * factors + rounder, numbers + k);
-        for (; k < job._inputs; k++) numbers[k] = x[k] * up * factor + Rounder;
-        new Span<float>(numbers + k, job.Padded - k).Fill(Rounder);
+        int length = job.Padded / job.Blocks;
+        for (int block = 0, start = 0; block < job.Blocks; block++, start += length, offsets += stride)
+        {
+            int count = Math.Min(length, job._inputs - start);
+            *offsets = -job._zero * RoundBlock<TVector>(x + start, count, up, factor, numbers + start);
+            new Span<sbyte>(numbers + start + count, length - count).Clear();
+        }
         return greatest / job._limit;
     }
 
-    static float Clear(float* numbers, int count)
+    /// <returns>The sum of the numbers, which is exact in float32.</returns>
+    static int RoundBlock<TVector>(float* x, int count, float up, float factor, sbyte* numbers) where TVector : struct, IVectorF32<TVector>
     {
-        new Span<float>(numbers, count).Fill(Rounder);
+        TVector ups = TVector.Broadcast(up), factors = TVector.Broadcast(factor), rounder = TVector.Broadcast(Rounder), sums = TVector.Zero;
+        int k = 0;
+        for (; k + TVector.Count <= count; k += TVector.Count)
+        {
+            TVector rounded = TVector.Load(x + k) * ups * factors + rounder;
+            sums += rounded - rounder;
+            TVector.StoreLowBytes(rounded, numbers + k);
+        }
+        float sum = TVector.Sum(sums);
+        for (; k < count; k++)
+        {
+            float rounded = x[k] * up * factor + Rounder;
+            sum += rounded - Rounder;
+            numbers[k] = (sbyte)BitConverter.SingleToInt32Bits(rounded);
+        }
+        return (int)sum;
+    }
+
+    static float Clear(in LowPrecisionInputs job, sbyte* numbers, int* offsets, int stride)
+    {
+        new Span<sbyte>(numbers, job.Padded).Clear();
+        for (int block = 0; block < job.Blocks; block++) offsets[block * stride] = 0;
         return 0;
     }
 
@@ -158,15 +221,5 @@ unsafe struct LowPrecisionInputs
         float result = TVector.MaxAcross(greatest);
         for (; k < count; k++) result = MathF.Max(result, MathF.Abs(x[k]));
         return result;
-    }
-
-    static void AddUp(float* numbers, int blocks, int stride, int* offsets)
-    {
-        for (int block = 0; block < blocks; block++, offsets += stride, numbers += PackedWeight.BlockInputs)
-        {
-            int sum = 0;
-            for (int k = 0; k < PackedWeight.BlockInputs; k++) sum += (short)BitConverter.SingleToInt32Bits(numbers[k]);
-            *offsets = -8 * sum;
-        }
     }
 }

@@ -6,48 +6,53 @@ namespace DistillEngine.Kernels;
 /// <summary>
 /// y[rows, outputs] = or += x Wᵀ with packed weights, of one map or of several that share their input, in one run of the pool.
 /// Split: by vectors of outputs over all maps; so an element's bits depend neither on the threads nor on the other rows.
-/// Memory: the weights are read once for every <see cref="BlockRows"/> rows, front to back; inputs come from the caches.
-/// Bound: memory for few rows, arithmetic for many. Sums: for bfloat16 weights float32, fused, in order of the inputs; for int8 exact in
-/// int32; for int4 exact within 32 inputs, then float32 in order.
+/// Memory: the weights are read once for every block of rows whose inputs fit the second cache, front to back; inputs come from the caches.
+/// Bound: memory for few rows, arithmetic for many. Inputs: for int8 and int4 rounded to 8 bits a row; for bfloat16 weights to bfloat16
+/// where the processor multiplies such pairs, else float32. Sums: for bfloat16 weights float32, fused, in order of the inputs; for int8 exact
+/// in int32; for int4 exact within 32 inputs, then float32 in order. Emitted tiles where there are some, else portable loops, which for whole
+/// numbers give the same bits.
 /// </summary>
 static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVectorF32<TVector>
 {
     /// <summary>Maps that one run takes.</summary>
     public const int MaxMaps = 4;
 
-    // Rows whose prepared inputs (512 KiB at 1,024 float32) stay in the second cache while the weights pass.
-    const int BlockRows = 128;
+    // Prepared inputs that stay in the second cache while the weights pass.
+    const int BlockBytes = 256 * 1024;
 
     // Least weights of a part, times panels: a few microseconds of reading, about what a run of the pool costs.
     const long LeastPartWeights = 32 * 1024;
 
     // Bytes: about what arrives in the time of one access to memory.
-    const int NearAhead = 2048;
+    const int NearAhead = 4096;
 
-    static int TileOutputs => 2 * TVector.Count;
+    // A step's part of a group, in every form.
+    const int LaneBytes = 4, StepBytes = PackedWeight.GroupOutputs * LaneBytes;
 
+    /// <param name="tiles">Of the weights' form; null for portable loops.</param>
     /// <param name="x">float32 [rows, inputs].</param>
     /// <param name="weights">1 … <see cref="MaxMaps"/> packed maps of one form and one number of inputs.</param>
     /// <param name="outputs">A tensor float32 [rows, outputs of the map] for each.</param>
-    public static void Multiply(ComputePool pool, Tensor x, ReadOnlySpan<Weight> weights, Into into, ReadOnlySpan<Tensor> outputs)
+    public static void Multiply(ComputePool pool, PackedTiles? tiles, Tensor x, ReadOnlySpan<Weight> weights, Into into, ReadOnlySpan<Tensor> outputs)
     {
         PackedWeight first = weights[0].Packed!;
         int rows = x.Shape.D0;
         if (rows == 0) return;
-        var job = new Job { Form = first.Form, Into = into };
+        var job = new Job { Emitted = tiles, Form = first.Form, Into = into, TileOutputs = tiles is null ? 2 * TVector.Count : PackedWeight.GroupOutputs };
         long total = 0;
         for (int i = 0; i < weights.Length; i++)
         {
-            job.Maps[i] = MapOf(weights[i].Packed!, outputs[i], job.Tiles);
+            job.Maps[i] = MapOf(weights[i].Packed!, outputs[i], job.TileOutputs, job.Tiles);
             job.Tiles = job.Maps[i].EndTile;
             total += (long)weights[i].Outputs * weights[i].Inputs;
         }
-        job.X = LowPrecisionInputs.Prepare<TVector>(pool, x.HostPointer<float>(), rows, first.Inputs, first.Form);
+        job.X = LowPrecisionInputs.Prepare<TVector>(pool, x.HostPointer<float>(), rows, first.Inputs, first.Form, tiles);
         job.Parts = Split.Parts(total * job.X.PanelCount, LeastPartWeights, pool.ThreadCount);
-        pool.Run(job.Parts, &Part, &job);
+        // The job lies on this stack until every part is done, and the collector follows the reference in it.
+        pool.Run(job.Parts, &Part, Unsafe.AsPointer(ref job));
     }
 
-    static Map MapOf(PackedWeight weight, Tensor y, int firstTile) => new()
+    static Map MapOf(PackedWeight weight, Tensor y, int tileOutputs, int firstTile) => new()
     {
         Data = weight.Data.HostPointer<byte>(),
         Scales = weight.Form switch
@@ -61,7 +66,7 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
         GroupBytes = weight.Data.Shape.D1,
         GroupScales = weight.Scales.IsAbsent ? 0 : weight.Scales.Shape.D1,
         FirstTile = firstTile,
-        EndTile = checked(firstTile + (weight.Outputs + TileOutputs - 1) / TileOutputs),
+        EndTile = checked(firstTile + (weight.Outputs + tileOutputs - 1) / tileOutputs),
     };
 
     [SkipLocalsInit]
@@ -69,11 +74,11 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
     {
         ref Job job = ref Unsafe.AsRef<Job>(context);
         var (first, end) = Split.Range(job.Tiles, part, job.Parts);
-        float* sums = stackalloc float[LowPrecisionInputs.PanelRows * TileOutputs];
-        const int BlockPanels = BlockRows / LowPrecisionInputs.PanelRows;
-        for (int panel = 0; panel < job.X.PanelCount; panel += BlockPanels)
+        float* sums = stackalloc float[LowPrecisionInputs.PortableRows * 2 * TVector.Count];
+        int blockPanels = Math.Max(BlockBytes / (job.X.PanelRows * job.X.RowBytes), 1);
+        for (int panel = 0; panel < job.X.PanelCount; panel += blockPanels)
         {
-            int endPanel = Math.Min(panel + BlockPanels, job.X.PanelCount), map = 0;
+            int endPanel = Math.Min(panel + blockPanels, job.X.PanelCount), map = 0;
             for (int tile = (int)first; tile < end; tile++)
             {
                 while (tile >= job.Maps[map].EndTile) map++;
@@ -82,66 +87,86 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
         }
     }
 
-    /// <summary>Two vectors of outputs for some panels of rows.</summary>
+    /// <summary>A tile's outputs for some panels of rows.</summary>
     static void Column(in Job job, in Map map, int tile, int panel, int endPanel, float* sums)
     {
-        int output = (tile - map.FirstTile) * TileOutputs, columns = Math.Min(TileOutputs, map.Outputs - output);
-        // Where the second vector does not exist, the first is taken twice and its sums are dropped.
-        int second = columns > TVector.Count ? output + TVector.Count : output;
-        byte* w0 = At(map, job.Form, output), w1 = At(map, job.Form, second);
+        int output = (tile - map.FirstTile) * job.TileOutputs, columns = Math.Min(job.TileOutputs, map.Outputs - output);
         int firstPanel = panel, panels = endPanel - panel;
-        long stride = StepBytes(job.Form) / panels;
+        byte* w = At(map, output);
         for (; panel < endPanel; panel++)
         {
-            bool isSingle = job.X.IsSingle(panel);
             // One panel reads a little ahead; of several, each starts its share of the next group.
-            byte* next = panels == 1 ? w0 + NearAhead : w0 + map.GroupBytes * (long)(panels + panel - firstPanel) / panels;
-            Sums(job, map, panel, isSingle, output, second, w0, w1, new(next, stride), sums);
-            int row = panel * LowPrecisionInputs.PanelRows, rows = Math.Min(LowPrecisionInputs.PanelRows, job.X.Rows - row);
-            for (int i = 0; i < rows; i++)
-            {
-                float* from = sums + i * TileOutputs;
-                if (job.Form == WeightForm.Int8) Scale(from, job.X.Scales[row + i], (float*)map.Scales + output, (float*)map.Scales + second);
-                else if (job.Form == WeightForm.Int4) Scale(from, job.X.Scales[row + i]);
-                Put(from, columns, job.Into, map.Y + (long)(row + i) * map.Outputs + output);
-            }
+            byte* next = panels == 1 ? w + NearAhead : w + map.GroupBytes * (long)(panels + panel - firstPanel) / panels;
+            if (job.Emitted is not null) Multiply(job, map, panel, output, columns, w, next, StepBytes / 2 / panels);
+            else MultiplyPortably(job, map, panel, output, columns, new(next, StepBytes / 2 / panels), sums);
         }
     }
 
-    static void Sums(in Job job, in Map map, int panel, bool isSingle, int output, int second, byte* w0, byte* w1, LowPrecisionTiles<TVector>.Ahead ahead, float* sums)
+    [SkipLocalsInit]
+    static void Multiply(in Job job, in Map map, int panel, int output, int columns, byte* w, byte* next, long ahead)
     {
-        long start = (long)panel * LowPrecisionInputs.PanelRows * job.X.Padded;
-        int steps = job.X.Padded / 2;
+        int row = panel * job.X.PanelRows, group = output / PackedWeight.GroupOutputs;
+        PackedTileCall call;
+        call.X = job.X.Panels + (long)row * job.X.RowBytes;
+        call.W = w;
+        call.Y = map.Y + (long)row * map.Outputs + output;
+        call.StrideBytes = map.Outputs * (long)sizeof(float);
+        call.Steps = job.Form == WeightForm.Int4 ? job.X.Blocks : job.X.Steps;
+        call.Offsets = job.X.Offsets + (long)row * job.X.Blocks;
+        call.RowScales = job.X.Scales + row;
+        call.Scales = job.Form == WeightForm.Int4 ? (ushort*)map.Scales + group * (long)map.GroupScales : (float*)map.Scales + output;
+        call.Next = next;
+        call.Ahead = ahead;
+        call.Add = job.Into == Into.Add ? 1 : 0;
+        call.Masks = uint.MaxValue >> (PackedWeight.GroupOutputs - columns);
+        job.Emitted!.Run(job.X.Height(panel), &call);
+    }
+
+    /// <summary>Two vectors of outputs.</summary>
+    static void MultiplyPortably(in Job job, in Map map, int panel, int output, int columns, LowPrecisionTiles<TVector>.Ahead ahead, float* sums)
+    {
+        // Where the second vector does not exist, the first is taken twice and its sums are dropped.
+        int second = columns > TVector.Count ? output + TVector.Count : output;
+        Sums(job, map, panel, output, second, ahead, sums);
+        int row = panel * job.X.PanelRows, rows = Math.Min(job.X.PanelRows, job.X.Rows - row);
+        for (int i = 0; i < rows; i++)
+        {
+            float* from = sums + i * job.TileOutputs;
+            if (job.Form == WeightForm.Int8) Scale(from, job.X.Scales[row + i], (float*)map.Scales + output, (float*)map.Scales + second);
+            else if (job.Form == WeightForm.Int4) Scale(from, job.X.Scales[row + i]);
+            Put(from, columns, job.Into, map.Y + (long)(row + i) * map.Outputs + output);
+        }
+    }
+
+    static void Sums(in Job job, in Map map, int panel, int output, int second, LowPrecisionTiles<TVector>.Ahead ahead, float* sums)
+    {
+        int row = panel * job.X.PanelRows, steps = job.X.Steps;
+        bool isSingle = job.X.Height(panel) == 1;
+        byte* x = job.X.Panels + (long)row * job.X.RowBytes, w0 = At(map, output), w1 = At(map, second);
+        int* offsets = job.X.Offsets + (long)row * job.X.Blocks;
         switch (job.Form)
         {
             case WeightForm.BF16:
-                float* floats = (float*)job.X.Panels + start;
-                if (isSingle) LowPrecisionTiles<TVector>.BF16Row(floats, w0, w1, StepBytes(job.Form), steps, ahead, sums);
-                else LowPrecisionTiles<TVector>.BF16Rows(floats, w0, w1, StepBytes(job.Form), steps, ahead, sums);
+                if (isSingle) LowPrecisionTiles<TVector>.BF16Row((float*)x, w0, w1, StepBytes, steps, ahead, sums);
+                else LowPrecisionTiles<TVector>.BF16Rows((float*)x, w0, w1, StepBytes, steps, ahead, sums);
                 break;
             case WeightForm.Int8:
-                int* pairs = (int*)job.X.Panels + start / 2;
-                if (isSingle) LowPrecisionTiles<TVector>.Int8Row(pairs, w0, w1, StepBytes(job.Form), steps, ahead, sums);
-                else LowPrecisionTiles<TVector>.Int8Rows(pairs, w0, w1, StepBytes(job.Form), steps, ahead, sums);
+                if (isSingle) LowPrecisionTiles<TVector>.Int8Row((int*)x, *offsets, w0, w1, StepBytes, steps, ahead, sums);
+                else LowPrecisionTiles<TVector>.Int8Rows((int*)x, offsets, w0, w1, StepBytes, steps, ahead, sums);
                 break;
             default:
-                int* blocks = (int*)job.X.Panels + start / 2, offsets = job.X.Offsets + (long)panel * LowPrecisionInputs.PanelRows * job.X.Blocks;
                 ushort* scales0 = BlockScales(map, output), scales1 = BlockScales(map, second);
-                if (isSingle) LowPrecisionTiles<TVector>.Int4Row(blocks, offsets, w0, w1, scales0, scales1, StepBytes(job.Form), job.X.Blocks, ahead, sums);
-                else LowPrecisionTiles<TVector>.Int4Rows(blocks, offsets, w0, w1, scales0, scales1, StepBytes(job.Form), job.X.Blocks, ahead, sums);
+                if (isSingle) LowPrecisionTiles<TVector>.Int4Row((int*)x, offsets, w0, w1, scales0, scales1, StepBytes, job.X.Blocks, ahead, sums);
+                else LowPrecisionTiles<TVector>.Int4Rows((int*)x, offsets, w0, w1, scales0, scales1, StepBytes, job.X.Blocks, ahead, sums);
                 break;
         }
     }
 
-    static byte* At(in Map map, WeightForm form, int output) =>
-        map.Data + output / PackedWeight.GroupOutputs * (long)map.GroupBytes + output % PackedWeight.GroupOutputs * LaneBytes(form);
+    static byte* At(in Map map, int output) =>
+        map.Data + output / PackedWeight.GroupOutputs * (long)map.GroupBytes + output % PackedWeight.GroupOutputs * LaneBytes;
 
     static ushort* BlockScales(in Map map, int output) =>
         (ushort*)map.Scales + output / PackedWeight.GroupOutputs * (long)map.GroupScales + output % PackedWeight.GroupOutputs;
-
-    static int LaneBytes(WeightForm form) => form == WeightForm.Int8 ? 2 : 4;
-
-    static int StepBytes(WeightForm form) => PackedWeight.GroupOutputs * LaneBytes(form);
 
     static void Scale(float* sums, float row, float* scales0, float* scales1)
     {
@@ -183,8 +208,9 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
     {
         public LowPrecisionInputs X;
         public MapList Maps;
+        public PackedTiles? Emitted;
         public WeightForm Form;
         public Into Into;
-        public int Tiles, Parts;
+        public int TileOutputs, Tiles, Parts;
     }
 }

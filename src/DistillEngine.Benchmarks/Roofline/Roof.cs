@@ -11,18 +11,25 @@ namespace DistillEngine.Benchmarks;
 /// <param name="CopyGBs">10⁹ bytes a second copied in one stream a thread; each byte counts twice, read and written.</param>
 public sealed record Roof(int Threads, double Fp32Gflops, double? Bf16Gflops, double? Int8Gops, double ReadGBs, double CopyGBs)
 {
-    /// <summary>Peak of products whose operands have this type. Without dot products of bf16 their operands are rounded and multiplied as
-    /// float32.</summary>
+    /// <summary>Peak of products whose operands have this type. Without dot products of bf16 or int8 such operands are widened: the peak
+    /// of float32 stands for theirs.</summary>
     /// <exception cref="ArgumentException">No peak was measured for the type.</exception>
     public double Gflops(DType operands) => operands switch
     {
         DType.F32 => Fp32Gflops,
         DType.BF16 => Bf16Gflops ?? Fp32Gflops,
-        DType.I8 when Int8Gops is { } peak => peak,
+        DType.I8 => Int8Gops ?? Fp32Gflops,
         _ => throw new ArgumentException($"No arithmetic peak was measured for {operands}."),
     };
 
     /// <summary>The least time of some work: its arithmetic at the peak or its traffic at the read bandwidth, whichever takes longer.</summary>
     public double Seconds(Cost work, DType operands = DType.F32) =>
         Math.Max(work.Flops / (Gflops(operands) * 1e9), work.Bytes / (ReadGBs * 1e9));
+
+    /// <summary>The same for products of several types, one after the other.</summary>
+    public double Seconds(ProductWork work)
+    {
+        double arithmetic = work.Fp32Flops / Gflops(DType.F32) + work.Bf16Flops / Gflops(DType.BF16) + work.Int8Flops / Gflops(DType.I8);
+        return 1e-9 * Math.Max(arithmetic, work.Bytes / ReadGBs);
+    }
 }

@@ -49,6 +49,9 @@ public static class ProductFlops
     public static long DecoderWeights(T5Config c) =>
         c.DecoderLayers * (6 * AttentionMap(c) + FeedForward(c)) + (long)c.DModel * c.VocabularySize;
 
+    /// <summary>Elements of the second maps of the feed-forward in so many layers.</summary>
+    public static long SensitiveWeights(T5Config c, int layers) => (long)layers * c.DModel * c.DFeedForward;
+
     static long AttentionMap(T5Config c) => (long)c.DModel * c.InnerWidth;
 
     static long FeedForward(T5Config c) => (c.FeedForward == FeedForwardKind.GatedGelu ? 3L : 2L) * c.DModel * c.DFeedForward;

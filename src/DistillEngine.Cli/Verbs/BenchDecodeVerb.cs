@@ -31,9 +31,9 @@ static class BenchDecodeVerb
             var (result, recording) = Measure(io, options, p.GetValue(threads), p.GetValue(profile));
             // The buffers of the roofline come after the generation's memory is read and freed.
             Roof roof = RooflineMeter.Measure(CpuIsas.Choose(), DeviceOptions.Count(p.GetValue(threads)));
-            recording?.Write(io, roof, DType.F32);
+            recording?.Write(io, roof, DecodeWork.OperandsOf(options.Weights));
             if (p.GetValue(json)) WriteJson(io, result, roof);
-            else WriteText(io, result, roof);
+            else WriteText(io, result, roof, options.Weights);
             return ExitCode.Ok;
         });
         return command;
@@ -57,13 +57,13 @@ static class BenchDecodeVerb
         w.WriteNumber("peakRssMb", r.PeakRssMb);
     });
 
-    static void WriteText(Io io, DecodeBenchResult r, Roof roof)
+    static void WriteText(Io io, DecodeBenchResult r, Roof roof, WeightForm weights)
     {
         BenchVerb.WriteTimingHead(io);
         BenchVerb.WriteTiming(io, "generation", r.Time);
         io.Output.WriteLine(FormattableString.Invariant($"tokens       {r.TokensPerSecond,10:F1} a second ({r.Sequences} x {r.TokensEach}, {r.Runs} runs)"));
         io.Output.WriteLine(FormattableString.Invariant($"reads        {r.BytesPerToken * 1e-6,10:F1} MB a token"));
         io.Output.WriteLine(FormattableString.Invariant($"memory       {r.PeakRssMb,10:F0} MB resident at most"));
-        BenchVerb.WriteLimit(io, r.LimitMs(roof), r.ShareOfLimit(roof), roof.Fp32Gflops, roof.ReadGBs);
+        BenchVerb.WriteLimit(io, r.LimitMs(roof), r.ShareOfLimit(roof), roof.Gflops(DecodeWork.OperandsOf(weights)), roof.ReadGBs);
     }
 }

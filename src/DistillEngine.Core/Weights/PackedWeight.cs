@@ -2,11 +2,12 @@ namespace DistillEngine.Core;
 
 /// <summary>
 /// A linear map in a low form, laid out so that a product of few rows reads it once, front to back: groups of 32 outputs, within a group
-/// step by step along the inputs, within a step all 32 outputs side by side. Missing outputs and inputs are zeros.
+/// step by step along the inputs, within a step all 32 outputs side by side, 4 bytes each. Missing outputs and inputs are zeros.
 /// </summary>
 /// <remarks>
-/// A step is two inputs of <see cref="WeightForm.BF16"/> (ushort [32, 2]) and <see cref="WeightForm.Int8"/> (sbyte [32, 2]), and eight of
-/// <see cref="WeightForm.Int4"/> (uint [32]: inputs 0, 2, 4, 6 from the lowest four bits on, then 1, 3, 5, 7; each number plus 8).
+/// A step is two inputs of <see cref="WeightForm.BF16"/> (ushort [32, 2]), four of <see cref="WeightForm.Int8"/> (byte [32, 4]; each number
+/// plus 128) and eight of <see cref="WeightForm.Int4"/> (byte [32, 4]: inputs 0 … 3 in the lower four bits, 4 … 7 in the upper; each number
+/// plus 8). Dot products of four bytes, as processors have them, take unsigned numbers on one side.
 /// </remarks>
 /// <param name="Data">bytes [groups, <see cref="GroupBytes"/>].</param>
 /// <param name="Scales">float32 [groups, 32] for int8; bfloat16 [groups, blocks · 32] for int4; absent for bfloat16.</param>
@@ -27,9 +28,12 @@ public sealed record PackedWeight(WeightForm Form, int Outputs, int Inputs, Tens
     /// <summary>Inputs with the padding of a form.</summary>
     public static int PaddedInputs(WeightForm form, int inputs)
     {
-        int grain = form == WeightForm.Int4 ? BlockInputs : 2;
+        int grain = form switch { WeightForm.Int4 => BlockInputs, WeightForm.Int8 => 4, _ => 2 };
         return checked((inputs + grain - 1) / grain * grain);
     }
+
+    /// <summary>What stands for zero: the excess of the packed whole numbers.</summary>
+    public static int Zero(WeightForm form) => form switch { WeightForm.Int8 => 128, WeightForm.Int4 => 8, _ => 0 };
 
     /// <summary>Bytes of a group without its scales.</summary>
     /// <exception cref="ArgumentException">float32 is not packed.</exception>

@@ -12,6 +12,9 @@ public sealed class WeightPacker(WeightForm form, int inputs)
     const int Lanes = PackedWeight.GroupOutputs;
     const int MaxInt8 = 127;
 
+    // Turning the sign bit of a byte adds 128.
+    const uint SignBits = 0x8080_8080;
+
     // 1.5 · 2²³: a float32 of magnitude below 2²² added to it is rounded to a whole number, which its low bits hold.
     const float Rounder = 12582912f;
 
@@ -28,7 +31,7 @@ public sealed class WeightPacker(WeightForm form, int inputs)
     {
         int count = rows.Length / inputs;
         if (form == WeightForm.BF16) PackBF16(rows, count, MemoryMarshal.Cast<byte, uint>(data));
-        else if (form == WeightForm.Int8) PackInt8(rows, count, MemoryMarshal.Cast<byte, ushort>(data), MemoryMarshal.Cast<byte, float>(scales));
+        else if (form == WeightForm.Int8) PackInt8(rows, count, MemoryMarshal.Cast<byte, uint>(data), MemoryMarshal.Cast<byte, float>(scales));
         else PackInt4(rows, count, MemoryMarshal.Cast<byte, uint>(data), MemoryMarshal.Cast<byte, ushort>(scales));
     }
 
@@ -55,7 +58,7 @@ public sealed class WeightPacker(WeightForm form, int inputs)
         Interleave(MemoryMarshal.Cast<ushort, uint>(_bfloats), data);
     }
 
-    void PackInt8(ReadOnlySpan<float> rows, int count, Span<ushort> data, Span<float> scales)
+    void PackInt8(ReadOnlySpan<float> rows, int count, Span<uint> data, Span<float> scales)
     {
         Array.Clear(_bytes);
         scales.Clear();
@@ -67,7 +70,8 @@ public sealed class WeightPacker(WeightForm form, int inputs)
             scales[row] = float.IsFinite(greatest) ? greatest / MaxInt8 : float.NaN;
             if (greatest > 0 && float.IsFinite(greatest)) Round(from, MaxInt8, greatest, _bytes.AsSpan(row * _padded, inputs));
         }
-        Interleave(MemoryMarshal.Cast<sbyte, ushort>(_bytes), data);
+        Interleave(MemoryMarshal.Cast<sbyte, uint>(_bytes), data);
+        foreach (ref uint word in data) word ^= SignBits;
     }
 
     void PackInt4(ReadOnlySpan<float> rows, int count, Span<uint> data, Span<ushort> scales)
@@ -107,7 +111,7 @@ public sealed class WeightPacker(WeightForm form, int inputs)
     static uint Nibbles(ReadOnlySpan<sbyte> numbers)
     {
         uint word = 0;
-        for (int i = 0; i < 8; i++) word |= (uint)(numbers[i] + 8) << (4 * (i / 2) + 16 * (i % 2));
+        for (int i = 0; i < 8; i++) word |= (uint)(numbers[i] + PackedWeight.Zero(WeightForm.Int4)) << (8 * (i % 4) + 4 * (i / 4));
         return word;
     }
 
@@ -147,12 +151,12 @@ public sealed class WeightPacker(WeightForm form, int inputs)
         Vector.AsVectorInt32(new Vector<float>(row[start..]) * factor + new Vector<float>(Rounder)) - new Vector<int>(BitConverter.SingleToInt32Bits(Rounder));
 
     /// <summary>[32, steps] to [steps, 32].</summary>
-    static void Interleave<T>(ReadOnlySpan<T> rows, Span<T> steps) where T : unmanaged
+    static void Interleave(ReadOnlySpan<uint> rows, Span<uint> steps)
     {
         int count = rows.Length / Lanes;
         for (int lane = 0; lane < Lanes; lane++)
         {
-            ReadOnlySpan<T> row = rows.Slice(lane * count, count);
+            ReadOnlySpan<uint> row = rows.Slice(lane * count, count);
             for (int step = 0, to = lane; step < row.Length; step++, to += Lanes) steps[to] = row[step];
         }
     }

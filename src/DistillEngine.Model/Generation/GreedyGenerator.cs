@@ -1,7 +1,5 @@
-using System.Runtime.InteropServices;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
-using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace DistillEngine.Model;
 
@@ -86,15 +84,7 @@ public sealed class GreedyGenerator : IDisposable
         if (logits.Buffer is HostBuffer) values = logits.HostSpan<float>();
         else _model.Backend.Download<float>(logits, values);
         LogitsProcessors.Apply(options, sequence, _model.Config.EosId, values);
-        return IndexOfGreatest(values);
-    }
-
-    /// <summary>The first of the greatest; two passes, since one that carries the index along is several times slower.</summary>
-    static int IndexOfGreatest(ReadOnlySpan<float> values)
-    {
-        float greatest = TensorPrimitives.Max(values);
-        int index = MemoryMarshal.Cast<float, int>(values).IndexOf(BitConverter.SingleToInt32Bits(greatest));
-        return index >= 0 && !float.IsNaN(greatest) ? index : TensorPrimitives.IndexOfMax(values);
+        return Greatest.IndexOf(values);
     }
 
     Tensor Logits(Batch batch, int count, int position)

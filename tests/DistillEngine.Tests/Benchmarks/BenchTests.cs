@@ -15,8 +15,9 @@ public class BenchTests
     {
         Assert.Equal(0.02, Limits.Seconds(new Cost(2_000_000_000, 100_000_000)), 1e-12);
         Assert.Equal(0.03, Limits.Seconds(new Cost(2_000_000_000, 300_000_000)), 1e-12);
-        Assert.Throws<ArgumentException>(() => Limits.Seconds(new Cost(1, 1), DType.I8));
+        Assert.Throws<ArgumentException>(() => Limits.Seconds(new Cost(1, 1), DType.I64));
         // Emulated products run as float32 ones.
+        Assert.Equal(0.02, Limits.Seconds(new Cost(2_000_000_000, 0), DType.I8), 1e-12);
         Assert.Equal(0.02, Limits.Seconds(new Cost(2_000_000_000, 0), DType.BF16), 1e-12);
         Assert.Equal(0.01, (Limits with { Bf16Gflops = 200 }).Seconds(new Cost(2_000_000_000, 0), DType.BF16), 1e-12);
     }
@@ -61,6 +62,14 @@ public class BenchTests
         using CpuBackend backend = new(CpuIsas.Choose(), threads: 1);
         using var bench = new StepBench(new StepBenchOptions { Model = "tiny", Batch = 1, Source = 2, Target = 2 }, backend);
         Assert.Throws<OperationCanceledException>(() => bench.Run(new CancellationToken(canceled: true)));
+    }
+
+    [Fact]
+    public void Seconds_OfProductsOfSeveralTypes_AddsTheirTimes()
+    {
+        Roof roof = Limits with { Bf16Gflops = 200, Int8Gops = 400 };
+        Assert.Equal(0.06, roof.Seconds(new ProductWork(Fp32Flops: 2_000_000_000, Bf16Flops: 4_000_000_000, Int8Flops: 8_000_000_000, Bytes: 500_000_000)), 1e-12);
+        Assert.Equal(0.07, roof.Seconds(new ProductWork(2_000_000_000, 4_000_000_000, 8_000_000_000, 700_000_000)), 1e-12);
     }
 
     [Fact]

@@ -51,6 +51,27 @@ public class ProductFlopsTests
         Assert.Equal(work.Encoder.Flops + options.Tokens * work.Step.Flops, Products(log));
     }
 
+    [Theory]
+    [InlineData(WeightForm.F32)]
+    [InlineData(WeightForm.BF16)]
+    [InlineData(WeightForm.Int8)]
+    [InlineData(WeightForm.Int4)]
+    public void DecodeWork_OfAForm_CountsItsProductsByTheirOperands(WeightForm form)
+    {
+        T5Config config = T5Presets.Find("v1.1-small")!;
+        var options = new DecodeBenchOptions { Model = "v1.1-small", Batch = 2, Weights = form };
+        ProductWork step = DecodeWork.Of(config, DecodeBench.RandomBatch(options, config), options.Tokens, form).Step;
+        const long After = 2 * 2 * 8L * 512 * 1024;
+        long maps = 2 * 2 * ProductFlops.DecoderWeights(config), attention = step.Flops - maps;
+        Assert.True(attention > 0);
+        Assert.Equal(form switch
+        {
+            WeightForm.F32 => (maps + attention, 0, 0),
+            WeightForm.BF16 => (attention, maps, 0),
+            _ => (attention, After, maps - After),
+        }, (step.Fp32Flops, step.Bf16Flops, step.Int8Flops));
+    }
+
     [Fact]
     public void DecoderWeights_OfKnownModels_AreWhatATokenReads()
     {

@@ -8,11 +8,12 @@ public sealed class LowPrecisionMatMulTests : IDisposable
 {
     static readonly WeightForm[] Forms = [WeightForm.BF16, WeightForm.Int8, WeightForm.Int4];
 
-    /// <summary>Rows, inputs, outputs: panels of one and of four, groups and steps with edges, several blocks of rows.</summary>
+    /// <summary>Rows, inputs, outputs: panels of every height, groups and steps with edges, several blocks of rows.</summary>
     static readonly (int Rows, int Inputs, int Outputs)[] Sizes =
     [
         (1, 1, 1), (1, 33, 7), (1, 64, 48), (2, 16, 4), (3, 5, 130), (4, 31, 31), (5, 64, 33), (7, 96, 17), (9, 130, 16), (33, 40, 20),
         (150, 34, 35), (0, 4, 4),
+        (6, 67, 3), (8, 128, 64), (17, 100, 40), (24, 70, 96), (600, 516, 33),
     ];
 
     readonly CpuBackend _store = new(CpuIsa.Scalar, 1);
@@ -64,16 +65,18 @@ public sealed class LowPrecisionMatMulTests : IDisposable
         }
     }
 
-    [Fact]
-    public void Forward_WithInt8_GivesTheSameBitsAtEveryWidth()
+    [Theory]
+    [InlineData(WeightForm.Int8)]
+    [InlineData(WeightForm.Int4)]
+    public void Forward_OfWholeNumbers_GivesTheSameBitsWithEveryIsa(WeightForm form)
     {
         using var host = new HostTensors(seed: 9);
         using var pool = new ComputePool(1);
-        Tensor x = host.Random("x", new(5, 77));
-        Weight w = Pack(host.Random("w", new(50, 77)), WeightForm.Int8);
-        float[][] results = [.. CpuIsas.All.Select(isa =>
+        Tensor x = host.Random("x", new(19, 77));
+        Weight w = Pack(host.Random("w", new(50, 77)), form);
+        float[][] results = [.. CpuIsas.All.Where(isa => CpuIsas.Obstacle(isa) is null).Select(isa =>
         {
-            Tensor y = host.Empty("y", new(5, 50));
+            Tensor y = host.Empty("y", new(19, 50));
             MatMulTests.Create(isa, pool).Forward(x, w, Into.Overwrite, y);
             return y.HostSpan<float>().ToArray();
         })];
@@ -132,7 +135,8 @@ public sealed class LowPrecisionMatMulTests : IDisposable
         Span<float> values = x.HostSpan<float>();
         values[..64].Clear();
         foreach (ref float value in values.Slice(64, 64)) value *= 1e30f;
-        foreach (ref float value in values.Slice(128, 64)) value *= 1e-38f;
+        // Dot products of bfloat16 take numbers below the normal range for zero.
+        foreach (ref float value in values.Slice(128, 64)) value *= form == WeightForm.BF16 ? 1e-30f : 1e-38f;
         values[200] = float.PositiveInfinity;
         values[300] = float.NaN;
         Weight w = Pack(host.Random("w", new(20, 64)), form);
@@ -147,15 +151,16 @@ public sealed class LowPrecisionMatMulTests : IDisposable
         AssertClose(x.Rows(5, 1), w, Into.Overwrite, new float[20], y.Rows(5, 1), "the row beside them");
     }
 
-    [Fact]
-    public void Forward_OfTheGreatestSums_DoesNotOverflow()
+    [Theory]
+    [MemberData(nameof(CpuVariants.ProductIsas), MemberType = typeof(CpuVariants))]
+    public void Forward_OfTheGreatestSums_DoesNotOverflow(CpuIsa isa)
     {
         using var host = new HostTensors(seed: 1);
         using var pool = new ComputePool(1);
-        foreach (int inputs in new[] { 512, 2048, 10_240 })
+        foreach (int inputs in new[] { 512, 10_240, 140_000 })
         {
             Tensor x = host.Filled("x", new(1, inputs), 3), y = host.Empty("y", new(1, 1));
-            MatMulTests.Create(CpuIsas.All[^1], pool).Forward(x, Pack(host.Filled("w", new(1, inputs), -2), WeightForm.Int8), Into.Overwrite, y);
+            MatMulTests.Create(isa, pool).Forward(x, Pack(host.Filled("w", new(1, inputs), -2), WeightForm.Int8), Into.Overwrite, y);
             Assert.Equal(-6.0 * inputs, y.HostSpan<float>()[0], 1e-5 * inputs);
         }
     }
@@ -169,7 +174,7 @@ public sealed class LowPrecisionMatMulTests : IDisposable
     {
         using var host = new HostTensors(seed: 1);
         using var pool = new ComputePool(2);
-        MatMul op = MatMulTests.Create(CpuIsas.All[^1], pool);
+        MatMul op = MatMulTests.Create(CpuIsas.Choose(), pool);
         Tensor x = host.Random("x", new(5, 32)), y = host.Empty("y", new(5, 24)), z = host.Empty("z", new(5, 24));
         Tensor values = host.Random("w", new(24, 32));
         Weight w = form == WeightForm.F32 ? new(values) : Pack(values, form);

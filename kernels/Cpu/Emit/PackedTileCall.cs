@@ -1,0 +1,46 @@
+using System.Runtime.InteropServices;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>The arguments of a routine of <see cref="PackedTileEmitter"/>: y[rows, 32] = or += x Wᵀ with one group of packed weights.</summary>
+[StructLayout(LayoutKind.Explicit)]
+unsafe struct PackedTileCall
+{
+    public const int AtX = 0, AtW = 8, AtY = 16, AtStrideBytes = 24, AtSteps = 32, AtOffsets = 40, AtRowScales = 48, AtScales = 56, AtNext = 64,
+        AtAhead = 72, AtAdd = 80, AtMasks = 88;
+
+    /// <summary>Words of inputs [steps, rows]; for int4 [blocks, 8, rows].</summary>
+    [FieldOffset(AtX)] public void* X;
+
+    /// <summary>The group's numbers, front to back.</summary>
+    [FieldOffset(AtW)] public byte* W;
+
+    [FieldOffset(AtY)] public float* Y;
+
+    /// <summary>Bytes from a row of y to the next.</summary>
+    [FieldOffset(AtStrideBytes)] public long StrideBytes;
+
+    /// <summary>Steps of the group; for int4 its blocks. At least 1.</summary>
+    [FieldOffset(AtSteps)] public long Steps;
+
+    /// <summary>int32 [rows], for int4 [blocks, rows]: what sums begin with. Moved by the routine.</summary>
+    [FieldOffset(AtOffsets)] public int* Offsets;
+
+    /// <summary>float32 [rows]; not for bfloat16.</summary>
+    [FieldOffset(AtRowScales)] public float* RowScales;
+
+    /// <summary>The group's scales. Moved by the routine.</summary>
+    [FieldOffset(AtScales)] public void* Scales;
+
+    /// <summary>What the first step starts to read from memory.</summary>
+    [FieldOffset(AtNext)] public byte* Next;
+
+    /// <summary>Bytes between the two reads that a step starts, and from the second to those of the next step.</summary>
+    [FieldOffset(AtAhead)] public long Ahead;
+
+    /// <summary>0 overwrites y without reading it, 1 adds.</summary>
+    [FieldOffset(AtAdd)] public long Add;
+
+    /// <summary>A bit for each of the 32 outputs that exists; the others are neither read nor written.</summary>
+    [FieldOffset(AtMasks)] public uint Masks;
+}
