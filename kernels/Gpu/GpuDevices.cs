@@ -45,7 +45,7 @@ public static class GpuDevices
     /// found.</exception>
     public static GpuBackend Open(string name)
     {
-        if (name == Emulator) return new(Emulator, OpenEmulated(isEmulator: true));
+        if (name == Emulator) return new(Emulator, OpenEmulated(isEmulator: true, hasShuffles: true));
         if (!TryParse(name, out string? kind, out int number))
             throw new InvalidOperationException($"device '{name}': expected cuda:N, opencl:N or {Emulator}.");
         Context context = CreateContext(kind);
@@ -55,7 +55,7 @@ public static class GpuDevices
             {
                 CudaDevice device = context.GetCudaDevice(number);
                 ThrowIfUnusable(Describe(name, device));
-                return new($"{name} {device.Name}", new Gpu(context, device, hasGenericPointers: true, isEmulator: false));
+                return new($"{name} {device.Name}", new Gpu(context, device, hasGenericPointers: true, isEmulator: false, hasShuffles: true));
             }
             if (kind == OpenCl && number < context.GetCLDevices().Count)
             {
@@ -63,7 +63,7 @@ public static class GpuDevices
                 ThrowIfUnusable(Describe(name, device));
                 bool hasGenericPointers = device.Capabilities.GenericAddressSpace;
                 if (!hasGenericPointers) PretendGenericPointers(device);
-                return new($"{name} {device.Name}", new Gpu(context, device, hasGenericPointers, isEmulator: false));
+                return new($"{name} {device.Name}", new Gpu(context, device, hasGenericPointers, isEmulator: false, hasShuffles: false));
             }
             throw new InvalidOperationException($"{name}: there is no such device. Looked for {Library(kind)}; found {Found()}.");
         }
@@ -75,10 +75,12 @@ public static class GpuDevices
     }
 
     /// <summary>An accelerator of <see cref="EmulatedLanes"/> threads a group, or one that only declares the kernels of real devices.</summary>
-    internal static Gpu OpenEmulated(bool isEmulator)
+    /// <param name="warpSize">Lanes of a warp, at least 2.</param>
+    /// <param name="warps">Warps of the largest group.</param>
+    internal static Gpu OpenEmulated(bool isEmulator, bool hasShuffles, int warpSize = EmulatedLanes, int warps = 1)
     {
-        var context = Context.Create(b => b.Optimize(OptimizationLevel.O2).CPU(new CPUDevice(EmulatedLanes, 1, 1)));
-        return new Gpu(context, context.Devices[0], hasGenericPointers: true, isEmulator);
+        var context = Context.Create(b => b.Optimize(OptimizationLevel.O2).CPU(new CPUDevice(warpSize, warps, 1)));
+        return new Gpu(context, context.Devices[0], hasGenericPointers: true, isEmulator, hasShuffles);
     }
 
     static bool TryParse(string name, out string kind, out int number)

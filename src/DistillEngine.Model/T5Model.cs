@@ -27,13 +27,15 @@ public sealed class T5Model : IDisposable
     /// <param name="limits">The largest batch; decides the memory for activations.</param>
     /// <param name="training">Whether Backward will be called.</param>
     /// <param name="form">How matrices are held; low forms are for generation alone.</param>
-    /// <exception cref="ArgumentException">The configuration is impossible, or a low form is to be trained or unknown to the device.</exception>
+    /// <exception cref="ArgumentException">The configuration is impossible or beyond the device, or a low form is to be trained or unknown to the device.</exception>
     /// <exception cref="InsufficientMemoryException">The device refuses the memory.</exception>
     public T5Model(T5Config config, BatchLimits limits, IBackend backend, bool training, WeightForm form = WeightForm.F32)
     {
         config.Validate();
         if (!backend.Kernels.MatMul.Supports(form))
             throw new ArgumentException($"{backend.Name} has no products with {form.Name()} weights; open the model with float32 weights or on the CPU.", nameof(form));
+        if (config.DKv > backend.Kernels.Attention.MaxHeadWidth)
+            throw new ArgumentException($"{backend.Name} has no attention over heads of width {config.DKv} (d_kv); at most {backend.Kernels.Attention.MaxHeadWidth} is expected. Open the model on the CPU.", nameof(config));
         var plan = new ModelPlan(config, limits, training);
         (Config, Limits, Backend, IsTraining) = (config, limits, backend, training);
         _batch = new BatchOnDevice(plan, backend);
