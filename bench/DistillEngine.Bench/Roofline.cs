@@ -12,37 +12,77 @@ public class Roofline : OpBenchmark
 {
     static readonly PeakKind Bf16 = PeakLoops.Find(PeakKind.Bf16, CpuIsas.Choose()) is null ? PeakKind.Fp32 : PeakKind.Bf16;
 
-    RooflineMeter _meter = null!;
+    /// <summary>Operations and bytes of a device's loops.</summary>
+    static readonly Lazy<Cost> DeviceCost = new(() =>
+    {
+        using IBackend backend = BenchDevice.Open(ThreadCount, ComputePrecision.F32);
+        using IDeviceRoofline loops = backend.OpenRoofline()!;
+        return new(loops.Operations, loops.StreamBytes);
+    });
+
+    RooflineMeter? _meter;
+    IDeviceRoofline? _loops;
 
     [GlobalSetup]
-    public void Setup() => _meter = new RooflineMeter(CpuIsas.Choose(), ThreadCount);
+    public void Setup()
+    {
+        if (BenchDevice.Name is null) _meter = new RooflineMeter(CpuIsas.Choose(), ThreadCount);
+        else _loops = Backend.OpenRoofline();
+    }
 
     [Benchmark(Description = "multiply-add peak")]
-    public void MultiplyAddPeak() => _meter.Compute(PeakKind.Fp32);
+    public void MultiplyAddPeak()
+    {
+        _meter?.Compute(PeakKind.Fp32);
+        _loops?.Compute();
+        Wait();
+    }
 
     /// <summary>Where the chosen kernels have no such products, the peak of float32, with which they are emulated.</summary>
     [Benchmark(Description = "bf16 dot product peak")]
-    public void Bf16Peak() => _meter.Compute(Bf16);
+    public void Bf16Peak()
+    {
+        _meter?.Compute(Bf16);
+        _loops?.Compute();
+        Wait();
+    }
 
     [Benchmark(Description = "memory read")]
-    public void MemoryRead() => _meter.Read();
+    public void MemoryRead()
+    {
+        _meter?.Read();
+        _loops?.Read();
+        Wait();
+    }
 
     [Benchmark(Description = "memory copy")]
-    public void MemoryCopy() => _meter.Copy();
+    public void MemoryCopy()
+    {
+        _meter?.Copy();
+        _loops?.Copy();
+        Wait();
+    }
 
     public override Cost CostOf(string benchmark) => benchmark switch
     {
         nameof(MultiplyAddPeak) => PeakCost(PeakKind.Fp32),
         nameof(Bf16Peak) => PeakCost(Bf16),
-        nameof(MemoryRead) => new(0, RooflineMeter.StreamBytes),
-        _ => new(0, 2 * RooflineMeter.StreamBytes),
+        nameof(MemoryRead) => new(0, StreamBytes),
+        _ => new(0, 2 * StreamBytes),
     };
 
     /// <summary>What a row of this suite says about products with such operands: nothing, where it is the peak of others.</summary>
     public Cost LimitOf(string benchmark, ComputePrecision operands) =>
         benchmark == (operands == ComputePrecision.Bf16 ? nameof(MultiplyAddPeak) : nameof(Bf16Peak)) ? default : CostOf(benchmark);
 
-    static Cost PeakCost(PeakKind kind) => new(PeakLoops.Find(kind, CpuIsas.Choose())!.Value.Operations * ThreadCount, 0);
+    static long StreamBytes => BenchDevice.Name is null ? RooflineMeter.StreamBytes : DeviceCost.Value.Bytes;
 
-    protected override void Release() => _meter?.Dispose();
+    static Cost PeakCost(PeakKind kind) =>
+        new(BenchDevice.Name is null ? PeakLoops.Find(kind, CpuIsas.Choose())!.Value.Operations * ThreadCount : DeviceCost.Value.Flops, 0);
+
+    protected override void Release()
+    {
+        _meter?.Dispose();
+        _loops?.Dispose();
+    }
 }

@@ -36,6 +36,9 @@ public static class GpuDevices
         return all;
     }
 
+    /// <summary>Where each kind of device, <c>cuda</c> and <c>opencl</c>, is looked for, in words that say whether that is installed.</summary>
+    public static IEnumerable<(string Kind, string Search)> Searches => [("cuda", Library(Cuda)), ("opencl", Library(OpenCl))];
+
     /// <summary>The name of the first usable CUDA device, or null. OpenCL devices are taken only by name.</summary>
     public static string? Preferred() =>
         NativeNames.IsInstalled(Cuda) ? List().FirstOrDefault(d => d.Name.StartsWith(Cuda, StringComparison.Ordinal) && d.Unusable is null)?.Name : null;
@@ -101,7 +104,7 @@ public static class GpuDevices
     });
 
     static GpuDeviceInfo Describe(string name, CudaDevice device) => new(name, device.Name, device.MemorySize, $"CUDA {device.DriverVersion}",
-        $"{device.Architecture?.ToString() ?? "unknown architecture"}, {device.NumMultiprocessors} multiprocessors",
+        $"{device.Architecture?.ToString() ?? "unknown architecture"}, {device.NumMultiprocessors} multiprocessors, {device.MaxSharedMemoryPerGroup >> 10} KiB shared memory a group, PTX {device.InstructionSet?.ToString() ?? "unknown"}",
         device.InstructionSet is null ? "the driver is older than any that ILGPU generates code for; install a newer one" : null);
 
     static GpuDeviceInfo Describe(string name, CLDevice device)
@@ -112,7 +115,7 @@ public static class GpuDevices
             : !capabilities.GenericAddressSpace && (device.DeviceType & CLDeviceType.CL_DEVICE_TYPE_CPU) == 0 ? "it has no generic address space"
             : null;
         return new(name, device.Name, device.MemorySize, $"{device.PlatformName}, OpenCL {device.DeviceVersion}",
-            $"{device.NumMultiprocessors} compute units, groups of up to {device.MaxNumThreadsPerGroup}", unusable);
+            $"{device.NumMultiprocessors} compute units, groups of up to {device.MaxNumThreadsPerGroup}, {device.MaxSharedMemoryPerGroup >> 10} KiB shared memory a group, {(capabilities.Float64 ? "float64" : "no float64")}", unusable);
     }
 
     /// <summary>ILGPU refuses devices without the generic address space; where all address spaces are one, corrected source needs none.</summary>
