@@ -118,9 +118,13 @@ sealed class Gpu : IDisposable
 
     public void Dispose()
     {
+        Accelerator.Bind();
         Stream.Synchronize();
         _scratch?.Dispose();
-        Accelerator.Dispose();
-        _context.Dispose();
+        lock (GpuDevices.Drivers)
+        {
+            Accelerator.Dispose();
+            _context.Dispose();
+        }
     }
 }

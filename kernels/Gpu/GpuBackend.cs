@@ -99,6 +99,7 @@ public sealed class GpuBackend : IBackend
 
     public void Dispose()
     {
+        _gpu.Accelerator.Bind();
         _gpu.Stream.Synchronize();
         _uploads.Dispose();
         _downloads.Dispose();

@@ -15,6 +15,10 @@ public static class GpuDevices
 
     const string Cuda = "cuda", OpenCl = "OpenCL";
 
+    /// <summary>Held while devices are looked for, opened and closed: OpenCL drivers set themselves up at the first look and down with the last
+    /// context, and not all allow another thread in meanwhile (PoCL 3.1 reads devices that are half there).</summary>
+    internal static readonly Lock Drivers = new();
+
     // Each lane is a thread of the operating system, so there are as few as still show a wrong barrier.
     const int EmulatedLanes = 4;
 
@@ -23,6 +27,11 @@ public static class GpuDevices
 
     /// <summary>Every accelerator that a driver reports, usable or not, and the emulator.</summary>
     public static IReadOnlyList<GpuDeviceInfo> List()
+    {
+        lock (Drivers) return Look();
+    }
+
+    static List<GpuDeviceInfo> Look()
     {
         var all = new List<GpuDeviceInfo>();
         using (Context context = CreateContext(Cuda))
@@ -51,6 +60,11 @@ public static class GpuDevices
         if (name == Emulator) return new(Emulator, OpenEmulated(isEmulator: true, hasShuffles: true));
         if (!TryParse(name, out string? kind, out int number))
             throw new InvalidOperationException($"device '{name}': expected cuda:N, opencl:N or {Emulator}.");
+        lock (Drivers) return OpenNumbered(name, kind, number);
+    }
+
+    static GpuBackend OpenNumbered(string name, string kind, int number)
+    {
         Context context = CreateContext(kind);
         try
         {

@@ -86,5 +86,12 @@ public class DeviceOptionTests
     }
 
     [Fact]
+    public void List_FromSeveralThreadsAtOnce_FindsTheSameDevices()
+    {
+        string[] expected = [.. GpuDevices.List().Select(d => d.Name)];
+        Parallel.For(0, 24, _ => Assert.Equal(expected, GpuDevices.List().Select(d => d.Name)));
+    }
+
+    [Fact]
     public void Doctor_ListsTheEmulator() => Assert.Contains($"{GpuDevices.Emulator}:", CliResult.Of("doctor").Output, StringComparison.Ordinal);
 }
