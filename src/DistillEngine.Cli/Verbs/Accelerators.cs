@@ -60,7 +60,9 @@ static class Accelerators
     }
 
 #if GPU
-    // What names the GPU assembly stands in methods of its own: a method is compiled only where everything that it names is there.
+    // What names the GPU assembly, if only as a type, stands in methods of its own: a method is compiled only where everything that it names is
+    // there. So they return the interface, not the class.
+#pragma warning disable CA1859
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     static void Load() => GpuDevices.IsName("");
@@ -73,7 +75,7 @@ static class Accelerators
         e is null ? null : e is FileNotFoundException { FileName: { } name } ? name.Split(',')[0] : MissingFile(e.InnerException);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    static GpuBackend OpenGpu(string device)
+    static IBackend OpenGpu(string device)
     {
         if (!GpuDevices.IsName(device)) throw new UsageException($"--device {device}: expected auto, cpu, cuda:N, opencl:N or cpu-emulator. 'distill doctor' lists the devices.");
         try
@@ -99,5 +101,6 @@ static class Accelerators
             yield return (device.Name, $"{device.Description}{memory}, {device.Driver}, {device.Capabilities}{verdict}");
         }
     }
+#pragma warning restore CA1859
 #endif
 }
