@@ -34,7 +34,10 @@ public sealed unsafe class RooflineMeter : IDisposable
         if (backend is CpuBackend cpu) return Measure(CpuIsas.Choose(), cpu.ThreadCount);
         using IDeviceRoofline loops = backend.OpenRoofline() ?? throw new ArgumentException($"{backend.Name} has no loops that measure its limits.");
         return new Roof(Threads: 0, loops.Operations / BestOf(loops.Compute) * 1e-9, Bf16Gflops: null, Int8Gops: null,
-            loops.StreamBytes / BestOf(loops.Read) * 1e-9, 2 * loops.StreamBytes / BestOf(loops.Copy) * 1e-9) { Device = backend.Name };
+            loops.StreamBytes / BestOf(loops.Read) * 1e-9, 2 * loops.StreamBytes / BestOf(loops.Copy) * 1e-9)
+        {
+            Device = backend.Name,
+        };
 
         double BestOf(Action queue) => Best(() =>
         {

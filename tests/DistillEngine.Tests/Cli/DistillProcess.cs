@@ -58,6 +58,8 @@ sealed partial class DistillProcess : IDisposable
     {
         _process.StandardOutput.ReadToEnd();
         if (!_process.WaitForExit(Patience)) throw new TimeoutException("distill did not end.");
+        // Only the wait without a limit also waits for the last messages.
+        _process.WaitForExit();
         return _process.ExitCode;
     }
 
