@@ -7,6 +7,10 @@ public interface IBackend : IDevice
 {
     KernelSet Kernels { get; }
 
+    /// <summary>Loops that measure the limits of a device beside the processor; null for the processor, whose limits are those of its threads.</summary>
+    /// <exception cref="InsufficientMemoryException">The buffers of the bandwidth measurement do not fit.</exception>
+    IDeviceRoofline? OpenRoofline() => null;
+
     /// <summary>Operands of the products: one of the things that decide the bits of a result.</summary>
     ComputePrecision Precision => ComputePrecision.F32;
 }

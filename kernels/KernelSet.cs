@@ -13,6 +13,7 @@ public sealed record KernelSet
     public required ResidualAdd ResidualAdd { get; init; }
     public required LinearCrossEntropy LinearCrossEntropy { get; init; }
     public required RowScatter RowScatter { get; init; }
+    public required NextToken NextToken { get; init; }
     public required GradientNorm GradientNorm { get; init; }
     public required AdamW AdamW { get; init; }
     public required Adafactor Adafactor { get; init; }

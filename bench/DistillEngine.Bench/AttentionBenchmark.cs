@@ -20,7 +20,7 @@ public class AttentionBenchmark : OpBenchmark
     [Params(Masking.None, Masking.Causal)]
     public Masking Mask { get; set; }
 
-    public override long ScratchBytes => ((IAttentionScratch)Ops.Attention).ScratchBytes(Length, Length, HeadWidth, hasBias: true);
+    public override long ScratchBytes => (Ops.Attention as IAttentionScratch)?.ScratchBytes(Length, Length, HeadWidth, hasBias: true) ?? 0;
 
     int Sequences => Math.Max(1, Rows / Length);
 
@@ -31,35 +31,36 @@ public class AttentionBenchmark : OpBenchmark
         (_q, _k, _v, _dy) = (Random("q", rows), Random("k", rows), Random("v", rows), Random("dy", rows));
         (_y, _dq, _dk, _dv) = (Zeros("y", rows), Zeros("dq", rows), Zeros("dk", rows), Zeros("dv", rows));
         _logSumExp = Zeros("logSumExp", new(rows.D0, Heads));
-        _spans = NewSpans();
+        _spans = From<int>("spans", new(Sequences, AttentionSpan.Fields), Spans(), DType.I32);
         int[] map = RelativePositionBuckets.Build(bidirectional: Mask == Masking.None, Buckets, MaxDistance);
-        Tensor buckets = Zeros("buckets", new(map.Length), DType.I32);
-        map.CopyTo(buckets.HostSpan<int>());
+        Tensor buckets = From<int>("buckets", new(map.Length), map, DType.I32);
         _bias = new RelativeBias(Random("table", new(Buckets, Heads)), buckets);
         (_dTable, _partials) = (Zeros("dTable", new(Buckets, Heads)), Zeros("partials", new(Sequences, Heads * Buckets)));
         Forward();
     }
 
     [Benchmark]
-    public void Forward() => Ops.Attention.Forward(_q, _k, _v, _spans, Heads, Mask, _bias, DropoutSite.None, _y, _logSumExp);
+    public void Forward()
+    {
+        Ops.Attention.Forward(_q, _k, _v, _spans, Heads, Mask, _bias, DropoutSite.None, _y, _logSumExp);
+        Wait();
+    }
 
     [Benchmark]
-    public void Backward() => Ops.Attention.Backward(_dy, _q, _k, _v, _y, _logSumExp, _spans, Heads, Mask, _bias, DropoutSite.None,
-        _dq, _dk, _dv, _dTable, _partials);
-
-    public override Cost CostOf(string benchmark) => benchmark == nameof(Forward)
-        ? AttentionCost.Forward(NewSpans(), Mask, Heads * HeadWidth)
-        : AttentionCost.Backward(NewSpans(), Mask, Heads * HeadWidth);
-
-    Tensor NewSpans()
+    public void Backward()
     {
-        Tensor spans = Zeros("spans", new(Sequences, AttentionSpan.Fields), DType.I32);
-        Span<int> fields = spans.HostSpan<int>();
-        for (int s = 0; s < Sequences; s++)
-        {
-            Span<int> span = fields.Slice(s * AttentionSpan.Fields, AttentionSpan.Fields);
-            (span[0], span[1], span[2], span[3], span[5]) = (s * Length, Length, s * Length, Length, s);
-        }
-        return spans;
+        Ops.Attention.Backward(_dy, _q, _k, _v, _y, _logSumExp, _spans, Heads, Mask, _bias, DropoutSite.None,
+            _dq, _dk, _dv, _dTable, _partials);
+        Wait();
     }
+
+    public override Cost CostOf(string benchmark)
+    {
+        using var buffer = new HostBuffer(sizeof(int) * Sequences * AttentionSpan.Fields, "spans");
+        var spans = new Tensor(buffer, 0, new(Sequences, AttentionSpan.Fields), DType.I32, "spans");
+        Spans().CopyTo(spans.HostSpan<int>());
+        return benchmark == nameof(Forward) ? AttentionCost.Forward(spans, Mask, Heads * HeadWidth) : AttentionCost.Backward(spans, Mask, Heads * HeadWidth);
+    }
+
+    int[] Spans() => [.. Enumerable.Range(0, Sequences).SelectMany(s => (int[])[s * Length, Length, s * Length, Length, 0, s])];
 }

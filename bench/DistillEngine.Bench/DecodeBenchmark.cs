@@ -18,7 +18,7 @@ public class DecodeBenchmark : OpBenchmark
     [Params(1, 8, 32)]
     public int Batch { get; set; }
 
-    [Params(WeightForm.F32, WeightForm.BF16, WeightForm.Int8, WeightForm.Int4)]
+    [ParamsSource(nameof(Forms))]
     public WeightForm Weights { get; set; }
 
     DecodeBenchOptions Options => new() { Model = Model, Batch = Batch, Weights = Weights };

@@ -27,44 +27,80 @@ public class ElementwiseBenchmark : OpBenchmark
         (_weight, _dWeight, _invRms) = (Random("weight", new(Width)), Zeros("dWeight", new(Width)), Zeros("invRms", new(Rows)));
         (_gate, _up, _hidden, _dUp) = (Random("gate", wide), Random("up", wide), Zeros("hidden", wide), Zeros("dUp", wide));
         (_table, _dTable) = (Random("table", new(Vocabulary, Width)), Zeros("dTable", new(Vocabulary, Width)));
-        (_keys, _ids) = (Zeros("keys", new(Rows), DType.I32), Zeros("ids", new(Rows), DType.I32));
-        for (int row = 0; row < Rows; row++)
-        {
-            _keys.HostSpan<int>()[row] = (int)CounterRng.RowKey(row / 64, row % 64);
-            _ids.HostSpan<int>()[row] = row * 7919 % Vocabulary;
-        }
+        _keys = From<int>("keys", new(Rows), [.. Enumerable.Range(0, Rows).Select(row => (int)CounterRng.RowKey(row / 64, row % 64))], DType.I32);
+        _ids = From<int>("ids", new(Rows), [.. Enumerable.Range(0, Rows).Select(row => row * 7919 % Vocabulary)], DType.I32);
         RmsNormForward();
     }
 
     [Benchmark]
-    public void RmsNormForward() => Ops.RmsNorm.Forward(_x, _weight, 1e-6f, _branch, _invRms);
+    public void RmsNormForward()
+    {
+        Ops.RmsNorm.Forward(_x, _weight, 1e-6f, _branch, _invRms);
+        Wait();
+    }
 
     [Benchmark]
-    public void RmsNormBackward() => Ops.RmsNorm.Backward(_dx, _x, _weight, _invRms, Into.Overwrite, _branch, _dWeight);
+    public void RmsNormBackward()
+    {
+        Ops.RmsNorm.Backward(_dx, _x, _weight, _invRms, Into.Overwrite, _branch, _dWeight);
+        Wait();
+    }
 
     [Benchmark]
-    public void ReluForward() => Ops.Relu.Forward(_gate, _hidden);
+    public void ReluForward()
+    {
+        Ops.Relu.Forward(_gate, _hidden);
+        Wait();
+    }
 
     [Benchmark]
-    public void ReluBackward() => Ops.Relu.Backward(_up, _gate, _hidden);
+    public void ReluBackward()
+    {
+        Ops.Relu.Backward(_up, _gate, _hidden);
+        Wait();
+    }
 
     [Benchmark]
-    public void GatedGeluForward() => Ops.GatedGelu.Forward(_gate, _up, _hidden);
+    public void GatedGeluForward()
+    {
+        Ops.GatedGelu.Forward(_gate, _up, _hidden);
+        Wait();
+    }
 
     [Benchmark]
-    public void GatedGeluBackward() => Ops.GatedGelu.Backward(_up, _gate, _up, _hidden, _dUp);
+    public void GatedGeluBackward()
+    {
+        Ops.GatedGelu.Backward(_up, _gate, _up, _hidden, _dUp);
+        Wait();
+    }
 
     [Benchmark]
-    public void DropoutForward() => Ops.Dropout.Forward(_gate, _keys, Site, _hidden);
+    public void DropoutForward()
+    {
+        Ops.Dropout.Forward(_gate, _keys, Site, _hidden);
+        Wait();
+    }
 
     [Benchmark]
-    public void ResidualAddForward() => Ops.ResidualAdd.Forward(_x, _branch, _keys, Site, _dx);
+    public void ResidualAddForward()
+    {
+        Ops.ResidualAdd.Forward(_x, _branch, _keys, Site, _dx);
+        Wait();
+    }
 
     [Benchmark]
-    public void EmbeddingForward() => Ops.Embedding.Forward(_ids, _table, _branch);
+    public void EmbeddingForward()
+    {
+        Ops.Embedding.Forward(_ids, _table, _branch);
+        Wait();
+    }
 
     [Benchmark]
-    public void EmbeddingBackward() => Ops.Embedding.Backward(_dx, _ids, _dTable);
+    public void EmbeddingBackward()
+    {
+        Ops.Embedding.Backward(_dx, _ids, _dTable);
+        Wait();
+    }
 
     public override Cost CostOf(string benchmark) => benchmark switch
     {

@@ -22,7 +22,11 @@ public class GradientNormBenchmark : OpBenchmark
     }
 
     [Benchmark]
-    public void Forward() => _op.Forward(_gradients, _norm);
+    public void Forward()
+    {
+        _op.Forward(_gradients, _norm);
+        Wait();
+    }
 
     public override Cost CostOf(string benchmark) => GradientNorm.ForwardCost(Parameters);
 }

@@ -24,8 +24,7 @@ public class LinearCrossEntropyBenchmark : OpBenchmark
         _op = Ops.LinearCrossEntropy;
         _w = new Weight(Random("w", new(Vocabulary, Width)));
         (_x, _rowWeights) = (Random("x", new(Rows, Width)), Random("rowWeights", new(Rows)));
-        _labels = Zeros("labels", new(Rows), DType.I32);
-        for (int row = 0; row < Rows; row++) _labels.HostSpan<int>()[row] = row * 7919 % Vocabulary;
+        _labels = From<int>("labels", new(Rows), [.. Enumerable.Range(0, Rows).Select(row => row * 7919 % Vocabulary)], DType.I32);
         (_logSumExp, _nats) = (Zeros("logSumExp", new(Rows), DType.F64), Zeros("nats", new(Rows)));
         _scratch = Zeros("scratch", LinearCrossEntropy.TrainingScratchShape(Rows, Vocabulary));
         (_dx, _dWeight) = (Zeros("dx", _x.Shape), Zeros("dWeight", _w.Value.Shape));
@@ -33,10 +32,18 @@ public class LinearCrossEntropyBenchmark : OpBenchmark
     }
 
     [Benchmark]
-    public void Forward() => _op.Forward(_x, _w, 1, _labels, _logSumExp, _nats, _scratch);
+    public void Forward()
+    {
+        _op.Forward(_x, _w, 1, _labels, _logSumExp, _nats, _scratch);
+        Wait();
+    }
 
     [Benchmark]
-    public void Backward() => _op.Backward(_x, _w, 1, _labels, _rowWeights, _logSumExp, _dx, _dWeight, _scratch);
+    public void Backward()
+    {
+        _op.Backward(_x, _w, 1, _labels, _rowWeights, _logSumExp, _dx, _dWeight, _scratch);
+        Wait();
+    }
 
     public override Cost CostOf(string benchmark) => benchmark == nameof(Forward)
         ? LinearCrossEntropy.ForwardCost(Rows, Width, Vocabulary)

@@ -16,7 +16,7 @@ public class MatMulBenchmark : OpBenchmark
     [Params(64, 512, 2048)]
     public int Rows { get; set; }
 
-    [Params(ComputePrecision.F32, ComputePrecision.Bf16)]
+    [ParamsSource(nameof(Types))]
     public ComputePrecision Type { get; set; }
 
     public override ComputePrecision Operands => Type;
@@ -36,10 +36,18 @@ public class MatMulBenchmark : OpBenchmark
     }
 
     [Benchmark]
-    public void Forward() => _op.Forward(_x, _w, Into.Overwrite, _y);
+    public void Forward()
+    {
+        _op.Forward(_x, _w, Into.Overwrite, _y);
+        Wait();
+    }
 
     [Benchmark]
-    public void Backward() => _op.Backward(_y, _x, _w, Into.Overwrite, _dx, _dWeight);
+    public void Backward()
+    {
+        _op.Backward(_y, _x, _w, Into.Overwrite, _dx, _dWeight);
+        Wait();
+    }
 
     public override Cost CostOf(string benchmark) => benchmark == nameof(Forward)
         ? MatMul.ForwardCost(Rows, Map.Inputs, Map.Outputs)

@@ -21,7 +21,7 @@ public class MatMulDecodeBenchmark : OpBenchmark
     [Params(1, 8)]
     public int Rows { get; set; }
 
-    [Params(WeightForm.F32, WeightForm.BF16, WeightForm.Int8, WeightForm.Int4)]
+    [ParamsSource(nameof(Forms))]
     public WeightForm Weights { get; set; }
 
     [ParamsSource(nameof(Shapes))]
@@ -33,11 +33,12 @@ public class MatMulDecodeBenchmark : OpBenchmark
     public void Setup()
     {
         _op = Ops.MatMul;
-        Tensor values = Random("w", new(Map.Outputs, Map.Inputs));
-        ParameterSpec spec = new("w", values.Shape, Initializer.Normal, 1, ParameterUse.Linear);
+        Shape shape = new(Map.Outputs, Map.Inputs);
+        float[] values = RandomNumbers(shape.Count);
+        ParameterSpec spec = new("w", shape, Initializer.Normal, 1, ParameterUse.Linear);
         _store = new ParameterStore([.. Enumerable.Repeat(spec, Layers)], Backend, training: false, Weights);
         for (int i = 0; i < Layers; i++)
-            _store.Write(new(i), (start, destination) => values.HostSpan<float>().Slice((int)start, destination.Length).CopyTo(destination));
+            _store.Write(new(i), (start, destination) => values.AsSpan((int)start, destination.Length).CopyTo(destination));
         _weights = [.. Enumerable.Range(0, Layers).Select(i => _store.Weight(new(i)))];
         (_x, _y) = (Random("x", new(Rows, Map.Inputs)), Zeros("y", new(Rows, Map.Outputs)));
     }
@@ -47,6 +48,7 @@ public class MatMulDecodeBenchmark : OpBenchmark
     {
         _layer = (_layer + 1) % Layers;
         _op.Forward(_x, _weights[_layer], Into.Overwrite, _y);
+        Wait();
     }
 
     public override double LimitSeconds(string benchmark, Roof roof) => roof.Seconds(CostOf(benchmark), DecodeWork.OperandsOf(Weights));

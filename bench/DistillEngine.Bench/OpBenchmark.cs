@@ -9,16 +9,23 @@ namespace DistillEngine.Bench;
 
 /// <summary>
 /// Base of the op benchmarks. A new row is a method with [Benchmark] and its line in <see cref="CostOf(string)"/>; the columns GFLOP/s,
-/// GB/s and share of the limit follow. DISTILL_ISA and DISTILL_BENCH_THREADS choose the width and the threads.
+/// GB/s and share of the limit follow. DISTILL_ISA and DISTILL_BENCH_THREADS choose the width and the threads,
+/// DISTILL_DEVICE another device than the processor; a method ends with <see cref="Wait"/>, since that only queues its work.
 /// </summary>
 public abstract class OpBenchmark : IDisposable
 {
-    readonly List<HostBuffer> _buffers = [];
+    readonly List<DeviceBuffer> _buffers = [];
     readonly Random _random = new(1);
-    CpuBackend? _backend;
+    IBackend? _backend;
     ComputePool? _pool;
 
-    protected CpuBackend Backend => _backend ??= CpuBackend.Open(ThreadCount, Operands);
+    /// <summary>Types of operands that the device has.</summary>
+    public static IEnumerable<ComputePrecision> Types => BenchDevice.Name is null ? [ComputePrecision.F32, ComputePrecision.Bf16] : [ComputePrecision.F32];
+
+    /// <summary>Forms of weights that the device has.</summary>
+    public static IEnumerable<WeightForm> Forms => BenchDevice.Name is null ? [WeightForm.F32, WeightForm.BF16, WeightForm.Int8, WeightForm.Int4] : [WeightForm.F32];
+
+    protected IBackend Backend => _backend ??= BenchDevice.Open(ThreadCount, Operands);
 
     /// <summary>Of the products, at the current parameters.</summary>
     public virtual ComputePrecision Operands => ComputePrecision.F32;
@@ -55,11 +62,11 @@ public abstract class OpBenchmark : IDisposable
     public void Dispose()
     {
         Release();
+        foreach (DeviceBuffer buffer in _buffers) buffer.Dispose();
+        _buffers.Clear();
         _backend?.Dispose();
         _pool?.Dispose();
         (_backend, _pool) = (null, null);
-        foreach (HostBuffer buffer in _buffers) buffer.Dispose();
-        _buffers.Clear();
         GC.SuppressFinalize(this);
     }
 
@@ -68,20 +75,39 @@ public abstract class OpBenchmark : IDisposable
     {
     }
 
+    /// <summary>Waits until the device has done what was queued.</summary>
+    protected void Wait() => Backend.Synchronize();
+
     /// <summary>Uniform numbers in −½ … ½.</summary>
-    protected Tensor Random(string name, Shape shape)
+    protected Tensor Random(string name, Shape shape) => From<float>(name, shape, RandomNumbers(shape.Count), DType.F32);
+
+    /// <inheritdoc cref="Random"/>
+    protected float[] RandomNumbers(long count)
     {
-        Tensor tensor = Zeros(name, shape);
-        foreach (ref float value in tensor.HostSpan<float>()) value = _random.NextSingle() - 0.5f;
+        float[] values = new float[count];
+        foreach (ref float value in values.AsSpan()) value = _random.NextSingle() - 0.5f;
+        return values;
+    }
+
+    protected Tensor From<T>(string name, Shape shape, ReadOnlySpan<T> values, DType type) where T : unmanaged
+    {
+        Tensor tensor = Allocate(name, shape, type);
+        Backend.Upload(values, tensor);
         return tensor;
     }
 
     protected Tensor Zeros(string name, Shape shape, DType type = DType.F32)
     {
-        var buffer = new HostBuffer(shape.Count * type.SizeInBytes(), name);
-        _buffers.Add(buffer);
-        var tensor = new Tensor(buffer, 0, shape, type, name);
-        (tensor with { DType = DType.U8, Shape = new(checked((int)buffer.ByteLength)) }).HostSpan<byte>().Clear();
+        Tensor tensor = Allocate(name, shape, type);
+        // All types are whole float32 words, and zero in each is zero.
+        Backend.Fill(tensor with { DType = DType.F32, Shape = new(checked((int)(shape.Count * type.SizeInBytes() / sizeof(float)))) }, 0);
         return tensor;
+    }
+
+    Tensor Allocate(string name, Shape shape, DType type)
+    {
+        DeviceBuffer buffer = Backend.Allocate(shape.Count * type.SizeInBytes(), name);
+        _buffers.Add(buffer);
+        return new Tensor(buffer, 0, shape, type, name);
     }
 }

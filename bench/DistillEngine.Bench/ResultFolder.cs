@@ -1,6 +1,6 @@
 namespace DistillEngine.Bench;
 
-/// <summary>Where recorded results go: bench/results/&lt;processor&gt;/, one Markdown and one JSON file a run.</summary>
+/// <summary>Where recorded results go: bench/results/&lt;device&gt;/, one Markdown and one JSON file a run.</summary>
 sealed class ResultFolder : IDisposable
 {
     /// <summary>BenchmarkDotNet's own folder, deleted in the end.</summary>

@@ -1,22 +1,30 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using DistillEngine.Kernels;
 
 namespace DistillEngine.Bench;
 
-/// <summary>The folder of this processor's results: bench/results/&lt;processor&gt;/.</summary>
+/// <summary>The folder of this processor's or device's results: bench/results/&lt;device&gt;/.</summary>
 static partial class ResultPlace
 {
     const string CpuInfo = "/proc/cpuinfo";
 
     /// <summary>Makes the folder if it is missing.</summary>
     /// <exception cref="DirectoryNotFoundException">The program does not run within the repository.</exception>
-    public static string Create() => Directory.CreateDirectory(Path.Combine(Root(), "bench", "results", Processor())).FullName;
+    public static string Create() => Directory.CreateDirectory(Path.Combine(Root(), "bench", "results", BenchDevice.Name is null ? Processor() : Device())).FullName;
 
     static string Root()
     {
         string? folder = AppContext.BaseDirectory;
         while (folder is not null && !File.Exists(Path.Combine(folder, "DistillEngine.sln"))) folder = Path.GetDirectoryName(folder);
         return folder ?? throw new DirectoryNotFoundException($"{AppContext.BaseDirectory}: no folder above holds DistillEngine.sln; record from a build within the repository.");
+    }
+
+    /// <summary>The vendor's name of the device, without its number on this machine: nvidia-h100-80gb-hbm3.</summary>
+    static string Device()
+    {
+        using IBackend backend = BenchDevice.Open(threads: 1, ComputePrecision.F32);
+        return Slug(backend.Name[(backend.Name.IndexOf(' ') + 1)..]);
     }
 
     /// <summary>Name, generation where the name hides it, and cores: amd-epyc-zen4-2cores.</summary>
@@ -31,8 +39,10 @@ static partial class ResultPlace
             (25, _) => " zen3",
             _ => "",
         };
-        return Punctuation().Replace($"{name}{generation} {Environment.ProcessorCount}cores".ToLowerInvariant(), "-").Trim('-');
+        return Slug($"{name}{generation} {Environment.ProcessorCount}cores");
     }
+
+    static string Slug(string name) => Punctuation().Replace(name.ToLowerInvariant(), "-").Trim('-');
 
     static int? Number(string key) => int.TryParse(Field(key), CultureInfo.InvariantCulture, out int value) ? value : null;
 

@@ -16,7 +16,7 @@ public class SquareMatMulBenchmark : OpBenchmark
     [Params(512, 1024, 2048)]
     public int Side { get; set; }
 
-    [Params(ComputePrecision.F32, ComputePrecision.Bf16)]
+    [ParamsSource(nameof(Types))]
     public ComputePrecision Type { get; set; }
 
     public override ComputePrecision Operands => Type;
@@ -30,7 +30,11 @@ public class SquareMatMulBenchmark : OpBenchmark
     }
 
     [Benchmark]
-    public void Forward() => _op.Forward(_x, _w, Into.Overwrite, _y);
+    public void Forward()
+    {
+        _op.Forward(_x, _w, Into.Overwrite, _y);
+        Wait();
+    }
 
     public override Cost CostOf(string benchmark) => MatMul.ForwardCost(Side, Side, Side);
 }

@@ -19,7 +19,7 @@ public class StepBenchmark : OpBenchmark
     [Params(false, true)]
     public bool StepByStep { get; set; }
 
-    [Params(ComputePrecision.F32, ComputePrecision.Bf16)]
+    [ParamsSource(nameof(Types))]
     public ComputePrecision Type { get; set; }
 
     public override ComputePrecision Operands => Type;
@@ -30,7 +30,11 @@ public class StepBenchmark : OpBenchmark
     public void Setup() => _bench = new StepBench(Options, Backend);
 
     [Benchmark]
-    public void Step() => _bench.Step();
+    public void Step()
+    {
+        _bench.Step();
+        Wait();
+    }
 
     protected override void Release() => _bench?.Dispose();
 

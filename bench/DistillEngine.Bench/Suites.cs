@@ -30,9 +30,9 @@ static class Suites
             dotnet run -c Release --project bench/DistillEngine.Bench -- all            every suite
             dotnet run -c Release --project bench/DistillEngine.Bench -- shown          every suite of shown, in about six minutes
             dotnet run -c Release --project bench/DistillEngine.Bench -- shown SUITE …  some of them
-              --record          write Markdown and JSON to bench/results/<processor>/
+              --record          write Markdown and JSON to bench/results/<device>/
               --filter PATTERN  BenchmarkDotNet's own options work, too
-            DISTILL_BENCH_THREADS sets the compute threads, DISTILL_ISA the kernels.
+            DISTILL_BENCH_THREADS sets the compute threads, DISTILL_ISA the kernels; DISTILL_DEVICE=cuda:0 runs the suites on a device.
             """);
     }
 

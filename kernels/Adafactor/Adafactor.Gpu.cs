@@ -16,25 +16,25 @@ sealed class AdafactorGpu(Gpu gpu) : Adafactor
     const int FlatWidth = 1024;
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, AdafactorNumbers>> _observeFactored =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, AdafactorNumbers>>(ObserveFactored);
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, AdafactorNumbers>>(ObserveFactored<WarpLanes>, ObserveFactored<SharedLanes>);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, AdafactorNumbers>> _observeColumns =
         gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, AdafactorNumbers>>(ObserveColumns);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<double>, AdafactorNumbers>> _averageRows =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<double>, AdafactorNumbers>>(AverageRows);
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<double>, AdafactorNumbers>>(AverageRows<WarpLanes>, AverageRows<SharedLanes>);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<double>, ArrayView<float>, AdafactorNumbers>> _rowTerms =
         gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<double>, ArrayView<float>, AdafactorNumbers>>(RowTerms);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, AdafactorNumbers>> _sumUpdates =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, AdafactorNumbers>>(SumUpdates);
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, AdafactorNumbers>>(SumUpdates<WarpLanes>, SumUpdates<SharedLanes>);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, AdafactorNumbers>> _observeFull =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, AdafactorNumbers>>(ObserveFull);
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, AdafactorNumbers>>(ObserveFull<WarpLanes>, ObserveFull<SharedLanes>);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<double>, AdafactorNumbers>> _settle =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<double>, AdafactorNumbers>>(Settle);
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<double>, AdafactorNumbers>>(Settle<WarpLanes>, Settle<SharedLanes>);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, ArrayView<float>, ArrayView<float>, AdafactorNumbers>> _apply =
         gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, ArrayView<float>, ArrayView<float>, AdafactorNumbers>>(Apply);

@@ -33,8 +33,8 @@ static class AdafactorDevice
 
     /// <summary>One group a block of rows, its threads striding over the columns: updates the row means and leaves the block's column sums
     /// in <paramref name="partials"/>.</summary>
-    public static void ObserveFactored(ArrayView<float> gradient, ArrayView<float> norm, ArrayView<float> value, ArrayView<float> rowMeans,
-        ArrayView<float> partials, ArrayView<double> sums, AdafactorNumbers n)
+    public static void ObserveFactored<TLanes>(ArrayView<float> gradient, ArrayView<float> norm, ArrayView<float> value, ArrayView<float> rowMeans,
+        ArrayView<float> partials, ArrayView<double> sums, AdafactorNumbers n) where TLanes : struct, ILanes
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(BlockRows * GroupSums.MaxThreads);
         ArrayView<double> sharedValue = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
@@ -60,24 +60,14 @@ static class AdafactorDevice
             partials[(long)block * n.Width + column] = columnSum;
             valueSum += columnValue;
         }
-        for (int r = 0; r < BlockRows; r++) shared[r * GroupSums.MaxThreads + Group.IdxX] = rowSums[r];
-        Group.Barrier();
-        for (int half = Group.DimX >> 1; half > 0; half >>= 1)
-        {
-            if (Group.IdxX < half)
-            {
-                for (int r = 0; r < BlockRows; r++)
-                    shared[r * GroupSums.MaxThreads + Group.IdxX] += shared[r * GroupSums.MaxThreads + Group.IdxX + half];
-            }
-            Group.Barrier();
-        }
+        GroupSums<TLanes>.SumEach(rowSums, BlockRows, shared);
         for (int start = 0; start < BlockRows; start += Group.DimX)
         {
             int r = start + Group.IdxX;
             if (r < BlockRows && first + r < n.Rows)
                 rowMeans[first + r] = (float)(n.Beta2 * rowMeans[first + r] + n.OneMinusBeta2 * ((double)shared[r * GroupSums.MaxThreads] / n.Width));
         }
-        valueSum = GroupSums.Sum(valueSum, sharedValue);
+        valueSum = GroupSums<TLanes>.Sum(valueSum, sharedValue);
         if (Group.IdxX == 0) sums[FirstSum + block] = valueSum;
     }
 
@@ -94,12 +84,12 @@ static class AdafactorDevice
     }
 
     /// <summary>One group: the mean of the row means.</summary>
-    public static void AverageRows(ArrayView<float> rowMeans, ArrayView<double> sums, AdafactorNumbers n)
+    public static void AverageRows<TLanes>(ArrayView<float> rowMeans, ArrayView<double> sums, AdafactorNumbers n) where TLanes : struct, ILanes
     {
         ArrayView<double> shared = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
         double sum = 0;
         for (int row = Group.IdxX; row < n.Rows; row += Group.DimX) sum += rowMeans[row];
-        double mean = GroupSums.Sum(sum, shared) / n.Rows;
+        double mean = GroupSums<TLanes>.Sum(sum, shared) / n.Rows;
         if (Group.IdxX == 0) sums[Mean] = mean > n.LeastMean ? mean : n.LeastMean;
     }
 
@@ -114,7 +104,7 @@ static class AdafactorDevice
     }
 
     /// <summary>One group a block of rows of a factored parameter.</summary>
-    public static void SumUpdates(ArrayView<float> gradient, ArrayView<float> norm, ArrayView<float> second, ArrayView<float> rowTerms, ArrayView<double> sums, AdafactorNumbers n)
+    public static void SumUpdates<TLanes>(ArrayView<float> gradient, ArrayView<float> norm, ArrayView<float> second, ArrayView<float> rowTerms, ArrayView<double> sums, AdafactorNumbers n) where TLanes : struct, ILanes
     {
         ArrayView<double> shared = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
         float clip = GradientNormGpu.Clip(norm, n.Clip);
@@ -133,12 +123,12 @@ static class AdafactorDevice
             }
             sum += columnSum;
         }
-        sum = GroupSums.Sum(sum, shared);
+        sum = GroupSums<TLanes>.Sum(sum, shared);
         if (Group.IdxX == 0) sums[FirstSum + n.Blocks + Grid.IdxX] = sum;
     }
 
     /// <summary>One group a block of a parameter that is not factored: its squares, and the sums of its values and updates.</summary>
-    public static void ObserveFull(ArrayView<float> gradient, ArrayView<float> norm, ArrayView<float> value, ArrayView<float> squares, ArrayView<double> sums, AdafactorNumbers n)
+    public static void ObserveFull<TLanes>(ArrayView<float> gradient, ArrayView<float> norm, ArrayView<float> value, ArrayView<float> squares, ArrayView<double> sums, AdafactorNumbers n) where TLanes : struct, ILanes
     {
         ArrayView<double> shared = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
         float clip = GradientNormGpu.Clip(norm, n.Clip), beta2 = (float)n.Beta2, oneMinusBeta2 = (float)n.OneMinusBeta2;
@@ -153,14 +143,14 @@ static class AdafactorDevice
             updateSum += update * update;
             valueSum += value[i] * value[i];
         }
-        double sum = GroupSums.Sum(valueSum, shared);
+        double sum = GroupSums<TLanes>.Sum(valueSum, shared);
         if (Group.IdxX == 0) sums[FirstSum + Grid.IdxX] = sum;
-        sum = GroupSums.Sum(updateSum, shared);
+        sum = GroupSums<TLanes>.Sum(updateSum, shared);
         if (Group.IdxX == 0) sums[FirstSum + n.Blocks + Grid.IdxX] = sum;
     }
 
     /// <summary>One group: the parameter's rate and decay from the blocks' sums.</summary>
-    public static void Settle(ArrayView<double> sums, AdafactorNumbers n)
+    public static void Settle<TLanes>(ArrayView<double> sums, AdafactorNumbers n) where TLanes : struct, ILanes
     {
         ArrayView<double> shared = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
         double valueSum = 0, updateSum = 0;
@@ -169,8 +159,8 @@ static class AdafactorDevice
             if (n.NeedsValueRms != 0) valueSum += sums[FirstSum + block];
             if (n.ClipThreshold > 0) updateSum += sums[FirstSum + n.Blocks + block];
         }
-        valueSum = GroupSums.Sum(valueSum, shared);
-        updateSum = GroupSums.Sum(updateSum, shared);
+        valueSum = GroupSums<TLanes>.Sum(valueSum, shared);
+        updateSum = GroupSums<TLanes>.Sum(updateSum, shared);
         if (Group.IdxX != 0) return;
         double scale = Math.Sqrt(valueSum / n.Count), rate = n.Rate;
         if (n.NeedsValueRms != 0) rate *= scale > n.LeastScale ? scale : n.LeastScale;

@@ -4,8 +4,7 @@ using DistillEngine.Core;
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// Split by elements at whole cache lines; reads four floats and writes three an element; bound by bandwidth. No sums. The numbers of a
-/// step are computed in double and rounded once, as the references' scalars are.
+/// Split by elements at whole cache lines; reads four floats and writes three an element; bound by bandwidth. No sums.
 /// </summary>
 public sealed unsafe class AdamWCpu<TVector>(ComputePool pool) : AdamW where TVector : struct, IVectorF32<TVector>
 {
@@ -17,10 +16,6 @@ public sealed unsafe class AdamWCpu<TVector>(ComputePool pool) : AdamW where TVe
 
     protected override void UpdateCore(Tensor gradients, Tensor gradientNorm, in AdamWStep step, Tensor values, Tensor m, Tensor v)
     {
-        double correction1 = 1 - Math.Pow(step.Beta1, step.Step);
-        double correction2 = 1 - Math.Pow(step.Beta2, step.Step);
-        bool torch = step.Form == AdamWForm.Torch;
-        float decay = (float)(step.LearningRate * step.WeightDecay);
         var context = new Context
         {
             Gradients = gradients.HostPointer<float>(),
@@ -28,15 +23,7 @@ public sealed unsafe class AdamWCpu<TVector>(ComputePool pool) : AdamW where TVe
             M = m.HostPointer<float>(),
             V = v.HostPointer<float>(),
             Clip = GradientNorm.ClipFactor(*gradientNorm.HostPointer<float>(), step.Clip),
-            Beta1 = (float)step.Beta1,
-            OneMinusBeta1 = (float)(1 - step.Beta1),
-            Beta2 = (float)step.Beta2,
-            OneMinusBeta2 = (float)(1 - step.Beta2),
-            RootScale = torch ? (float)(1 / Math.Sqrt(correction2)) : 1,
-            Epsilon = (float)step.Epsilon,
-            Rate = (float)(torch ? step.LearningRate / correction1 : step.LearningRate * Math.Sqrt(correction2) / correction1),
-            DecayBefore = torch ? decay : 0,
-            DecayAfter = torch ? 0 : decay,
+            Numbers = AdamWNumbers.Of(step),
             Count = values.Count,
             Parts = Split.Parts(values.Count, LeastElements, pool.ThreadCount),
         };
@@ -54,10 +41,10 @@ public sealed unsafe class AdamWCpu<TVector>(ComputePool pool) : AdamW where TVe
     static long UpdateSpan<T>(in Context c, long i, long end) where T : struct, IVectorF32<T>
     {
         // In registers for the whole loop; at most one of the decays is not 0.
-        T clip = T.Broadcast(c.Clip), rootScale = T.Broadcast(c.RootScale), epsilon = T.Broadcast(c.Epsilon);
-        T beta1 = T.Broadcast(c.Beta1), oneMinusBeta1 = T.Broadcast(c.OneMinusBeta1);
-        T beta2 = T.Broadcast(c.Beta2), oneMinusBeta2 = T.Broadcast(c.OneMinusBeta2);
-        T rate = T.Broadcast(c.Rate), before = T.Broadcast(c.DecayBefore), after = T.Broadcast(c.DecayAfter);
+        T clip = T.Broadcast(c.Clip), rootScale = T.Broadcast(c.Numbers.RootScale), epsilon = T.Broadcast(c.Numbers.Epsilon);
+        T beta1 = T.Broadcast(c.Numbers.Beta1), oneMinusBeta1 = T.Broadcast(c.Numbers.OneMinusBeta1);
+        T beta2 = T.Broadcast(c.Numbers.Beta2), oneMinusBeta2 = T.Broadcast(c.Numbers.OneMinusBeta2);
+        T rate = T.Broadcast(c.Numbers.Rate), before = T.Broadcast(c.Numbers.DecayBefore), after = T.Broadcast(c.Numbers.DecayAfter);
         float* gradients = c.Gradients, values = c.Values, ms = c.M, vs = c.V;
         for (; i + T.Count <= end; i += T.Count)
         {
@@ -78,7 +65,8 @@ public sealed unsafe class AdamWCpu<TVector>(ComputePool pool) : AdamW where TVe
     struct Context
     {
         public float* Gradients, Values, M, V;
-        public float Clip, Beta1, OneMinusBeta1, Beta2, OneMinusBeta2, RootScale, Epsilon, Rate, DecayBefore, DecayAfter;
+        public float Clip;
+        public AdamWNumbers Numbers;
         public long Count;
         public int Parts;
     }

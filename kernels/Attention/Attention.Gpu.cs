@@ -36,6 +36,8 @@ sealed class AttentionGpu : Attention
         _addTable = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, int, AttentionNumbers, ArrayView<float>>>(AttentionBackward.AddTable);
     }
 
+    public override int MaxHeadWidth => _shapes[^1].Width;
+
     protected override void ForwardCore(Tensor q, Tensor k, Tensor v, Tensor spans, int heads, Masking masking, RelativeBias bias, DropoutSite dropout,
         Tensor y, Tensor logSumExp)
     {
@@ -62,40 +64,35 @@ sealed class AttentionGpu : Attention
         ArrayView<int> spanView = _gpu.View<int>(spans), buckets = bias.IsAbsent ? spanView : _gpu.View<int>(bias.BucketOfDistance);
         ArrayView<float> table = bias.IsAbsent ? qView : _gpu.View<float>(bias.Table), partials = bias.IsAbsent ? deltas : _gpu.View<float>(tablePartials);
         _deltas.Launch(_gpu.Stream, _gpu.Elements(logSumExp.Count), slopes, _gpu.View<float>(y), n, deltas);
-        // dq comes last, since it may overwrite dy.
+        // dq comes last, since it may overwrite dy; the buckets beyond those that its kernel sums come before it, in calls of their own.
         KernelConfig byKey = shape.Grid(_gpu, spans.Shape.D0 * heads, k.Shape.D0);
         shape.ValueGradients.Launch(_gpu.Stream, byKey, slopes, qView, kView, vView, sums, deltas, spanView, table, buckets, n, _gpu.View<float>(dv));
         shape.KeyGradients.Launch(_gpu.Stream, byKey, slopes, qView, kView, vView, sums, deltas, spanView, table, buckets, n, _gpu.View<float>(dk));
-        shape.QueryGradients.Launch(_gpu.Stream, shape.Grid(_gpu, spans.Shape.D0 * heads, 1), slopes, qView, kView, vView, sums, deltas, spanView, table,
-            buckets, n, _gpu.View<float>(dq), partials);
+        for (int window = Math.Max(n.Buckets - 1, 0) / AttentionBackward.MaxBuckets; window >= 0; window--)
+        {
+            n.FirstBucket = window * AttentionBackward.MaxBuckets;
+            shape.QueryGradients.Launch(_gpu.Stream, shape.Grid(_gpu, spans.Shape.D0 * heads, 1), slopes, qView, kView, vView, sums, deltas, spanView, table,
+                buckets, n, _gpu.View<float>(dq), partials);
+        }
         if (!bias.IsAbsent) _addTable.Launch(_gpu.Stream, _gpu.Elements(dTable.Count), partials, spans.Shape.D0, n, _gpu.View<float>(dTable));
     }
 
-    static AttentionNumbers Numbers(Tensor q, int heads, Masking masking, RelativeBias bias, DropoutSite dropout)
+    static AttentionNumbers Numbers(Tensor q, int heads, Masking masking, RelativeBias bias, DropoutSite dropout) => new()
     {
-        int buckets = bias.IsAbsent ? 0 : bias.Table.Shape.D0;
-        if (buckets > AttentionBackward.MaxBuckets)
-            throw new NotSupportedException($"'{bias.Table.Name}' has {buckets} buckets; device kernels take at most {AttentionBackward.MaxBuckets}. Use --device cpu.");
-        return new()
-        {
-            Heads = heads, Width = q.Shape.D1, HeadWidth = q.Shape.D1 / heads, Buckets = buckets, Reach = bias.IsAbsent ? 0 : bias.Reach,
-            IsCausal = masking == Masking.Causal ? 1 : 0, HasBias = bias.IsAbsent ? 0 : 1, Dropout = DropoutNumbers.Of(dropout),
-        };
-    }
+        Heads = heads, Width = q.Shape.D1, HeadWidth = q.Shape.D1 / heads, Buckets = bias.IsAbsent ? 0 : bias.Table.Shape.D0,
+        Reach = bias.IsAbsent ? 0 : bias.Reach, IsCausal = masking == Masking.Causal ? 1 : 0, HasBias = bias.IsAbsent ? 0 : 1,
+        Dropout = DropoutNumbers.Of(dropout),
+    };
 
-    ShapeKernels ShapeOf(AttentionNumbers n)
-    {
-        foreach (ShapeKernels shape in _shapes)
-            if (n.HeadWidth <= shape.Width) return shape;
-        throw new NotSupportedException($"Attention heads of width {n.HeadWidth}: device kernels take at most {_shapes[^1].Width}. Use --device cpu.");
-    }
+    /// <summary>The narrowest that holds the heads; <see cref="MaxHeadWidth"/> was checked.</summary>
+    ShapeKernels ShapeOf(AttentionNumbers n) => Array.Find(_shapes, shape => n.HeadWidth <= shape.Width)!;
 
     /// <summary>All kernels of one shape.</summary>
     sealed record ShapeKernels(int Threads, int Width, DeviceKernel<ForwardKernel> Forward, DeviceKernel<ForwardKernel> DecodeForward,
         DeviceKernel<BackwardByKey> ValueGradients, DeviceKernel<BackwardByKey> KeyGradients, DeviceKernel<BackwardByQuery> QueryGradients)
     {
         public static ShapeKernels Of<TShape>(Gpu gpu) where TShape : struct, IAttentionShape => new(TShape.Threads, TShape.Width,
-            gpu.Kernel<ForwardKernel>(AttentionForward.ByQuery<TShape>, TShape.Threads), gpu.Kernel<ForwardKernel>(AttentionForward.ByKey<TShape>, TShape.Threads),
+            gpu.Kernel<ForwardKernel>(AttentionForward.ByQuery<TShape>, TShape.Threads), gpu.Kernel<ForwardKernel>(AttentionForward.ByKey<TShape, WarpLanes>, AttentionForward.ByKey<TShape, SharedLanes>, TShape.Threads),
             gpu.Kernel<BackwardByKey>(AttentionBackward.ByKey<TShape, OfValues>, TShape.Threads),
             gpu.Kernel<BackwardByKey>(AttentionBackward.ByKey<TShape, OfKeys>, TShape.Threads), gpu.Kernel<BackwardByQuery>(AttentionBackward.ByQuery<TShape>, TShape.Threads));
 

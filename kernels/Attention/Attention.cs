@@ -25,6 +25,9 @@ public abstract class Attention
     /// <summary>Shift of the head number in the dropout counter; sequences have fewer than 2²⁰ positions.</summary>
     public const int HeadShift = 20;
 
+    /// <summary>Widest head that this implementation takes.</summary>
+    public virtual int MaxHeadWidth => int.MaxValue;
+
     /// <param name="q">float32 [queryRows, heads · headWidth].</param>
     /// <param name="k">float32 [keyRows, heads · headWidth].</param>
     /// <param name="v">float32 [keyRows, heads · headWidth].</param>
@@ -80,11 +83,12 @@ public abstract class Attention
     protected abstract void BackwardCore(Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, Tensor logSumExp, Tensor spans, int heads,
         Masking masking, RelativeBias bias, DropoutSite dropout, Tensor dq, Tensor dk, Tensor dv, Tensor dTable, Tensor tablePartials);
 
-    static void CheckInputs(Tensor q, Tensor k, Tensor v, Tensor spans, int heads, RelativeBias bias, string operation)
+    void CheckInputs(Tensor q, Tensor k, Tensor v, Tensor spans, int heads, RelativeBias bias, string operation)
     {
         int width = q.Shape.D1;
         Check.Shape(q, new(q.Shape.D0, width), operation);
         Check.That(heads > 0 && width % heads == 0, operation, $"a width divisible by {heads} heads, got {width}");
+        Check.That(width / heads <= MaxHeadWidth, operation, $"heads of at most {MaxHeadWidth} elements, got {width / heads}");
         Check.Shape(k, new(k.Shape.D0, width), operation);
         Check.Shape(v, k.Shape, operation);
         Check.Shape(spans, new(spans.Shape.D0, AttentionSpan.Fields), operation, DType.I32);

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using DistillEngine.Core;
 using ILGPU;
 
@@ -29,7 +28,7 @@ readonly struct OfKeys : IKeyGradient
 /// <remarks>Source: arXiv:2205.14135 algorithm 4.</remarks>
 static class AttentionBackward
 {
-    /// <summary>Most buckets of the bias: a group keeps one sum a bucket and thread in shared memory.</summary>
+    /// <summary>Buckets of the bias that a call sums: a group keeps one sum a bucket and thread in shared memory.</summary>
     public const int MaxBuckets = 64;
 
     /// <summary>δ of every query row and head.</summary>
@@ -59,48 +58,41 @@ static class AttentionBackward
         {
             int j = first + Group.IdxX;
             bool isActive = j < span.KeyCount;
-            for (int d = 0; d < TShape.Width; d++)
-            {
-                bool isInside = isActive && d < n.HeadWidth;
-                key[d] = isInside ? k[span.Key(j, n) + d] : 0;
-                value[d] = isInside && !TGradient.IsOfValues ? v[span.Key(j, n) + d] : 0;
-                result[d] = 0;
-            }
+            AttentionRows<TShape>.Load(k, span.Key(j, n), isActive, n, key);
+            AttentionRows<TShape>.Load(v, span.Key(j, n), isActive && !TGradient.IsOfValues, n, value);
+            AttentionRows<TShape>.Clear(result);
             // Queries before the group's first key do not see any of its keys.
             int start = n.IsCausal != 0 && first > span.QueryPosition ? first - span.QueryPosition : 0;
             for (int tile = start; tile < span.QueryCount; tile += TShape.TileRows)
             {
-                LoadQueries<TShape>(q, dy, span, n, tile, queries, slopes);
+                AttentionRows<TShape>.LoadTiles(q, dy, span.Query(tile, n), span.QueryCount - tile, n, queries, slopes);
                 for (int t = 0; t < TShape.TileRows; t++)
                 {
                     int i = tile + t;
                     if (isActive && i < span.QueryCount && j < span.Visible(i, n))
                     {
-                        float score = AttentionForward.Dot<TShape>(key, queries, t) + n.Bias(table, bucketOfDistance, j - span.QueryPosition - i, span.Head);
+                        float score = AttentionRows<TShape>.Dot(key, queries, t) + n.Bias(table, bucketOfDistance, j - span.QueryPosition - i, span.Head);
                         float weight = DeviceMath.Exp(score - logSumExp[span.Row(i, n)]);
                         float keep = n.Keep(CounterRng.RowKey(span.Sequence, span.QueryPosition + i), span.Head, j);
                         if (TGradient.IsOfValues)
                         {
-                            AttentionForward.AddScaled<TShape>(weight * keep, slopes, t, result);
+                            AttentionRows<TShape>.AddScaled(weight * keep, slopes, t, result);
                         }
                         else
                         {
-                            float dWeight = keep * AttentionForward.Dot<TShape>(value, slopes, t);
-                            AttentionForward.AddScaled<TShape>(weight * (dWeight - deltas[span.Row(i, n)]), queries, t, result);
+                            float dWeight = keep * AttentionRows<TShape>.Dot(value, slopes, t);
+                            AttentionRows<TShape>.AddScaled(weight * (dWeight - deltas[span.Row(i, n)]), queries, t, result);
                         }
                     }
                 }
             }
-            if (isActive)
-            {
-                for (int d = 0; d < TShape.Width; d++)
-                    if (d < n.HeadWidth) gradient[span.Key(j, n) + d] = result[d];
-            }
+            if (isActive) AttentionRows<TShape>.Store(result, 1, n, gradient, span.Key(j, n));
         }
     }
 
     /// <summary>One group a sequence and head, one thread a query, and each thread a sum a bucket of the bias's gradient, which are added in
-    /// order at the end. dq may be dy: a thread has read its row before it writes it.</summary>
+    /// order at the end. A call sums the buckets from <see cref="AttentionNumbers.FirstBucket"/> on, as many as shared memory holds, and the call
+    /// that begins at 0 writes dq. That may be dy: a thread has read its row before it writes it.</summary>
     /// <param name="tablePartials">[sequences, heads · buckets]; written where there is a bias.</param>
     public static void ByQuery<TShape>(ArrayView<float> dy, ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> logSumExp,
         ArrayView<float> deltas, ArrayView<int> spans, ArrayView<float> table, ArrayView<int> bucketOfDistance, AttentionNumbers n, ArrayView<float> dq,
@@ -113,55 +105,48 @@ static class AttentionBackward
         var result = LocalMemory.Allocate1D<float>(TShape.Width);
         HeadSpan span = HeadSpan.Of(spans, Grid.IdxX, n.Heads);
         if (n.HasBias != 0)
-            for (int bucket = 0; bucket < n.Buckets; bucket++) bucketSums[bucket * TShape.Threads + Group.IdxX] = 0;
+            for (int bucket = 0; bucket < MaxBuckets; bucket++) bucketSums[bucket * TShape.Threads + Group.IdxX] = 0;
         for (int first = 0; first < span.QueryCount; first += TShape.Threads)
         {
-            int i = first + Group.IdxX;
-            bool isActive = i < span.QueryCount;
-            int last = first + TShape.Threads < span.QueryCount ? first + TShape.Threads - 1 : span.QueryCount - 1;
-            int reach = span.Visible(last, n), visible = isActive ? span.Visible(i, n) : 0;
-            uint rowKey = CounterRng.RowKey(span.Sequence, span.QueryPosition + i);
-            for (int d = 0; d < TShape.Width; d++)
+            ThreadQuery own = ThreadQuery.Of(span, first, TShape.Threads, n);
+            bool isActive = own.Index < span.QueryCount;
+            AttentionRows<TShape>.Load(q, span.Query(own.Index, n), isActive, n, query);
+            AttentionRows<TShape>.Load(dy, span.Query(own.Index, n), isActive, n, slope);
+            AttentionRows<TShape>.Clear(result);
+            float denominator = isActive ? logSumExp[span.Row(own.Index, n)] : 0, delta = isActive ? deltas[span.Row(own.Index, n)] : 0;
+            for (int tile = 0; tile < own.Reach; tile += TShape.TileRows)
             {
-                bool isInside = isActive && d < n.HeadWidth;
-                query[d] = isInside ? q[span.Query(i, n) + d] : 0;
-                slope[d] = isInside ? dy[span.Query(i, n) + d] : 0;
-                result[d] = 0;
-            }
-            float denominator = isActive ? logSumExp[span.Row(i, n)] : 0, delta = isActive ? deltas[span.Row(i, n)] : 0;
-            for (int tile = 0; tile < reach; tile += TShape.TileRows)
-            {
-                AttentionForward.LoadKeys<TShape>(k, v, span, n, tile, keys, values);
+                AttentionRows<TShape>.LoadTiles(k, v, span.Key(tile, n), span.KeyCount - tile, n, keys, values);
                 for (int t = 0; t < TShape.TileRows; t++)
                 {
                     int j = tile + t;
-                    if (j < visible)
+                    if (j < own.Visible)
                     {
-                        int distance = j - span.QueryPosition - i;
-                        float score = AttentionForward.Dot<TShape>(query, keys, t) + n.Bias(table, bucketOfDistance, distance, span.Head);
+                        int distance = j - span.QueryPosition - own.Index;
+                        float score = AttentionRows<TShape>.Dot(query, keys, t) + n.Bias(table, bucketOfDistance, distance, span.Head);
                         float weight = DeviceMath.Exp(score - denominator);
-                        float dWeight = n.Keep(rowKey, span.Head, j) * AttentionForward.Dot<TShape>(slope, values, t);
+                        float dWeight = n.Keep(own.RowKey, span.Head, j) * AttentionRows<TShape>.Dot(slope, values, t);
                         float dScore = weight * (dWeight - delta);
-                        AttentionForward.AddScaled<TShape>(dScore, keys, t, result);
-                        if (n.HasBias != 0) bucketSums[bucketOfDistance[n.Entry(distance)] * TShape.Threads + Group.IdxX] += dScore;
+                        AttentionRows<TShape>.AddScaled(dScore, keys, t, result);
+                        if (n.HasBias != 0)
+                        {
+                            int bucket = bucketOfDistance[n.Entry(distance)] - n.FirstBucket;
+                            if (bucket >= 0 && bucket < MaxBuckets) bucketSums[bucket * TShape.Threads + Group.IdxX] += dScore;
+                        }
                     }
                 }
             }
-            if (isActive)
-            {
-                for (int d = 0; d < TShape.Width; d++)
-                    if (d < n.HeadWidth) dq[span.Query(i, n) + d] = result[d];
-            }
+            if (isActive && n.FirstBucket == 0) AttentionRows<TShape>.Store(result, 1, n, dq, span.Query(own.Index, n));
         }
         Group.Barrier();
         // The same number of rounds for every thread: PoCL lets all threads into a loop behind a barrier that only some should enter.
         for (int bucket = Group.IdxX; bucket < MaxBuckets; bucket += TShape.Threads)
         {
-            if (bucket < n.Buckets)
+            if (n.FirstBucket + bucket < n.Buckets)
             {
                 float sum = 0;
                 for (int thread = 0; thread < TShape.Threads; thread++) sum += bucketSums[bucket * TShape.Threads + thread];
-                tablePartials[(long)Grid.IdxX * n.Buckets + bucket] = sum;
+                tablePartials[(long)Grid.IdxX * n.Buckets + n.FirstBucket + bucket] = sum;
             }
         }
     }
@@ -176,20 +161,5 @@ static class AttentionBackward
             for (int s = 0; s < sequences; s++) sum += tablePartials[(long)s * n.Heads * n.Buckets + i];
             dTable[bucket * n.Heads + head] = sum;
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void LoadQueries<TShape>(ArrayView<float> q, ArrayView<float> dy, HeadSpan span, AttentionNumbers n, int tile, ArrayView<float> queries, ArrayView<float> slopes)
-        where TShape : struct, IAttentionShape
-    {
-        Group.Barrier();
-        for (int e = Group.IdxX; e < TShape.TileRows * TShape.Width; e += TShape.Threads)
-        {
-            int i = tile + e / TShape.Width, d = e % TShape.Width;
-            bool isInside = i < span.QueryCount && d < n.HeadWidth;
-            queries[e] = isInside ? q[span.Query(i, n) + d] : 0;
-            slopes[e] = isInside ? dy[span.Query(i, n) + d] : 0;
-        }
-        Group.Barrier();
     }
 }

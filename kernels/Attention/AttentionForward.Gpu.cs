@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using DistillEngine.Core;
 using ILGPU;
 
@@ -23,27 +22,21 @@ static class AttentionForward
         HeadSpan span = HeadSpan.Of(spans, Grid.IdxX, n.Heads);
         for (int first = Grid.IdxY * TShape.Threads; first < span.QueryCount; first += Grid.DimY * TShape.Threads)
         {
-            int i = first + Group.IdxX;
-            bool isActive = i < span.QueryCount;
-            int last = first + TShape.Threads < span.QueryCount ? first + TShape.Threads - 1 : span.QueryCount - 1;
-            int reach = span.Visible(last, n), visible = isActive ? span.Visible(i, n) : 0;
-            uint rowKey = CounterRng.RowKey(span.Sequence, span.QueryPosition + i);
-            for (int d = 0; d < TShape.Width; d++)
-            {
-                query[d] = isActive && d < n.HeadWidth ? q[span.Query(i, n) + d] : 0;
-                result[d] = 0;
-            }
+            ThreadQuery own = ThreadQuery.Of(span, first, TShape.Threads, n);
+            bool isActive = own.Index < span.QueryCount;
+            AttentionRows<TShape>.Load(q, span.Query(own.Index, n), isActive, n, query);
+            AttentionRows<TShape>.Clear(result);
             float max = float.NegativeInfinity, sum = 0;
-            for (int tile = 0; tile < reach; tile += TShape.TileRows)
+            for (int tile = 0; tile < own.Reach; tile += TShape.TileRows)
             {
-                LoadKeys<TShape>(k, v, span, n, tile, keys, values);
+                AttentionRows<TShape>.LoadTiles(k, v, span.Key(tile, n), span.KeyCount - tile, n, keys, values);
                 float greatest = max;
                 for (int j = 0; j < TShape.TileRows; j++)
                 {
-                    float score = Dot<TShape>(query, keys, j);
-                    if (tile + j < visible)
+                    float score = AttentionRows<TShape>.Dot(query, keys, j);
+                    if (tile + j < own.Visible)
                     {
-                        score += n.Bias(table, bucketOfDistance, tile + j - span.QueryPosition - i, span.Head);
+                        score += n.Bias(table, bucketOfDistance, tile + j - span.QueryPosition - own.Index, span.Head);
                         greatest = DeviceMath.Max(greatest, score);
                     }
                     scores[j] = score;
@@ -57,17 +50,15 @@ static class AttentionForward
                 max = greatest;
                 for (int j = 0; j < TShape.TileRows; j++)
                 {
-                    float weight = tile + j < visible ? DeviceMath.Exp(scores[j] - max) : 0;
+                    float weight = tile + j < own.Visible ? DeviceMath.Exp(scores[j] - max) : 0;
                     sum += weight;
-                    AddScaled<TShape>(weight * n.Keep(rowKey, span.Head, tile + j), values, j, result);
+                    AttentionRows<TShape>.AddScaled(weight * n.Keep(own.RowKey, span.Head, tile + j), values, j, result);
                 }
             }
             if (isActive)
             {
-                float inverse = 1 / sum;
-                for (int d = 0; d < TShape.Width; d++)
-                    if (d < n.HeadWidth) y[span.Query(i, n) + d] = result[d] * inverse;
-                logSumExp[span.Row(i, n)] = (float)(max + DeviceMath.Log(sum));
+                AttentionRows<TShape>.Store(result, 1 / sum, n, y, span.Query(own.Index, n));
+                logSumExp[span.Row(own.Index, n)] = (float)(max + DeviceMath.Log(sum));
             }
         }
     }
@@ -76,8 +67,9 @@ static class AttentionForward
     /// For decoding, where a sequence has a query or few: one group a sequence and head takes one query after the other, a thread a key for
     /// the scores and a thread a column for the values. Bound by the bandwidth of keys and values.
     /// </summary>
-    public static void ByKey<TShape>(ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<int> spans, ArrayView<float> table,
-        ArrayView<int> bucketOfDistance, AttentionNumbers n, ArrayView<float> y, ArrayView<float> logSumExp) where TShape : struct, IAttentionShape
+    public static void ByKey<TShape, TLanes>(ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<int> spans, ArrayView<float> table,
+        ArrayView<int> bucketOfDistance, AttentionNumbers n, ArrayView<float> y, ArrayView<float> logSumExp)
+        where TShape : struct, IAttentionShape where TLanes : struct, ILanes
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupSums.MaxThreads), query = SharedMemory.Allocate<float>(TShape.Width);
         ArrayView<float> weights = SharedMemory.Allocate<float>(TShape.Threads);
@@ -103,9 +95,9 @@ static class AttentionForward
                     for (int d = 0; d < n.HeadWidth; d++) score += query[d] * k[key + d];
                     score += n.Bias(table, bucketOfDistance, j - span.QueryPosition - i, span.Head);
                 }
-                float greatest = GroupSums.Max(DeviceMath.Max(score, max), shared);
+                float greatest = GroupSums<TLanes>.Max(DeviceMath.Max(score, max), shared);
                 float weight = j < visible ? DeviceMath.Exp(score - greatest) : 0, scale = DeviceMath.Exp(max - greatest);
-                sum = sum * scale + GroupSums.Sum(weight, shared);
+                sum = sum * scale + GroupSums<TLanes>.Sum(weight, shared);
                 max = greatest;
                 weights[Group.IdxX] = weight * n.Keep(rowKey, span.Head, j);
                 Group.Barrier();
@@ -129,54 +121,6 @@ static class AttentionForward
                 if (d < n.HeadWidth) y[span.Query(i, n) + d] = result[c] * inverse;
             }
             if (Group.IdxX == 0) logSumExp[span.Row(i, n)] = (float)(max + DeviceMath.Log(sum));
-        }
-    }
-
-    /// <summary>Copies a tile of keys and values to shared memory, zeros outside; waits before and after.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadKeys<TShape>(ArrayView<float> k, ArrayView<float> v, HeadSpan span, AttentionNumbers n, int tile, ArrayView<float> keys, ArrayView<float> values)
-        where TShape : struct, IAttentionShape
-    {
-        Group.Barrier();
-        for (int e = Group.IdxX; e < TShape.TileRows * TShape.Width; e += TShape.Threads)
-        {
-            int j = tile + e / TShape.Width, d = e % TShape.Width;
-            bool isInside = j < span.KeyCount && d < n.HeadWidth;
-            keys[e] = isInside ? k[span.Key(j, n) + d] : 0;
-            values[e] = isInside ? v[span.Key(j, n) + d] : 0;
-        }
-        Group.Barrier();
-    }
-
-    /// <summary>Product of a thread's row and row <paramref name="j"/> of a tile.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Dot<TShape>(ArrayView<float> row, ArrayView<float> tile, int j) where TShape : struct, IAttentionShape
-    {
-        ArrayView<Float4> fours = tile.Cast<Float4>();
-        float sum = 0;
-        for (int d = 0; d < TShape.Width / 4; d++)
-        {
-            Float4 four = fours[j * (TShape.Width / 4) + d];
-            sum = TShape.MultiplyAdd(row[d * 4], four.X, sum);
-            sum = TShape.MultiplyAdd(row[d * 4 + 1], four.Y, sum);
-            sum = TShape.MultiplyAdd(row[d * 4 + 2], four.Z, sum);
-            sum = TShape.MultiplyAdd(row[d * 4 + 3], four.W, sum);
-        }
-        return sum;
-    }
-
-    /// <summary>Adds a multiple of row <paramref name="j"/> of a tile to a thread's row.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddScaled<TShape>(float factor, ArrayView<float> tile, int j, ArrayView<float> row) where TShape : struct, IAttentionShape
-    {
-        ArrayView<Float4> fours = tile.Cast<Float4>();
-        for (int d = 0; d < TShape.Width / 4; d++)
-        {
-            Float4 four = fours[j * (TShape.Width / 4) + d];
-            row[d * 4] = TShape.MultiplyAdd(factor, four.X, row[d * 4]);
-            row[d * 4 + 1] = TShape.MultiplyAdd(factor, four.Y, row[d * 4 + 1]);
-            row[d * 4 + 2] = TShape.MultiplyAdd(factor, four.Z, row[d * 4 + 2]);
-            row[d * 4 + 3] = TShape.MultiplyAdd(factor, four.W, row[d * 4 + 3]);
         }
     }
 }

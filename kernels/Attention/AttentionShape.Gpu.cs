@@ -58,6 +58,9 @@ struct AttentionNumbers
 {
     public int Heads, Width, HeadWidth, Buckets, Reach;
 
+    /// <summary>First bucket whose gradient a call sums.</summary>
+    public int FirstBucket;
+
     /// <summary>1 or 0, as device code takes no bool in a structure.</summary>
     public int IsCausal, HasBias;
     public DropoutNumbers Dropout;

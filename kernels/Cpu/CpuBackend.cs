@@ -49,6 +49,8 @@ public sealed unsafe class CpuBackend : IBackend
 
     public void Download<T>(Tensor source, Span<T> host) where T : unmanaged => source.HostSpan<T>().CopyTo(host);
 
+    public void BeginDownload(Tensor source, Tensor host) => source.CopyTo(host);
+
     public void Fill(Tensor destination, float value) => MemoryFill.Run(_pool, destination.HostPointer<float>(), destination.Count, value);
 
     public void Synchronize()
@@ -73,6 +75,7 @@ public sealed unsafe class CpuBackend : IBackend
             ResidualAdd = new ResidualAddCpu<TVector>(pool),
             LinearCrossEntropy = new LinearCrossEntropyCpu<TVector>(pool, gemm),
             RowScatter = new RowScatterCpu<TVector>(pool),
+            NextToken = new NextTokenCpu(pool),
             GradientNorm = new GradientNormCpu<TVector>(pool),
             AdamW = new AdamWCpu<TVector>(pool),
             Adafactor = new AdafactorCpu<TVector>(pool),

@@ -16,9 +16,10 @@ sealed class Gpu : IDisposable
     /// <param name="context">Owned from here on.</param>
     /// <param name="hasGenericPointers">Whether an OpenCL device has the generic address space.</param>
     /// <param name="isEmulator">Whether kernels are to be as small as the emulator needs them.</param>
-    public Gpu(Context context, Device device, bool hasGenericPointers, bool isEmulator)
+    /// <param name="hasShuffles"><see cref="HasShuffles"/>.</param>
+    public Gpu(Context context, Device device, bool hasGenericPointers, bool isEmulator, bool hasShuffles)
     {
-        (_context, _hasGenericPointers, IsEmulator) = (context, hasGenericPointers, isEmulator);
+        (_context, _hasGenericPointers, IsEmulator, HasShuffles) = (context, hasGenericPointers, isEmulator, hasShuffles);
         Accelerator = device.CreateAccelerator(context);
         Stream = Accelerator.DefaultStream;
         GroupSize = Math.Min(IsEmulator ? Accelerator.MaxNumThreadsPerGroup : 128, GroupSums.MaxThreads);
@@ -31,6 +32,9 @@ sealed class Gpu : IDisposable
     public AcceleratorStream Stream { get; }
 
     public bool IsEmulator { get; }
+
+    /// <summary>Whether reductions exchange values within warps; see <see cref="ILanes"/>.</summary>
+    public bool HasShuffles { get; }
 
     /// <summary>Threads of a group of the kernels without tiles; a power of two.</summary>
     public int GroupSize { get; }
@@ -99,6 +103,11 @@ sealed class Gpu : IDisposable
         return kernel;
     }
 
+    /// <summary>Declares a kernel that reduces over groups, in the form that this device has.</summary>
+    /// <inheritdoc cref="Kernel{TLaunch}(Delegate, int)"/>
+    public DeviceKernel<TLaunch> Kernel<TLaunch>(Delegate withWarpLanes, Delegate withSharedLanes, int groupSize = 0) where TLaunch : Delegate =>
+        Kernel<TLaunch>(HasShuffles ? withWarpLanes : withSharedLanes, groupSize);
+
     /// <summary>Compiles a kernel for this device.</summary>
     public TLaunch Load<TLaunch>(DeviceKernel kernel) where TLaunch : Delegate
     {
@@ -109,9 +118,13 @@ sealed class Gpu : IDisposable
 
     public void Dispose()
     {
+        Accelerator.Bind();
         Stream.Synchronize();
         _scratch?.Dispose();
-        Accelerator.Dispose();
-        _context.Dispose();
+        lock (GpuDevices.Drivers)
+        {
+            Accelerator.Dispose();
+            _context.Dispose();
+        }
     }
 }

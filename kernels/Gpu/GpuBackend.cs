@@ -12,13 +12,17 @@ public sealed class GpuBackend : IBackend
 {
     readonly Gpu _gpu;
     readonly UploadRing _uploads;
+    readonly DownloadRing _downloads;
+    readonly GpuRooflineKernels _roofline;
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>> _fill;
 
     internal GpuBackend(string name, Gpu gpu)
     {
         (_gpu, Name) = (gpu, name);
         _uploads = new UploadRing(gpu);
+        _downloads = new DownloadRing(gpu);
         _fill = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>>(FillElements);
+        _roofline = new GpuRooflineKernels(gpu);
         var dropout = new DropoutGpu(gpu);
         var matMul = new MatMulGpu(gpu);
         Kernels = new()
@@ -33,6 +37,7 @@ public sealed class GpuBackend : IBackend
             ResidualAdd = new ResidualAddGpu(gpu, dropout),
             LinearCrossEntropy = new LinearCrossEntropyGpu(gpu, matMul),
             RowScatter = new RowScatterGpu(gpu),
+            NextToken = new NextTokenGpu(gpu),
             GradientNorm = new GradientNormGpu(gpu),
             AdamW = new AdamWGpu(gpu),
             Adafactor = new AdafactorGpu(gpu),
@@ -65,11 +70,18 @@ public sealed class GpuBackend : IBackend
         _gpu.Accelerator.Bind();
         // The copy takes a reference and keeps its bare address: unpinned, an array that the garbage collector moves meanwhile leaves the
         // copy to write into whatever lies there then.
-        fixed (T* pinned = host)
+        fixed (T* destination = host)
         {
-            if (source.Count > 0) _gpu.View<T>(source).CopyToCPU(_gpu.Stream, ref *pinned, source.Count);
-            _uploads.Wait();
+            if (source.Count > 0) _gpu.View<T>(source).CopyToCPUUnsafeAsync(_gpu.Stream, ref *destination, source.Count);
+            Wait();
         }
+    }
+
+    public void BeginDownload(Tensor source, Tensor host)
+    {
+        Check.Shape(host, source.Shape, "download", source.DType);
+        _gpu.Accelerator.Bind();
+        _downloads.Queue(source, host);
     }
 
     public void Fill(Tensor destination, float value)
@@ -79,12 +91,20 @@ public sealed class GpuBackend : IBackend
         _fill.Launch(_gpu.Stream, _gpu.Elements(destination.Count), _gpu.View<float>(destination), value);
     }
 
-    public void Synchronize() => _uploads.Wait();
+    public IDeviceRoofline OpenRoofline() => new GpuRoofline(_gpu, _roofline);
+
+    public void Synchronize()
+    {
+        _gpu.Accelerator.Bind();
+        Wait();
+    }
 
     public void Dispose()
     {
+        _gpu.Accelerator.Bind();
         _gpu.Stream.Synchronize();
         _uploads.Dispose();
+        _downloads.Dispose();
         _gpu.Dispose();
     }
 
@@ -92,6 +112,12 @@ public sealed class GpuBackend : IBackend
     {
         long stride = (long)Grid.DimX * Group.DimX;
         for (long i = (long)Grid.IdxX * Group.DimX + Group.IdxX; i < x.Length; i += stride) x[i] = value;
+    }
+
+    void Wait()
+    {
+        _uploads.Wait();
+        _downloads.Deliver();
     }
 
     static void ThrowLength(int length, Tensor tensor) =>

@@ -15,6 +15,10 @@ public static class GpuDevices
 
     const string Cuda = "cuda", OpenCl = "OpenCL";
 
+    /// <summary>Held while devices are looked for, opened and closed: OpenCL drivers set themselves up at the first look and down with the last
+    /// context, and not all allow another thread in meanwhile (PoCL 3.1 reads devices that are half there).</summary>
+    internal static readonly Lock Drivers = new();
+
     // Each lane is a thread of the operating system, so there are as few as still show a wrong barrier.
     const int EmulatedLanes = 4;
 
@@ -23,6 +27,11 @@ public static class GpuDevices
 
     /// <summary>Every accelerator that a driver reports, usable or not, and the emulator.</summary>
     public static IReadOnlyList<GpuDeviceInfo> List()
+    {
+        lock (Drivers) return Look();
+    }
+
+    static List<GpuDeviceInfo> Look()
     {
         var all = new List<GpuDeviceInfo>();
         using (Context context = CreateContext(Cuda))
@@ -36,6 +45,9 @@ public static class GpuDevices
         return all;
     }
 
+    /// <summary>Where each kind of device, <c>cuda</c> and <c>opencl</c>, is looked for, in words that say whether that is installed.</summary>
+    public static IEnumerable<(string Kind, string Search)> Searches => [("cuda", Library(Cuda)), ("opencl", Library(OpenCl))];
+
     /// <summary>The name of the first usable CUDA device, or null. OpenCL devices are taken only by name.</summary>
     public static string? Preferred() =>
         NativeNames.IsInstalled(Cuda) ? List().FirstOrDefault(d => d.Name.StartsWith(Cuda, StringComparison.Ordinal) && d.Unusable is null)?.Name : null;
@@ -45,9 +57,14 @@ public static class GpuDevices
     /// found.</exception>
     public static GpuBackend Open(string name)
     {
-        if (name == Emulator) return new(Emulator, OpenEmulated(isEmulator: true));
+        if (name == Emulator) return new(Emulator, OpenEmulated(isEmulator: true, hasShuffles: true));
         if (!TryParse(name, out string? kind, out int number))
             throw new InvalidOperationException($"device '{name}': expected cuda:N, opencl:N or {Emulator}.");
+        lock (Drivers) return OpenNumbered(name, kind, number);
+    }
+
+    static GpuBackend OpenNumbered(string name, string kind, int number)
+    {
         Context context = CreateContext(kind);
         try
         {
@@ -55,7 +72,7 @@ public static class GpuDevices
             {
                 CudaDevice device = context.GetCudaDevice(number);
                 ThrowIfUnusable(Describe(name, device));
-                return new($"{name} {device.Name}", new Gpu(context, device, hasGenericPointers: true, isEmulator: false));
+                return new($"{name} {device.Name}", new Gpu(context, device, hasGenericPointers: true, isEmulator: false, hasShuffles: true));
             }
             if (kind == OpenCl && number < context.GetCLDevices().Count)
             {
@@ -63,7 +80,7 @@ public static class GpuDevices
                 ThrowIfUnusable(Describe(name, device));
                 bool hasGenericPointers = device.Capabilities.GenericAddressSpace;
                 if (!hasGenericPointers) PretendGenericPointers(device);
-                return new($"{name} {device.Name}", new Gpu(context, device, hasGenericPointers, isEmulator: false));
+                return new($"{name} {device.Name}", new Gpu(context, device, hasGenericPointers, isEmulator: false, hasShuffles: false));
             }
             throw new InvalidOperationException($"{name}: there is no such device. Looked for {Library(kind)}; found {Found()}.");
         }
@@ -75,10 +92,12 @@ public static class GpuDevices
     }
 
     /// <summary>An accelerator of <see cref="EmulatedLanes"/> threads a group, or one that only declares the kernels of real devices.</summary>
-    internal static Gpu OpenEmulated(bool isEmulator)
+    /// <param name="warpSize">Lanes of a warp, at least 2.</param>
+    /// <param name="warps">Warps of the largest group.</param>
+    internal static Gpu OpenEmulated(bool isEmulator, bool hasShuffles, int warpSize = EmulatedLanes, int warps = 1)
     {
-        var context = Context.Create(b => b.Optimize(OptimizationLevel.O2).CPU(new CPUDevice(EmulatedLanes, 1, 1)));
-        return new Gpu(context, context.Devices[0], hasGenericPointers: true, isEmulator);
+        var context = Context.Create(b => b.Optimize(OptimizationLevel.O2).CPU(new CPUDevice(warpSize, warps, 1)));
+        return new Gpu(context, context.Devices[0], hasGenericPointers: true, isEmulator, hasShuffles);
     }
 
     static bool TryParse(string name, out string kind, out int number)
@@ -99,7 +118,7 @@ public static class GpuDevices
     });
 
     static GpuDeviceInfo Describe(string name, CudaDevice device) => new(name, device.Name, device.MemorySize, $"CUDA {device.DriverVersion}",
-        $"{device.Architecture?.ToString() ?? "unknown architecture"}, {device.NumMultiprocessors} multiprocessors",
+        $"{device.Architecture?.ToString() ?? "unknown architecture"}, {device.NumMultiprocessors} multiprocessors, {device.MaxSharedMemoryPerGroup >> 10} KiB shared memory a group, PTX {device.InstructionSet?.ToString() ?? "unknown"}",
         device.InstructionSet is null ? "the driver is older than any that ILGPU generates code for; install a newer one" : null);
 
     static GpuDeviceInfo Describe(string name, CLDevice device)
@@ -110,7 +129,7 @@ public static class GpuDevices
             : !capabilities.GenericAddressSpace && (device.DeviceType & CLDeviceType.CL_DEVICE_TYPE_CPU) == 0 ? "it has no generic address space"
             : null;
         return new(name, device.Name, device.MemorySize, $"{device.PlatformName}, OpenCL {device.DeviceVersion}",
-            $"{device.NumMultiprocessors} compute units, groups of up to {device.MaxNumThreadsPerGroup}", unusable);
+            $"{device.NumMultiprocessors} compute units, groups of up to {device.MaxNumThreadsPerGroup}, {device.MaxSharedMemoryPerGroup >> 10} KiB shared memory a group, {(capabilities.Float64 ? "float64" : "no float64")}", unusable);
     }
 
     /// <summary>ILGPU refuses devices without the generic address space; where all address spaces are one, corrected source needs none.</summary>

@@ -13,7 +13,7 @@ public static class KernelTexts
 {
     /// <summary>Every kernel of real devices as PTX.</summary>
     /// <param name="major">Compute capability, such as 9 and 0.</param>
-    public static IReadOnlyList<(string Name, string Text)> Ptx(int major, int minor) => Compile(context =>
+    public static IReadOnlyList<(string Name, string Text)> Ptx(int major, int minor) => Compile(hasShuffles: true, context =>
     {
         var architecture = new CudaArchitecture(major, minor);
         // PTX 7.8 is the oldest that knows sm_90; assemblers since CUDA 11.8 take it.
@@ -21,12 +21,12 @@ public static class KernelTexts
     });
 
     /// <summary>Every kernel of real devices as OpenCL C 2.0.</summary>
-    public static IReadOnlyList<(string Name, string Text)> OpenCl() => Compile(context =>
+    public static IReadOnlyList<(string Name, string Text)> OpenCl() => Compile(hasShuffles: false, context =>
         new CLBackend(context, new CLCapabilityContext(genericAddressSpace: true, float16: false, float64: true, int64_Atomics: false, subGroups: false), CLDeviceVendor.Other, CLCVersion.CL20));
 
-    static List<(string Name, string Text)> Compile(Func<Context, Backend> create)
+    static List<(string Name, string Text)> Compile(bool hasShuffles, Func<Context, Backend> create)
     {
-        using var backend = new GpuBackend("declared", GpuDevices.OpenEmulated(isEmulator: false));
+        using var backend = new GpuBackend("declared", GpuDevices.OpenEmulated(isEmulator: false, hasShuffles));
         using Context context = Context.Create(b => b.Optimize(OptimizationLevel.O2));
         using Backend compiler = create(context);
         var texts = new List<(string, string)>();

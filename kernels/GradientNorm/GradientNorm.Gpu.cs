@@ -13,10 +13,10 @@ sealed class GradientNormGpu(Gpu gpu) : GradientNorm
     const int BlockElements = 16 * 1024;
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<double>>> _sumBlocks =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<double>>>(SumBlocks);
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<double>>>(SumBlocks<WarpLanes>, SumBlocks<SharedLanes>);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<double>, int, ArrayView<float>>> _finish =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<double>, int, ArrayView<float>>>(Finish);
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<double>, int, ArrayView<float>>>(Finish<WarpLanes>, Finish<SharedLanes>);
 
     protected override void ForwardCore(Tensor gradients, Tensor norm)
     {
@@ -26,23 +26,23 @@ sealed class GradientNormGpu(Gpu gpu) : GradientNorm
         _finish.Launch(gpu.Stream, gpu.Groups(1), sums, blocks, gpu.View<float>(norm));
     }
 
-    internal static void SumBlocks(ArrayView<float> gradients, ArrayView<double> sums)
+    internal static void SumBlocks<TLanes>(ArrayView<float> gradients, ArrayView<double> sums) where TLanes : struct, ILanes
     {
         ArrayView<double> shared = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
         long start = (long)Grid.IdxX * BlockElements;
         long end = start + BlockElements < gradients.Length ? start + BlockElements : gradients.Length;
         double sum = 0;
         for (long i = start + Group.IdxX; i < end; i += Group.DimX) sum += (double)gradients[i] * gradients[i];
-        sum = GroupSums.Sum(sum, shared);
+        sum = GroupSums<TLanes>.Sum(sum, shared);
         if (Group.IdxX == 0) sums[Grid.IdxX] = sum;
     }
 
-    internal static void Finish(ArrayView<double> sums, int blocks, ArrayView<float> norm)
+    internal static void Finish<TLanes>(ArrayView<double> sums, int blocks, ArrayView<float> norm) where TLanes : struct, ILanes
     {
         ArrayView<double> shared = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
         double sum = 0;
         for (int i = Group.IdxX; i < blocks; i += Group.DimX) sum += sums[i];
-        sum = GroupSums.Sum(sum, shared);
+        sum = GroupSums<TLanes>.Sum(sum, shared);
         if (Group.IdxX == 0) norm[0] = (float)Math.Sqrt(sum);
     }
 

@@ -13,7 +13,7 @@ namespace DistillEngine.Kernels;
 /// </summary>
 sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntropy
 {
-    readonly DeviceKernel<LogitsKernel> _sum = gpu.Kernel<LogitsKernel>(SumRows);
+    readonly DeviceKernel<LogitsKernel> _sum = gpu.Kernel<LogitsKernel>(SumRows<WarpLanes>, SumRows<SharedLanes>);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<int>, ArrayView<double>, ArrayView<float>, ArrayView<double>, ArrayView<float>>> _finish =
         gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<int>, ArrayView<double>, ArrayView<float>, ArrayView<double>, ArrayView<float>>>(FinishRows);
@@ -64,7 +64,7 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
 
     /// <summary>Adds a chunk to its rows' running maxima and sums, and picks the label's logit where it lies in the chunk.</summary>
     /// <param name="states">Greatest scaled logit of each row, then its label's.</param>
-    internal static void SumRows(ArrayView<float> logits, ArrayView<int> labels, ArrayView<double> sums, ArrayView<float> states, LogitsChunk chunk)
+    internal static void SumRows<TLanes>(ArrayView<float> logits, ArrayView<int> labels, ArrayView<double> sums, ArrayView<float> states, LogitsChunk chunk) where TLanes : struct, ILanes
     {
         ArrayView<float> sharedMax = SharedMemory.Allocate<float>(GroupSums.MaxThreads);
         ArrayView<double> sharedSum = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
@@ -73,10 +73,10 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
         float oldMax = chunk.First == 0 ? float.NegativeInfinity : states[row];
         float max = oldMax;
         for (int i = Group.IdxX; i < chunk.Words; i += Group.DimX) max = DeviceMath.Max(max, chunk.Scale * logits[start + i]);
-        max = GroupSums.Max(max, sharedMax);
+        max = GroupSums<TLanes>.Max(max, sharedMax);
         float part = 0;
         for (int i = Group.IdxX; i < chunk.Words; i += Group.DimX) part += DeviceMath.Exp(chunk.Scale * logits[start + i] - max);
-        double sum = GroupSums.Sum(part, sharedSum);
+        double sum = GroupSums<TLanes>.Sum(part, sharedSum);
         if (Group.IdxX != 0) return;
         if (chunk.First != 0) sum += sums[row] * DeviceMath.Exp((double)oldMax - max);
         sums[row] = sum;

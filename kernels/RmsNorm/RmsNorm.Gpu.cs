@@ -14,10 +14,10 @@ sealed class RmsNormGpu(Gpu gpu) : RmsNorm
     const int BlockRows = 64;
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, int, float, ArrayView<float>, ArrayView<float>>> _forward =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, int, float, ArrayView<float>, ArrayView<float>>>(ForwardRows);
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, int, float, ArrayView<float>, ArrayView<float>>>(ForwardRows<WarpLanes>, ForwardRows<SharedLanes>);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, ArrayView<float>>> _backwardInput =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, ArrayView<float>>>(BackwardRows);
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, ArrayView<float>>>(BackwardRows<WarpLanes>, BackwardRows<SharedLanes>);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, ArrayView<float>>> _sumBlocks =
         gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, ArrayView<float>>>(SumBlocks);
@@ -45,25 +45,25 @@ sealed class RmsNormGpu(Gpu gpu) : RmsNorm
         _backwardInput.Launch(gpu.Stream, gpu.Groups(rows), dyView, xView, gpu.View<float>(weight), invView, width, into == Into.Add ? 1 : 0, gpu.View<float>(dx));
     }
 
-    internal static void ForwardRows(ArrayView<float> x, ArrayView<float> weight, int width, float epsilon, ArrayView<float> y, ArrayView<float> invRms)
+    internal static void ForwardRows<TLanes>(ArrayView<float> x, ArrayView<float> weight, int width, float epsilon, ArrayView<float> y, ArrayView<float> invRms) where TLanes : struct, ILanes
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupSums.MaxThreads);
         long start = (long)Grid.IdxX * width;
         float sum = 0;
         for (int i = Group.IdxX; i < width; i += Group.DimX) sum += x[start + i] * x[start + i];
-        sum = GroupSums.Sum(sum, shared);
+        sum = GroupSums<TLanes>.Sum(sum, shared);
         float inv = (float)(1 / Math.Sqrt((double)sum / width + epsilon));
         for (int i = Group.IdxX; i < width; i += Group.DimX) y[start + i] = x[start + i] * inv * weight[i];
         if (Group.IdxX == 0) invRms[Grid.IdxX] = inv;
     }
 
-    internal static void BackwardRows(ArrayView<float> dy, ArrayView<float> x, ArrayView<float> weight, ArrayView<float> invRms, int width, int add, ArrayView<float> dx)
+    internal static void BackwardRows<TLanes>(ArrayView<float> dy, ArrayView<float> x, ArrayView<float> weight, ArrayView<float> invRms, int width, int add, ArrayView<float> dx) where TLanes : struct, ILanes
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupSums.MaxThreads);
         long start = (long)Grid.IdxX * width;
         float sum = 0;
         for (int i = Group.IdxX; i < width; i += Group.DimX) sum += dy[start + i] * weight[i] * x[start + i];
-        sum = GroupSums.Sum(sum, shared);
+        sum = GroupSums<TLanes>.Sum(sum, shared);
         float inv = invRms[Grid.IdxX];
         double inverse = inv;
         // dx = inv · (dy · weight) − x · pull

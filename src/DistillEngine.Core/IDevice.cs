@@ -17,6 +17,11 @@ public interface IDevice : IDisposable
     /// <summary>Copies the first elements of <paramref name="source"/> to the host; waits.</summary>
     void Download<T>(Tensor source, Span<T> host) where T : unmanaged;
 
+    /// <summary>Queues a copy of a tensor to host memory, which holds it once <see cref="Synchronize"/> or <see cref="Download{T}"/> has
+    /// returned; until then neither may be changed or disposed.</summary>
+    /// <param name="host">In a <see cref="HostBuffer"/>; shape and type of <paramref name="source"/>.</param>
+    void BeginDownload(Tensor source, Tensor host);
+
     /// <summary>Sets every element of a float32 tensor.</summary>
     void Fill(Tensor destination, float value);
 

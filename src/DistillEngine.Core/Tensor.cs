@@ -46,4 +46,18 @@ public readonly record struct Tensor(DeviceBuffer Buffer, long ElementOffset, Sh
     /// <exception cref="InvalidOperationException">The tensor lies on another device.</exception>
     /// <exception cref="OverflowException">More than 2³¹−1 elements; use <see cref="HostPointer{T}"/>.</exception>
     public unsafe Span<T> HostSpan<T>() where T : unmanaged => new(HostPointer<T>(), checked((int)Count));
+
+    /// <summary>Copies a host tensor's bytes to another.</summary>
+    /// <exception cref="ArgumentException">Shape or type differ.</exception>
+    /// <exception cref="InvalidOperationException">A tensor lies on another device.</exception>
+    public unsafe void CopyTo(Tensor destination)
+    {
+        Check.Shape(destination, Shape, "copy", DType);
+        long bytes = Count * DType.SizeInBytes();
+        System.Buffer.MemoryCopy(HostBytes(), destination.HostBytes(), bytes, bytes);
+    }
+
+    /// <summary>Address of the first byte of a host tensor, whatever its type.</summary>
+    /// <exception cref="InvalidOperationException">The tensor lies on another device.</exception>
+    public unsafe byte* HostBytes() => (this with { ElementOffset = ElementOffset * DType.SizeInBytes() }).HostPointer<byte>();
 }

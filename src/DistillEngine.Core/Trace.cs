@@ -12,7 +12,8 @@ public static class Trace
     public static bool IsOpen => s_log is not null;
 
     /// <summary>Starts recording on this thread until the returned log is disposed.</summary>
-    public static TraceLog Open() => s_log = new TraceLog(s_log);
+    /// <param name="device">Waited for at the end of each op, where ops only queue their work: otherwise their times say nothing.</param>
+    public static TraceLog Open(IDevice? device = null) => s_log = new TraceLog(s_log, device);
 
     internal static void Close(TraceLog log) => s_log = log.Outer;
 
@@ -33,6 +34,6 @@ public static class Trace
             _start = log is null ? 0 : Stopwatch.GetTimestamp();
         }
 
-        public void Dispose() => _log?.Add(_name, _cost, Stopwatch.GetTimestamp() - _start);
+        public void Dispose() => _log?.End(_name, _cost, _start);
     }
 }

@@ -7,7 +7,9 @@ public sealed class TraceLog : IDisposable
 {
     readonly Dictionary<string, Entry> _entries = [];
 
-    internal TraceLog(TraceLog? outer) => Outer = outer;
+    readonly IDevice? _device;
+
+    internal TraceLog(TraceLog? outer, IDevice? device) => (Outer, _device) = (outer, device ?? outer?._device);
 
     internal TraceLog? Outer { get; }
 
@@ -18,7 +20,13 @@ public sealed class TraceLog : IDisposable
 
     public void Dispose() => Trace.Close(this);
 
-    internal void Add(string op, Cost cost, long ticks)
+    internal void End(string op, Cost cost, long start)
+    {
+        _device?.Synchronize();
+        Add(op, cost, Stopwatch.GetTimestamp() - start);
+    }
+
+    void Add(string op, Cost cost, long ticks)
     {
         ref Entry entry = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_entries, op, out _);
         entry.Calls++;

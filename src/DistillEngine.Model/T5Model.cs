@@ -29,8 +29,8 @@ public sealed class T5Model : IDisposable
     /// <param name="form">How matrices are held; low forms are for generation alone.</param>
     /// <param name="recompute">Whether backward computes the activations within sub-layers and the logits again: the same bits with less memory,
     /// for about a third more time. Only with <paramref name="training"/>.</param>
-    /// <exception cref="ArgumentException">The configuration is impossible, a low form is to be trained or unknown to the device, or a model
-    /// without backward is to recompute.</exception>
+    /// <exception cref="ArgumentException">The configuration is impossible or beyond the device, a low form is to be trained or unknown to the
+    /// device, or a model without backward is to recompute.</exception>
     /// <exception cref="InsufficientMemoryException">The device refuses the memory.</exception>
     public T5Model(T5Config config, BatchLimits limits, IBackend backend, bool training, WeightForm form = WeightForm.F32, bool recompute = false)
     {
@@ -38,6 +38,8 @@ public sealed class T5Model : IDisposable
         if (!backend.Kernels.MatMul.Supports(form))
             throw new ArgumentException($"{backend.Name} has no products with {form.Name()} weights; open the model with float32 weights or on the CPU.", nameof(form));
         if (recompute && !training) throw new ArgumentException("A model for inference has no backward that could compute activations again; leave recompute out.", nameof(recompute));
+        if (config.DKv > backend.Kernels.Attention.MaxHeadWidth)
+            throw new ArgumentException($"{backend.Name} has no attention over heads of width {config.DKv} (d_kv); at most {backend.Kernels.Attention.MaxHeadWidth} is expected. Open the model on the CPU.", nameof(config));
         var plan = new ModelPlan(config, limits, training, recompute);
         (Config, Limits, Backend, IsTraining) = (config, limits, backend, training);
         _batch = new BatchOnDevice(plan, backend);

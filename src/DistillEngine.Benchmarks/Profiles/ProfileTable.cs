@@ -22,7 +22,7 @@ public static class ProfileTable
         }
         yield return Row("outside of ops", "", Math.Max(0, seconds - inside), seconds, "", "", "");
         yield return string.Create(CultureInfo.InvariantCulture,
-            $"limit: the least time at {roof.Gflops(operands):F0} GFLOP/s and {roof.ReadGBs:F1} GB/s from memory, measured just now on {roof.Threads} threads, by the time taken; above 100 % the data came from caches.");
+            $"limit: the least time at {roof.Gflops(operands):F0} GFLOP/s and {roof.ReadGBs:F1} GB/s from memory, measured just now on {roof.Where}, by the time taken; above 100 % the data came from caches.");
     }
 
     static string Row(string op, string calls, double time, double whole, string flops, string bytes, string limit) => string.Create(CultureInfo.InvariantCulture,

@@ -2,8 +2,8 @@ using DistillEngine.Core;
 
 namespace DistillEngine.Benchmarks;
 
-/// <summary>What a processor reached: the limits that every share is a share of.</summary>
-/// <param name="Threads">Compute threads that were measured together.</param>
+/// <summary>What a processor or another device reached: the limits that every share is a share of.</summary>
+/// <param name="Threads">Compute threads that were measured together; 0 on another device.</param>
 /// <param name="Fp32Gflops">10⁹ float32 operations a second from registers; a fused multiply-add counts two.</param>
 /// <param name="Bf16Gflops">Of bf16 dot products into float32, or null where the chosen kernels have none.</param>
 /// <param name="Int8Gops">Of int8 dot products into int32, or null likewise.</param>
@@ -11,6 +11,12 @@ namespace DistillEngine.Benchmarks;
 /// <param name="CopyGBs">10⁹ bytes a second copied in one stream a thread; each byte counts twice, read and written.</param>
 public sealed record Roof(int Threads, double Fp32Gflops, double? Bf16Gflops, double? Int8Gops, double ReadGBs, double CopyGBs)
 {
+    /// <summary>Name of a device beside the processor; null where the threads of the processor were measured.</summary>
+    public string? Device { get; init; }
+
+    /// <summary>What was measured, in words.</summary>
+    public string Where => Device ?? $"{Threads} threads";
+
     /// <summary>Peak of products whose operands have this type. Without dot products of bf16 or int8 such operands are widened: the peak
     /// of float32 stands for theirs.</summary>
     /// <exception cref="ArgumentException">No peak was measured for the type.</exception>

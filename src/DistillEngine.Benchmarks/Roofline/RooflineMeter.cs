@@ -27,6 +27,25 @@ public sealed unsafe class RooflineMeter : IDisposable
     /// <summary>Bytes that one <see cref="Read"/> reads, and that one <see cref="Copy"/> reads and also writes.</summary>
     public static long StreamBytes => Streams.ByteLength;
 
+    /// <summary>Measures the device that a backend computes on: for the processor, as many threads as the backend has.</summary>
+    /// <inheritdoc cref="RooflineMeter(CpuIsa, int)"/>
+    public static Roof Measure(IBackend backend)
+    {
+        if (backend is CpuBackend cpu) return Measure(CpuIsas.Choose(), cpu.ThreadCount);
+        using IDeviceRoofline loops = backend.OpenRoofline() ?? throw new ArgumentException($"{backend.Name} has no loops that measure its limits.");
+        return new Roof(Threads: 0, loops.Operations / BestOf(loops.Compute) * 1e-9, Bf16Gflops: null, Int8Gops: null,
+            loops.StreamBytes / BestOf(loops.Read) * 1e-9, 2 * loops.StreamBytes / BestOf(loops.Copy) * 1e-9)
+        {
+            Device = backend.Name,
+        };
+
+        double BestOf(Action queue) => Best(() =>
+        {
+            queue();
+            backend.Synchronize();
+        });
+    }
+
     /// <summary>Measures everything on threads of its own.</summary>
     public static Roof Measure(CpuIsa isa, int threads)
     {

@@ -1,4 +1,5 @@
 using DistillEngine.Core;
+using DistillEngine.Kernels;
 using DistillEngine.Model;
 using DistillEngine.Training;
 
@@ -53,9 +54,11 @@ public static class BenchModel
         batch.Add(source, target, task, weight: 1, sequenceId: batch.SequenceCount, config.DecoderStartId);
     }
 
+    /// <summary>Other devices than the processor say themselves when their memory is used up.</summary>
     /// <exception cref="InsufficientMemoryException">The machine has less memory free than a benchmark needs.</exception>
-    public static void RequireMemory(long bytes)
+    public static void RequireMemory(long bytes, IBackend backend)
     {
+        if (backend is not CpuBackend) return;
         if (bytes > SystemMemory.AvailableBytes)
             throw new InsufficientMemoryException($"The benchmark needs {bytes >> 20:N0} MiB, {SystemMemory.AvailableBytes >> 20:N0} MiB are free. Lower --batch or the lengths, or take a smaller --model.");
     }

@@ -22,7 +22,7 @@ public sealed class DecodeBench : IDisposable
         Batch = RandomBatch(options, config);
         (_sequences, _lengths) = (new int[BenchModel.Tokens(options.Batch, 1L + options.Tokens)], new int[options.Batch]);
         BenchModel.RequireMemory(T5Model.Measure(config, Batch.Limits, training: false, options.Weights).Total
-            + GreedyGenerator.ByteLength(config, options.Batch, options.Tokens, Batch.Limits.MaxSourceTokens));
+            + GreedyGenerator.ByteLength(config, options.Batch, options.Tokens, Batch.Limits.MaxSourceTokens), backend);
         _model = new T5Model(config, Batch.Limits, backend, training: false, options.Weights);
         BenchModel.Fill(_model, options.Model);
         _generator = new GreedyGenerator(_model, options.Tokens);

@@ -8,6 +8,9 @@ static class Repetition
     const int WarmUpRuns = 2, LeastRuns = 7;
 
     // Short work is repeated: the runtime replaces its first code of a method within some hundred milliseconds of use.
+    // Work that takes this long is not repeated for the sake of a number of runs.
+    static readonly TimeSpan MostTime = TimeSpan.FromSeconds(20);
+
     static readonly TimeSpan WarmUpTime = TimeSpan.FromMilliseconds(500), LeastTime = TimeSpan.FromSeconds(1);
 
     /// <param name="run">The work.</param>
@@ -22,7 +25,7 @@ static class Repetition
     static void Repeat(Action run, Action<double> measured, int leastRuns, TimeSpan leastTime, CancellationToken cancel)
     {
         long began = Stopwatch.GetTimestamp();
-        for (int runs = 0; runs < leastRuns || Stopwatch.GetElapsedTime(began) < leastTime; runs++)
+        for (int runs = 0; runs == 0 || runs < leastRuns && Stopwatch.GetElapsedTime(began) < MostTime || Stopwatch.GetElapsedTime(began) < leastTime; runs++)
         {
             cancel.ThrowIfCancellationRequested();
             long started = Stopwatch.GetTimestamp();

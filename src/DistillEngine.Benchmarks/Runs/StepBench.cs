@@ -28,13 +28,13 @@ public sealed class StepBench : IDisposable
         var optimizer = new OptimizerOptions { Name = options.Optimizer, LearningRate = Optimizers.DefaultLearningRate(options.Optimizer) };
         Optimizers.Validate(optimizer);
         Batch batch = rows ?? RandomBatch(options, config);
-        BenchModel.RequireMemory(T5Model.Measure(config, batch.Limits, training: true, recompute: options.Recompute).Total + Optimizers.StateBytes(optimizer, T5Model.Declare(config)));
+        BenchModel.RequireMemory(T5Model.Measure(config, batch.Limits, training: true, recompute: options.Recompute).Total + Optimizers.StateBytes(optimizer, T5Model.Declare(config)), backend);
         _model = new T5Model(config, batch.Limits, backend, training: true, recompute: options.Recompute);
         BenchModel.Fill(_model, options.Model);
         _optimizer = Optimizers.Create(optimizer, _model.Parameters, backend.Kernels, backend);
         var schedule = LearningRateSchedule.Create("constant", optimizer.LearningRate ?? UsualRate, warmupSteps: 0, totalSteps: 1);
         // A step that is no number would skip the update: it ends the run instead of being measured.
-        _trainer = new Trainer(_model, _optimizer, schedule, new TrainerSettings { Dropout = config.DropoutRate, MaxSkippedSteps = 0 });
+        _trainer = new Trainer(_model, _optimizer, schedule, new TrainerSettings { Dropout = config.DropoutRate, MaxSkippedSteps = 0, WaitsForParts = true });
         _batches = [batch];
     }
 

@@ -1,25 +1,30 @@
+#if GPU
+using System.Runtime.CompilerServices;
+#endif
 using DistillEngine.Kernels;
 
 namespace DistillEngine.Cli.Verbs;
 
-/// <summary>The devices beside the processor, where this program has them: a build without the GPU assembly, or one that runs compiled ahead of
-/// time, computes on the CPU alone.</summary>
+/// <summary>The devices beside the processor, where this program has them: a build without the GPU assembly, one whose files were removed, or one
+/// that runs compiled ahead of time, computes on the CPU alone.</summary>
 static class Accelerators
 {
-    /// <summary>Name and description of each device.</summary>
+    /// <summary>Name and description of each device, and of each driver without one.</summary>
     public static IEnumerable<(string Name, string Description)> Describe()
     {
+        if (Obstacle() is { } obstacle) return [("others", $"none: {obstacle}")];
 #if GPU
-        if (System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported) return DescribeAll();
-#endif
+        return DescribeAll();
+#else
         return [];
+#endif
     }
 
     /// <summary>The device that <c>auto</c> takes before the processor, or null.</summary>
     public static string? Preferred()
     {
 #if GPU
-        if (System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported) return GpuDevices.Preferred();
+        if (Obstacle() is null) return GpuPreferred();
 #endif
         return null;
     }
@@ -27,32 +32,75 @@ static class Accelerators
     /// <exception cref="UsageException">The device is unknown, absent, or not part of this program.</exception>
     public static IBackend Open(string device)
     {
+        if (Obstacle() is { } obstacle) throw new UsageException($"--device {device}: {obstacle}; it computes on the CPU alone. Expected auto or cpu.");
 #if GPU
-        if (System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported)
-        {
-            if (!GpuDevices.IsName(device)) throw new UsageException($"--device {device}: expected auto, cpu, cuda:N, opencl:N or cpu-emulator. 'distill doctor' lists the devices.");
-            try
-            {
-                return GpuDevices.Open(device);
-            }
-            catch (InvalidOperationException e)
-            {
-                throw new UsageException($"--device {e.Message}");
-            }
-        }
+        return OpenGpu(device);
+#else
+        throw new UsageException($"--device {device}: expected auto or cpu.");
 #endif
-        throw new UsageException($"--device {device}: this program is built without devices and computes on the CPU alone; expected auto or cpu.");
+    }
+
+    /// <summary>Why this program has no devices, or null.</summary>
+    static string? Obstacle()
+    {
+#if GPU
+        if (!RuntimeFeature.IsDynamicCodeSupported) return "this program is compiled ahead of time, without devices";
+        try
+        {
+            Load();
+            return null;
+        }
+        catch (Exception e) when (MissingFile(e) is not null)
+        {
+            return $"this program lacks its file {MissingFile(e)}.dll";
+        }
+#else
+        return "this program is built without devices";
+#endif
     }
 
 #if GPU
+    // What names the GPU assembly, if only as a type, stands in methods of its own: a method is compiled only where everything that it names is
+    // there. So they return the interface, not the class.
+#pragma warning disable CA1859
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static void Load() => GpuDevices.IsName("");
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static string? GpuPreferred() => GpuDevices.Preferred();
+
+    /// <summary>The assembly that could not be found, directly or by an initializer.</summary>
+    static string? MissingFile(Exception? e) =>
+        e is null ? null : e is FileNotFoundException { FileName: { } name } ? name.Split(',')[0] : MissingFile(e.InnerException);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static IBackend OpenGpu(string device)
+    {
+        if (!GpuDevices.IsName(device)) throw new UsageException($"--device {device}: expected auto, cpu, cuda:N, opencl:N or cpu-emulator. 'distill doctor' lists the devices.");
+        try
+        {
+            return GpuDevices.Open(device);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new UsageException($"--device {e.Message}");
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     static IEnumerable<(string Name, string Description)> DescribeAll()
     {
-        foreach (GpuDeviceInfo device in GpuDevices.List())
+        IReadOnlyList<GpuDeviceInfo> devices = GpuDevices.List();
+        foreach (var (kind, search) in GpuDevices.Searches)
+            if (!devices.Any(d => d.Name.StartsWith(kind, StringComparison.Ordinal))) yield return ($"{kind}:N", $"none; looked for {search}");
+        foreach (GpuDeviceInfo device in devices)
         {
             string memory = device.MemoryBytes == 0 ? "" : $", {device.MemoryBytes >> 20:N0} MiB";
-            string verdict = device.Unusable is { } reason ? $"; not usable: {reason}" : "";
+            string verdict = device.Unusable is { } reason ? $"; not usable: {reason}" : "; usable";
             yield return (device.Name, $"{device.Description}{memory}, {device.Driver}, {device.Capabilities}{verdict}");
         }
     }
+#pragma warning restore CA1859
 #endif
 }

@@ -16,11 +16,12 @@ static class BenchDecodeVerb
         Option<int> tokens = BenchVerb.Count("--tokens", "New tokens of each sequence; none ends early", 32);
         ChoiceOption<WeightForm> weights = GenerationOptionSet.WeightsOption();
         Option<int> threads = DeviceOptions.Threads();
+        Option<string> device = DeviceOptions.Device();
         Option<bool> profile = Profiling.Option();
-        Option<bool> json = CommonOptions.Json("ms (median, encoder included), tokensPerSecond, bytesPerToken, limitMs, shareOfLimit (0 to 1), peakRssMb");
+        Option<bool> json = CommonOptions.Json("device, ms (median, encoder included), tokensPerSecond, bytesPerToken, limitMs, shareOfLimit (0 to 1), peakRssMb");
         var command = new Command("decode", "Time greedy generation from random sources, and compare with what the machine allows")
         {
-            model, batch, source, tokens, weights, threads, profile, json,
+            model, batch, source, tokens, weights, threads, device, profile, json,
         };
         command.SetAction(p =>
         {
@@ -28,27 +29,30 @@ static class BenchDecodeVerb
             {
                 Model = p.GetValue(model)!, Batch = p.GetValue(batch), Source = p.GetValue(source), Tokens = p.GetValue(tokens), Weights = weights.Of(p),
             };
-            var (result, recording) = Measure(io, options, p.GetValue(threads), p.GetValue(profile));
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
+            var (result, recording) = Measure(io, options, backend, p.GetValue(profile));
             // The buffers of the roofline come after the generation's memory is read and freed.
-            Roof roof = RooflineMeter.Measure(CpuIsas.Choose(), DeviceOptions.Count(p.GetValue(threads)));
+            Roof roof = RooflineMeter.Measure(backend);
             recording?.Write(io, roof, DecodeWork.OperandsOf(options.Weights));
-            if (p.GetValue(json)) WriteJson(io, result, roof);
-            else WriteText(io, result, roof, options.Weights);
+            if (p.GetValue(json)) WriteJson(io, backend, result, roof);
+            else WriteText(io, backend, result, roof, options.Weights);
             return ExitCode.Ok;
         });
         return command;
     }
 
-    static (DecodeBenchResult Result, Recording? Recording) Measure(Io io, DecodeBenchOptions options, int threads, bool isRecorded)
+    static (DecodeBenchResult Result, Recording? Recording) Measure(Io io, DecodeBenchOptions options, IBackend backend, bool isRecorded)
     {
-        using CpuBackend backend = CpuBackend.Open(threads);
         using var bench = new DecodeBench(options, backend);
-        using Recording? recording = isRecorded ? new() : null;
+        // The first generation compiles what the device lacks.
+        if (isRecorded) bench.Generate();
+        using Recording? recording = isRecorded ? new(backend) : null;
         return (bench.Run(io.Cancel), recording);
     }
 
-    static void WriteJson(Io io, DecodeBenchResult r, Roof roof) => io.WriteJson(w =>
+    static void WriteJson(Io io, IBackend backend, DecodeBenchResult r, Roof roof) => io.WriteJson(w =>
     {
+        w.WriteString("device", backend.Name);
         w.WriteNumber("ms", r.Time.Median);
         w.WriteNumber("tokensPerSecond", r.TokensPerSecond);
         w.WriteNumber("bytesPerToken", r.BytesPerToken);
@@ -57,9 +61,9 @@ static class BenchDecodeVerb
         w.WriteNumber("peakRssMb", r.PeakRssMb);
     });
 
-    static void WriteText(Io io, DecodeBenchResult r, Roof roof, WeightForm weights)
+    static void WriteText(Io io, IBackend backend, DecodeBenchResult r, Roof roof, WeightForm weights)
     {
-        BenchVerb.WriteTimingHead(io);
+        BenchVerb.WriteTimingHead(io, backend);
         BenchVerb.WriteTiming(io, "generation", r.Time);
         io.Output.WriteLine(FormattableString.Invariant($"tokens       {r.TokensPerSecond,10:F1} a second ({r.Sequences} x {r.TokensEach}, {r.Runs} runs)"));
         io.Output.WriteLine(FormattableString.Invariant($"reads        {r.BytesPerToken * 1e-6,10:F1} MB a token"));

@@ -11,33 +11,42 @@ static class BenchRooflineVerb
     public static Command Build(Io io)
     {
         Option<int> threads = DeviceOptions.Threads();
-        Option<bool> json = CommonOptions.Json("threads, fp32Gflops, bf16Gflops, int8Gops (null where this program has no loop for it), readGBs, copyGBs; perCore with the same of one thread");
-        var command = new Command("roofline", "Peak arithmetic from registers and bandwidth of memory, of one core and of all threads") { threads, json };
+        Option<string> device = DeviceOptions.Device();
+        Option<bool> json = CommonOptions.Json("device, threads, fp32Gflops, bf16Gflops, int8Gops (null where this program has no loop for it), readGBs, copyGBs; perCore with the same of one thread; threads and perCore are null on a device");
+        var command = new Command("roofline", "Peak arithmetic from registers and bandwidth of memory: of one core and of all threads, or of a device") { threads, device, json };
         command.SetAction(p =>
         {
-            int count = DeviceOptions.Count(p.GetValue(threads));
-            CpuIsa isa = CpuIsas.Choose();
-            Roof one = RooflineMeter.Measure(isa, 1), all = count == 1 ? one : RooflineMeter.Measure(isa, count);
-            if (all.Bf16Gflops is null) io.Error.WriteLine($"bf16: not measured: {PeakLoops.WhyMissing(PeakKind.Bf16)}.");
-            if (all.Int8Gops is null) io.Error.WriteLine($"int8: not measured: {PeakLoops.WhyMissing(PeakKind.Int8)}.");
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
+            Roof all = RooflineMeter.Measure(backend);
+            Roof? one = backend is not CpuBackend ? null : all.Threads == 1 ? all : RooflineMeter.Measure(CpuIsas.Choose(), 1);
+            if (all.Bf16Gflops is null) io.Error.WriteLine($"bf16: not measured: {WhyMissing(PeakKind.Bf16)}.");
+            if (all.Int8Gops is null) io.Error.WriteLine($"int8: not measured: {WhyMissing(PeakKind.Int8)}.");
             if (p.GetValue(json))
                 io.WriteJson(w =>
                 {
+                    w.WriteString("device", backend.Name);
                     WriteFields(w, all);
+                    if (one is null)
+                    {
+                        w.WriteNull("perCore");
+                        return;
+                    }
                     w.WriteStartObject("perCore");
                     WriteFields(w, one);
                     w.WriteEndObject();
                 });
             else
-                WriteTable(io, one, all);
+                WriteTable(io, one is null || one == all ? [all] : [one, all]);
             return ExitCode.Ok;
+
+            string WhyMissing(PeakKind kind) => one is null ? "devices compute in f32" : PeakLoops.WhyMissing(kind);
         });
         return command;
     }
 
     static void WriteFields(Utf8JsonWriter w, Roof roof)
     {
-        w.WriteNumber("threads", roof.Threads);
+        WriteNumber(w, "threads", roof.Device is null ? roof.Threads : null);
         w.WriteNumber("fp32Gflops", roof.Fp32Gflops);
         WriteNumber(w, "bf16Gflops", roof.Bf16Gflops);
         WriteNumber(w, "int8Gops", roof.Int8Gops);
@@ -51,16 +60,18 @@ static class BenchRooflineVerb
         else w.WriteNull(name);
     }
 
-    static void WriteTable(Io io, Roof one, Roof all)
+    /// <summary>A column for each of them.</summary>
+    static void WriteTable(Io io, Roof[] roofs)
     {
-        io.Output.WriteLine($"{"",-30} {"1 thread",12} {$"{all.Threads} threads",12}");
-        Row("fp32 multiply-add, GFLOP/s", one.Fp32Gflops, all.Fp32Gflops);
-        Row("bf16 dot product, GFLOP/s", one.Bf16Gflops, all.Bf16Gflops);
-        Row("int8 dot product, GOP/s", one.Int8Gops, all.Int8Gops);
-        Row("memory read, GB/s", one.ReadGBs, all.ReadGBs);
-        Row("memory copy, GB/s", one.CopyGBs, all.CopyGBs);
+        io.Output.WriteLine($"{"",-30}{string.Concat(roofs.Select(roof => $" {(roof.Threads == 1 ? "1 thread" : roof.Where),12}"))}");
+        Row("fp32 multiply-add, GFLOP/s", roof => roof.Fp32Gflops);
+        Row("bf16 dot product, GFLOP/s", roof => roof.Bf16Gflops);
+        Row("int8 dot product, GOP/s", roof => roof.Int8Gops);
+        Row("memory read, GB/s", roof => roof.ReadGBs);
+        Row("memory copy, GB/s", roof => roof.CopyGBs);
 
-        void Row(string name, double? first, double? second) =>
-            io.Output.WriteLine(FormattableString.Invariant($"{name,-30} {(first is null ? "-" : FormattableString.Invariant($"{first:F1}")),12} {(second is null ? "-" : FormattableString.Invariant($"{second:F1}")),12}"));
+        void Row(string name, Func<Roof, double?> value) => io.Output.WriteLine($"{name,-30}{string.Concat(roofs.Select(roof => $" {Text(value(roof)),12}"))}");
     }
+
+    static string Text(double? value) => value is { } number ? FormattableString.Invariant($"{number:F1}") : "-";
 }

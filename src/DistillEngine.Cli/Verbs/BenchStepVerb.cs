@@ -24,11 +24,12 @@ static class BenchStepVerb
         var optimizer = new Option<string>("--optimizer") { Description = string.Join(", ", Optimizers.Names), DefaultValueFactory = _ => "adamw", HelpName = "NAME" };
         Option<bool> recompute = DeviceOptions.Recompute();
         Option<int> threads = DeviceOptions.Threads();
+        Option<string> device = DeviceOptions.Device();
         Option<bool> profile = Profiling.Option();
-        Option<bool> json = CommonOptions.Json("forwardMs, backwardMs, optimizerMs, stepMs (medians), tokensPerSecond, peakRssMb, limitMs, shareOfLimit (0 to 1)");
+        Option<bool> json = CommonOptions.Json("device, forwardMs, backwardMs, optimizerMs, stepMs (medians), tokensPerSecond, peakRssMb, limitMs, shareOfLimit (0 to 1)");
         var command = new Command("step", "Time a training step with random tokens, and compare with what the machine allows")
         {
-            model, batch, source, target, stepByStep, precision, optimizer, recompute, threads, profile, json,
+            model, batch, source, target, stepByStep, precision, optimizer, recompute, threads, device, profile, json,
         };
         command.SetAction(p =>
         {
@@ -39,27 +40,30 @@ static class BenchStepVerb
                 Model = p.GetValue(model)!, Batch = p.GetValue(batch), Source = p.GetValue(source), Target = p.GetValue(target) ?? StandardTarget,
                 StepByStep = p.GetValue(stepByStep), Optimizer = p.GetValue(optimizer)!, Recompute = p.GetValue(recompute), Operands = DeviceOptions.TypeOf(precision.Of(p)),
             };
-            var (result, recording) = Measure(io, options, p.GetValue(threads), precision.Of(p), p.GetValue(profile));
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), precision.Of(p));
+            var (result, recording) = Measure(io, options, backend, p.GetValue(profile));
             // The buffers of the roofline come after the step's memory is read and freed.
-            Roof roof = RooflineMeter.Measure(CpuIsas.Choose(), DeviceOptions.Count(p.GetValue(threads)));
+            Roof roof = RooflineMeter.Measure(backend);
             recording?.Write(io, roof, options.Operands);
-            if (p.GetValue(json)) WriteJson(io, result, roof);
-            else WriteText(io, result, roof);
+            if (p.GetValue(json)) WriteJson(io, backend, result, roof);
+            else WriteText(io, backend, result, roof);
             return ExitCode.Ok;
         });
         return command;
     }
 
-    static (StepBenchResult Result, Recording? Recording) Measure(Io io, StepBenchOptions options, int threads, ComputePrecision precision, bool isRecorded)
+    static (StepBenchResult Result, Recording? Recording) Measure(Io io, StepBenchOptions options, IBackend backend, bool isRecorded)
     {
-        using CpuBackend backend = CpuBackend.Open(threads, precision);
         using var bench = new StepBench(options, backend);
-        using Recording? recording = isRecorded ? new() : null;
+        // The first step compiles what the device lacks.
+        if (isRecorded) bench.Step();
+        using Recording? recording = isRecorded ? new(backend) : null;
         return (bench.Run(io.Cancel), recording);
     }
 
-    static void WriteJson(Io io, StepBenchResult r, Roof roof) => io.WriteJson(w =>
+    static void WriteJson(Io io, IBackend backend, StepBenchResult r, Roof roof) => io.WriteJson(w =>
     {
+        w.WriteString("device", backend.Name);
         w.WriteNumber("forwardMs", r.Forward.Median);
         w.WriteNumber("backwardMs", r.Backward.Median);
         w.WriteNumber("optimizerMs", r.Optimizer.Median);
@@ -70,9 +74,9 @@ static class BenchStepVerb
         w.WriteNumber("shareOfLimit", r.ShareOfLimit(roof));
     });
 
-    static void WriteText(Io io, StepBenchResult r, Roof roof)
+    static void WriteText(Io io, IBackend backend, StepBenchResult r, Roof roof)
     {
-        BenchVerb.WriteTimingHead(io);
+        BenchVerb.WriteTimingHead(io, backend);
         BenchVerb.WriteTiming(io, "forward", r.Forward);
         BenchVerb.WriteTiming(io, "backward", r.Backward);
         BenchVerb.WriteTiming(io, "optimizer", r.Optimizer);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using DistillEngine.Benchmarks;
+using DistillEngine.Kernels;
 using DistillEngine.Model;
 
 namespace DistillEngine.Cli.Verbs;
@@ -22,7 +23,11 @@ static class BenchVerb
         CommonOptions.AtLeast(new Option<int>(name) { Description = description, DefaultValueFactory = _ => standard, HelpName = "N" }, 1);
 
     /// <summary>Heads the table of times.</summary>
-    public static void WriteTimingHead(Io io) => io.Output.WriteLine($"{"",-12} {"median",10} {"min",10} {"max",10}");
+    public static void WriteTimingHead(Io io, IBackend backend)
+    {
+        io.Output.WriteLine($"on {backend.Name}");
+        io.Output.WriteLine($"{"",-12} {"median",10} {"min",10} {"max",10}");
+    }
 
     public static void WriteTiming(Io io, string name, Timing t) => io.Output.WriteLine(FormattableString.Invariant($"{name,-12} {t.Median,10:F2} {t.Min,10:F2} {t.Max,10:F2} ms"));
 

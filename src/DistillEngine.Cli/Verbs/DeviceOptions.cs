@@ -11,7 +11,7 @@ static class DeviceOptions
     {
         var option = CommonOptions.AtLeast(new Option<int>("--threads")
         {
-            Description = "Compute threads; 0 takes every processor", DefaultValueFactory = _ => 0, HelpName = "N",
+            Description = "Compute threads of the processor; 0 takes all", DefaultValueFactory = _ => 0, HelpName = "N",
         }, 0);
         option.Validators.Add(result =>
         {
@@ -20,9 +20,6 @@ static class DeviceOptions
         });
         return option;
     }
-
-    /// <summary>Compute threads that <c>--threads</c> stands for.</summary>
-    public static int Count(int threads) => threads == 0 ? Environment.ProcessorCount : threads;
 
     public static Option<string> Device() => new("--device")
     {
@@ -41,11 +38,15 @@ static class DeviceOptions
     /// <summary>The element type of a precision, for the limits.</summary>
     public static DType TypeOf(ComputePrecision precision) => precision == ComputePrecision.Bf16 ? DType.BF16 : DType.F32;
 
-    /// <exception cref="UsageException">The device is unknown, absent, not part of this program, or does not compute in this precision.</exception>
+    /// <summary>Opens what <c>--device</c> names. <c>auto</c> takes the processor where another option asks for what it alone has.</summary>
+    /// <exception cref="UsageException">The device is unknown, absent, not part of this program, does not compute in this precision, or has no
+    /// threads to be counted.</exception>
     public static IBackend Open(string device, int threads, ComputePrecision precision = ComputePrecision.F32)
     {
-        if (device == "auto") device = precision == ComputePrecision.F32 ? Accelerators.Preferred() ?? "cpu" : "cpu";
+        if (device == "auto") device = precision == ComputePrecision.F32 && threads == 0 ? Accelerators.Preferred() ?? "cpu" : "cpu";
         if (device == "cpu") return CpuBackend.Open(threads, precision);
+        if (threads != 0)
+            throw new UsageException($"--threads {threads} --device {device}: the threads are those of the processor; leave out --threads, or take --device cpu.");
         return precision == ComputePrecision.F32
             ? Accelerators.Open(device)
             : throw new UsageException($"--dtype bf16 --device {device}: devices compute in f32 so far; leave out --dtype, or take --device cpu.");

@@ -27,7 +27,7 @@ static class EvalVerb
         {
             using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
             using StudentModel student = StudentModel.Open(p.GetValue(model)!, p.GetValue(task), backend, generation.Weights(p));
-            EvaluationResult result = Profiling.Run(p.GetValue(profile), io, p.GetValue(threads), ComputePrecision.F32,
+            EvaluationResult result = Profiling.Run(p.GetValue(profile), io, backend,
                 () => Evaluate(io, student, p.GetValue(data)!, generation.Rows(p), generation.Options(p)));
             if (p.GetValue(json))
                 io.WriteJson(w =>

@@ -10,12 +10,11 @@ static class Profiling
     public static Option<bool> Option() => new("--profile") { Description = "At the end, show time, GFLOP/s, GB/s and share of the machine's limit of every op" };
 
     /// <summary>Does the work and, if asked, shows its ops; also where the user stopped it.</summary>
-    /// <param name="threads">As given to <c>--threads</c>.</param>
-    /// <param name="precision">Of the products.</param>
-    public static T Run<T>(bool isOn, Io io, int threads, ComputePrecision precision, Func<T> work)
+    /// <param name="backend">What computes.</param>
+    public static T Run<T>(bool isOn, Io io, IBackend backend, Func<T> work)
     {
         if (!isOn) return work();
-        using var recording = new Recording();
+        using var recording = new Recording(backend);
         try
         {
             T result = work();
@@ -31,7 +30,7 @@ static class Profiling
         void Show()
         {
             recording.Dispose();
-            recording.Write(io, RooflineMeter.Measure(CpuIsas.Choose(), DeviceOptions.Count(threads)), DeviceOptions.TypeOf(precision));
+            recording.Write(io, RooflineMeter.Measure(backend), DeviceOptions.TypeOf(backend.Precision));
         }
     }
 }

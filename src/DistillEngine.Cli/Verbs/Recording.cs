@@ -6,9 +6,10 @@ using Trace = DistillEngine.Core.Trace;
 namespace DistillEngine.Cli.Verbs;
 
 /// <summary>The ops of this thread from the start of some work to its end.</summary>
-sealed class Recording : IDisposable
+/// <param name="device">What computes: waited for after each op, so that a device's ops have times.</param>
+sealed class Recording(IDevice device) : IDisposable
 {
-    readonly TraceLog _log = Trace.Open();
+    readonly TraceLog _log = Trace.Open(device);
     readonly long _started = Stopwatch.GetTimestamp();
     double _seconds;
     bool _ended;

@@ -4,16 +4,15 @@ using DistillEngine.Kernels;
 namespace DistillEngine.Model;
 
 /// <summary>
-/// Greedy decoding of a batch, token by token, with cached keys and values. A sequence that has ended leaves the batch. All memory is
-/// taken in the constructor.
+/// Greedy decoding of a batch, token by token, with cached keys and values. The device chooses the tokens, so that a step waits once, for the
+/// chosen ids. A sequence that has ended leaves the batch. All memory is taken in the constructor.
 /// </summary>
 public sealed class GreedyGenerator : IDisposable
 {
     readonly T5Model _model;
     readonly KvCache _cache;
-    readonly DeviceBuffer _logitsBuffer;
-    readonly float[] _hostLogits;
-    readonly int[] _tokens, _active;
+    readonly DeviceBuffer _logitsBuffer, _idsBuffer;
+    readonly int[] _tokens, _active, _history;
 
     /// <param name="model">Any model; its limits bound the sources, and the sequences by its target rows.</param>
     /// <param name="maxNewTokens">Most tokens of any later call.</param>
@@ -24,16 +23,17 @@ public sealed class GreedyGenerator : IDisposable
         int sequences = Math.Min(model.Limits.MaxSequences, model.Limits.MaxTargetTokens);
         _cache = new KvCache(model.Config, sequences, maxNewTokens, model.Limits.MaxSourceTokens, model.Backend);
         _logitsBuffer = model.Backend.Allocate(sizeof(float) * (long)sequences * model.Config.VocabularySize, "logits");
-        _hostLogits = model.Backend is CpuBackend ? [] : new float[model.Config.VocabularySize];
+        _idsBuffer = model.Backend.Allocate(IdBytes(sequences, maxNewTokens), "generated ids");
         _tokens = new int[sequences];
         _active = new int[sequences];
+        _history = new int[checked(sequences * maxNewTokens)];
     }
 
     public int MaxNewTokens { get; }
 
     /// <summary>Bytes that decoding takes beside the model.</summary>
     public static long ByteLength(T5Config config, int sequences, int maxNewTokens, int maxSourceTokens) =>
-        KvCache.ByteLength(config, sequences, maxNewTokens, maxSourceTokens) + sizeof(float) * (long)sequences * config.VocabularySize;
+        KvCache.ByteLength(config, sequences, maxNewTokens, maxSourceTokens) + sizeof(float) * (long)sequences * config.VocabularySize + IdBytes(sequences, maxNewTokens);
 
     /// <summary>Decodes every source of a batch; its targets are not looked at.</summary>
     /// <param name="sequences">int [sequences, 1 + MaxNewTokens] row-major: start token, chosen ids with <c>&lt;/s&gt;</c>, then padding.</param>
@@ -54,18 +54,23 @@ public sealed class GreedyGenerator : IDisposable
         }
         _model.Encode(batch, DropoutSettings.Off);
         _model.BeginDecoding(_cache);
+        var rules = new NextTokenRules(options.RepetitionPenalty, options.NoRepeatNgramSize, options.MinNewTokens, _model.Config.EosId, options.VocabularySize);
         for (int position = 0; position < options.MaxNewTokens && count > 0; position++)
         {
-            for (int i = 0; i < count; i++) _tokens[i] = sequences[_active[i] * stride + position];
-            Tensor logits = Logits(batch, count, position);
+            for (int i = 0; i < count; i++)
+            {
+                ReadOnlySpan<int> sequence = sequences.Slice(_active[i] * stride, position + 1);
+                _tokens[i] = sequence[position];
+                sequence.CopyTo(_history.AsSpan(i * sequence.Length));
+            }
+            ChooseNext(Logits(batch, count, position), position + 1, rules);
             int remaining = 0;
             for (int i = 0; i < count; i++)
             {
                 int s = _active[i];
-                int next = Choose(options, sequences.Slice(s * stride, position + 1), logits.Rows(i, 1));
-                sequences[s * stride + position + 1] = next;
+                sequences[s * stride + position + 1] = _tokens[i];
                 lengths[s]++;
-                if (next != _model.Config.EosId) _active[remaining++] = s;
+                if (_tokens[i] != _model.Config.EosId) _active[remaining++] = s;
             }
             count = remaining;
         }
@@ -75,16 +80,19 @@ public sealed class GreedyGenerator : IDisposable
     {
         _cache.Dispose();
         _logitsBuffer.Dispose();
+        _idsBuffer.Dispose();
     }
 
-    int Choose(GenerationOptions options, ReadOnlySpan<int> sequence, Tensor logits)
+    /// <summary>Replaces the tokens by the next ones of their sequences.</summary>
+    /// <param name="length">Ids that each has so far, packed in the history.</param>
+    void ChooseNext(Tensor logits, int length, in NextTokenRules rules)
     {
-        Span<float> values = _hostLogits;
-        // A processor's logits are changed where they lie: a copy of a vocabulary costs more than the choice.
-        if (logits.Buffer is HostBuffer) values = logits.HostSpan<float>();
-        else _model.Backend.Download<float>(logits, values);
-        LogitsProcessors.Apply(options, sequence, _model.Config.EosId, values);
-        return Greatest.IndexOf(values);
+        int count = logits.Shape.D0;
+        var ids = new Tensor(_idsBuffer, 0, new(count), DType.I32, "next tokens");
+        var history = new Tensor(_idsBuffer, _active.Length, new(count, length), DType.I32, "ids so far");
+        _model.Backend.Upload<int>(_history.AsSpan(0, count * length), history);
+        _model.Backend.Kernels.NextToken.Choose(logits, history, rules, ids);
+        _model.Backend.Download(ids, _tokens.AsSpan(0, count));
     }
 
     Tensor Logits(Batch batch, int count, int position)
@@ -94,4 +102,7 @@ public sealed class GreedyGenerator : IDisposable
         _model.UnscaledLogits(states, logits);
         return logits;
     }
+
+    /// <summary>One next token and all ids before it of every sequence.</summary>
+    static long IdBytes(int sequences, int maxNewTokens) => sizeof(int) * (long)sequences * (1L + maxNewTokens);
 }

@@ -64,20 +64,27 @@ struct LossSums
         }
     }
 
+    /// <summary>Part of its task's mean that one token of each sequence makes up.</summary>
+    public readonly void WriteShares(Batch micro, Span<double> shares)
+    {
+        for (int s = 0; s < micro.SequenceCount; s++) shares[s] = Share(micro, s);
+    }
+
     /// <summary>Adds a micro-batch's part of both means.</summary>
     /// <param name="nats">−log p of each target token, 0 where it is not counted.</param>
-    public void Add(Batch micro, ReadOnlySpan<float> nats)
+    /// <param name="starts">First token of each sequence, and the end of the last.</param>
+    /// <param name="shares">As <see cref="WriteShares"/> gave them.</param>
+    public void Add(ReadOnlySpan<float> nats, ReadOnlySpan<int> starts, ReadOnlySpan<TaskKind> tasks, ReadOnlySpan<double> shares, int sequences)
     {
-        for (int s = 0; s < micro.SequenceCount; s++)
+        for (int s = 0; s < sequences; s++)
         {
             double sum = 0;
-            foreach (float nat in nats[micro.TargetStarts[s]..micro.TargetStarts[s + 1]]) sum += nat;
-            if (micro.Tasks[s] == TaskKind.Label) LabelLoss += sum * Share(micro, s);
-            else RationaleLoss += sum * Share(micro, s);
+            foreach (float nat in nats[starts[s]..starts[s + 1]]) sum += nat;
+            if (tasks[s] == TaskKind.Label) LabelLoss += sum * shares[s];
+            else RationaleLoss += sum * shares[s];
         }
     }
 
-    /// <summary>Part of its task's mean that one token of a sequence makes up.</summary>
     readonly double Share(Batch micro, int sequence)
     {
         double weight = micro.Tasks[sequence] == TaskKind.Label ? _labelWeight : _rationaleWeight;

@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace DistillEngine.Training;
 
-/// <summary>Where one step's time went. On a device that queues its work, a part counts what was waited for in it.</summary>
+/// <summary>Where one step's time went. On a device that queues its work, a part counts what was waited for in it; see
+/// <see cref="TrainerSettings.WaitsForParts"/>.</summary>
 /// <param name="Forward">Encoder, decoder and losses of all micro-batches.</param>
 /// <param name="Backward">Their gradients.</param>
 /// <param name="Optimizer">Gradient norm, update, and clearing the gradients.</param>

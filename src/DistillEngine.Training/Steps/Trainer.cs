@@ -12,25 +12,29 @@ namespace DistillEngine.Training;
 /// <remarks>Source: arXiv:2305.02301 section 3.2; the published code's TaskPrefixTrainer.compute_loss.</remarks>
 public sealed class Trainer : IDisposable
 {
+    const string NormName = "gradient norm";
+
     readonly T5Model _model;
     readonly IOptimizer _optimizer;
     readonly LearningRateSchedule _schedule;
     readonly TrainerSettings _settings;
     readonly Batch _batch;
-    readonly float[] _nats, _rowWeights;
+    readonly float[] _rowWeights;
+    readonly LossReadback _losses;
     readonly DeviceBuffer _normBuffer;
-    readonly Tensor _norm;
-    readonly float[] _hostNorm = new float[1];
+    readonly HostBuffer _hostNormBuffer = new(sizeof(float), NormName);
+    readonly Tensor _norm, _hostNorm;
 
     /// <param name="model">Built for training.</param>
     public Trainer(T5Model model, IOptimizer optimizer, LearningRateSchedule schedule, TrainerSettings settings)
     {
         (_model, _optimizer, _schedule, _settings) = (model, optimizer, schedule, settings);
         _batch = new Batch(model.Limits);
-        _nats = new float[model.Limits.MaxTargetTokens];
         _rowWeights = new float[model.Limits.MaxTargetTokens];
-        _normBuffer = model.Backend.Allocate(sizeof(float), "gradient norm");
-        _norm = new Tensor(_normBuffer, 0, new(1), DType.F32, "gradient norm");
+        _losses = new LossReadback(model.Backend, model.Limits);
+        _normBuffer = model.Backend.Allocate(sizeof(float), NormName);
+        _norm = new Tensor(_normBuffer, 0, new(1), DType.F32, NormName);
+        _hostNorm = _norm with { Buffer = _hostNormBuffer };
     }
 
     /// <summary>Steps done.</summary>
@@ -54,11 +58,10 @@ public sealed class Trainer : IDisposable
         var sums = new LossSums(_settings, plan);
         for (int micro = 0; micro < plan.MicroBatches; micro++)
         {
-            if (micro > 0) ReadLosses(_batch, ref sums);
             batches.Fill(_batch);
             AddMicroBatch(_batch, ref sums);
         }
-        return Finish(_batch, sums, plan.SourceTokens + plan.LabelTokens + plan.RationaleTokens);
+        return Finish(sums, plan.SourceTokens + plan.LabelTokens + plan.RationaleTokens);
     }
 
     /// <summary>Learns from micro-batches that the caller has.</summary>
@@ -70,45 +73,45 @@ public sealed class Trainer : IDisposable
         int tokens = 0;
         for (int micro = 0; micro < microBatches.Length; micro++)
         {
-            if (micro > 0) ReadLosses(microBatches[micro - 1], ref sums);
             AddMicroBatch(microBatches[micro], ref sums);
             tokens += microBatches[micro].SourceTokenCount + microBatches[micro].TargetTokenCount;
         }
-        return Finish(microBatches[^1], sums, tokens);
+        return Finish(sums, tokens);
     }
 
-    public void Dispose() => _normBuffer.Dispose();
+    public void Dispose()
+    {
+        _losses.Dispose();
+        _normBuffer.Dispose();
+        _hostNormBuffer.Dispose();
+    }
 
     void AddMicroBatch(Batch micro, ref LossSums sums)
     {
         long started = Stopwatch.GetTimestamp();
         _model.Forward(micro, new DropoutSettings(_settings.Dropout, _settings.Seed, StepCount + 1));
+        WaitForPart();
         Times = Times.AfterForward(started);
         started = Stopwatch.GetTimestamp();
         Span<float> weights = _rowWeights.AsSpan(0, micro.TargetTokenCount);
         sums.BeginMicroBatch(micro);
         sums.WriteRowWeights(micro, weights);
+        _losses.Queue(_model.TokenNats, micro, sums);
         _model.Backward(weights);
+        WaitForPart();
         Times = Times.AfterBackward(started);
     }
 
-    /// <summary>Waits for the last micro-batch's losses, as late as they must be read: a device then has all its work before the wait.</summary>
-    void ReadLosses(Batch micro, ref LossSums sums)
-    {
-        Span<float> nats = _nats.AsSpan(0, micro.TargetTokenCount);
-        _model.Backend.Download(_model.TokenNats, nats);
-        sums.Add(micro, nats);
-    }
-
-    StepReport Finish(Batch last, LossSums sums, int tokens)
+    /// <summary>Waits once, for losses and norm: a device then has all work of the gradients before it.</summary>
+    StepReport Finish(LossSums sums, int tokens)
     {
         long started = Stopwatch.GetTimestamp();
         _model.Backend.Kernels.GradientNorm.Forward(_model.Parameters.AllGradients, _norm);
-        ReadLosses(last, ref sums);
-        _model.Backend.Download(_norm, _hostNorm);
+        float norm = ReadNorm();
+        _losses.AddTo(ref sums);
         StepCount++;
         double rate = _schedule.At(StepCount);
-        bool isFinite = float.IsFinite(_hostNorm[0]) && double.IsFinite(sums.Loss);
+        bool isFinite = float.IsFinite(norm) && double.IsFinite(sums.Loss);
         if (isFinite)
         {
             _optimizer.Apply(_norm, rate, _settings.Clip);
@@ -119,9 +122,22 @@ public sealed class Trainer : IDisposable
             throw new NonFiniteLossException(StepCount, SkippedInARow, NonFiniteGradients());
         }
         ClearGradients();
+        WaitForPart();
         Times = Times.AfterOptimizer(started);
-        return new StepReport(StepCount, sums.Loss, sums.LabelLoss, sums.RationaleLoss, _hostNorm[0],
+        return new StepReport(StepCount, sums.Loss, sums.LabelLoss, sums.RationaleLoss, norm,
             _optimizer.UsesSchedule ? rate : null, tokens, !isFinite);
+    }
+
+    void WaitForPart()
+    {
+        if (_settings.WaitsForParts) _model.Backend.Synchronize();
+    }
+
+    float ReadNorm()
+    {
+        _model.Backend.BeginDownload(_norm, _hostNorm);
+        _model.Backend.Synchronize();
+        return _hostNorm.HostSpan<float>()[0];
     }
 
     void ClearGradients()
@@ -139,8 +155,7 @@ public sealed class Trainer : IDisposable
             Tensor gradient = _model.Parameters.Gradient(new ParameterId(i));
             if (gradient.Shape.D1 == 1) gradient = gradient.Reshape(new(1, gradient.Shape.D0));
             _model.Backend.Kernels.GradientNorm.Forward(gradient, _norm);
-            _model.Backend.Download(_norm, _hostNorm);
-            if (!float.IsFinite(_hostNorm[0])) names.Add(gradient.Name);
+            if (!float.IsFinite(ReadNorm())) names.Add(gradient.Name);
         }
         return names;
     }

@@ -17,6 +17,10 @@ public sealed record TrainerSettings
     /// <summary>Seed of the dropout masks.</summary>
     public ulong Seed { get; init; }
 
+    /// <summary>Whether a step waits for the device after its forward, its backward and its end, so that <see cref="StepTimes"/> are those of the
+    /// work rather than of queueing it.</summary>
+    public bool WaitsForParts { get; init; }
+
     /// <summary>So many steps in a row may have a loss or gradient that is no number; the next one ends the run.</summary>
     public int MaxSkippedSteps { get; init; } = 10;
 }

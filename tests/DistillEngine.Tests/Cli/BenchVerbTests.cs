@@ -1,4 +1,5 @@
 using System.Text.Json;
+using DistillEngine.Tests.Verification;
 using Xunit;
 
 namespace DistillEngine.Tests.Cli;
@@ -14,7 +15,7 @@ public class BenchVerbTests
         CliResult result = CliResult.Of("bench", "roofline", "--threads", "2", "--json");
         JsonElement roof = Assert.Single(result.Json);
         Assert.Equal(0, result.Code);
-        Assert.Equal([.. RooflineKeys, "perCore"], roof.EnumerateObject().Select(p => p.Name));
+        Assert.Equal(["device", .. RooflineKeys, "perCore"], roof.EnumerateObject().Select(p => p.Name));
         JsonElement core = roof.GetProperty("perCore");
         Assert.Equal(RooflineKeys, core.EnumerateObject().Select(p => p.Name));
         Assert.Equal((2, 1), (roof.GetProperty("threads").GetInt32(), core.GetProperty("threads").GetInt32()));
@@ -31,8 +32,8 @@ public class BenchVerbTests
         CliResult result = CliResult.Of("bench", "step", "--model", "tiny", "--batch", "1", "--source", "4", "--step-by-step", "--dtype", type, "--threads", "1", "--json", "--profile");
         Assert.True(result.Code == 0, result.ToString());
         JsonElement step = Assert.Single(result.Json);
-        Assert.Equal(["forwardMs", "backwardMs", "optimizerMs", "stepMs", "tokensPerSecond", "peakRssMb", "limitMs", "shareOfLimit"], step.EnumerateObject().Select(p => p.Name));
-        Assert.All(step.EnumerateObject(), p => Assert.True(p.Value.GetDouble() > 0, p.Name));
+        Assert.Equal(["device", "forwardMs", "backwardMs", "optimizerMs", "stepMs", "tokensPerSecond", "peakRssMb", "limitMs", "shareOfLimit"], step.EnumerateObject().Select(p => p.Name));
+        Assert.All(step.EnumerateObject().Skip(1), p => Assert.True(p.Value.GetDouble() > 0, p.Name));
         Assert.All((string[])["matmul.forward", "matmul.backward.weight", "attention.backward", "linear_cross_entropy.backward", "adamw.update", "outside of ops"],
             op => Assert.Contains(result.ErrorLines, line => line.StartsWith(op, StringComparison.Ordinal)));
     }
@@ -43,12 +44,54 @@ public class BenchVerbTests
         CliResult result = CliResult.Of("bench", "decode", "--model", "tiny", "--batch", "2", "--source", "4", "--tokens", "3", "--threads", "1", "--json");
         Assert.True(result.Code == 0, result.ToString());
         JsonElement decode = Assert.Single(result.Json);
-        Assert.Equal(["ms", "tokensPerSecond", "bytesPerToken", "limitMs", "shareOfLimit", "peakRssMb"], decode.EnumerateObject().Select(p => p.Name));
-        Assert.All(decode.EnumerateObject(), p => Assert.True(p.Value.GetDouble() > 0, p.Name));
+        Assert.Equal(["device", "ms", "tokensPerSecond", "bytesPerToken", "limitMs", "shareOfLimit", "peakRssMb"], decode.EnumerateObject().Select(p => p.Name));
+        Assert.All(decode.EnumerateObject().Skip(1), p => Assert.True(p.Value.GetDouble() > 0, p.Name));
+    }
+
+    public static TheoryData<string, string[]> OnTheEmulator => new()
+    {
+        { "roofline", ["fp32Gflops", "readGBs", "copyGBs"] },
+        { $"step --model {SmallModel} --batch 1 --source 2 --target 2", ["forwardMs", "backwardMs", "optimizerMs", "stepMs", "tokensPerSecond", "peakRssMb", "limitMs", "shareOfLimit"] },
+        { $"decode --model {SmallModel} --batch 2 --source 2 --tokens 2", ["ms", "tokensPerSecond", "bytesPerToken", "limitMs", "shareOfLimit", "peakRssMb"] },
+    };
+
+    static string SmallModel => Path.Combine(GoldenCopy.Repository, "models", "shortest");
+
+    [Theory, MemberData(nameof(OnTheEmulator))]
+    public void Bench_OnTheEmulator_GivesTheKeysOfTheProcessor(string line, string[] numbers)
+    {
+        CliResult result = CliResult.Of(["bench", .. line.Split(' '), "--device", "cpu-emulator", "--json"]);
+        Assert.True(result.Code == 0, result.ToString());
+        JsonElement got = Assert.Single(result.Json);
+        Assert.Equal("cpu-emulator", got.GetProperty("device").GetString());
+        Assert.All(numbers, key => Assert.True(got.GetProperty(key).GetDouble() > 0, key));
+        if (line == "roofline")
+        {
+            Assert.Equal(["device", .. RooflineKeys, "perCore"], got.EnumerateObject().Select(p => p.Name));
+            Assert.All((string[])["threads", "bf16Gflops", "int8Gops", "perCore"], key => Assert.Equal(JsonValueKind.Null, got.GetProperty(key).ValueKind));
+        }
+        else
+        {
+            Assert.Equal(["device", .. numbers], got.EnumerateObject().Select(p => p.Name));
+        }
+    }
+
+    [Fact]
+    public void Step_WithProfileOnTheEmulator_NamesTheDeviceBesideItsOps()
+    {
+        CliResult result = CliResult.Of("bench", "step", "--model", SmallModel, "--batch", "1", "--source", "2", "--target", "2", "--device", "cpu-emulator", "--profile");
+        Assert.True(result.Code == 0, result.ToString());
+        Assert.StartsWith("on cpu-emulator", result.Output, StringComparison.Ordinal);
+        Assert.Contains(result.ErrorLines, line => line.StartsWith("attention.backward", StringComparison.Ordinal));
+        Assert.Contains("measured just now on cpu-emulator", result.Error, StringComparison.Ordinal);
     }
 
     public static TheoryData<string, string, int> WrongUses => new()
     {
+        { "step --model tiny --threads 2 --device cpu-emulator", "--threads 2 --device cpu-emulator: the threads are those of the processor", 2 },
+        { "step --model tiny --dtype bf16 --device cpu-emulator", "--dtype bf16 --device cpu-emulator", 2 },
+        { "decode --model tiny --weights int8 --device cpu-emulator", "int8", 2 },
+        { "roofline --device gpu", "expected auto, cpu, cuda:N, opencl:N or cpu-emulator", 2 },
         { "step", "--model", 2 },
         { "step --model nope", "nope", 3 },
         { "step --model tiny --batch 0", "--batch is 0", 2 },

@@ -1,4 +1,5 @@
 using DistillEngine.Kernels;
+using DistillEngine.Tests.Formats;
 using DistillEngine.Tests.Verification;
 using Xunit;
 
@@ -20,6 +21,22 @@ public class DeviceOptionTests
     }
 
     [Theory]
+    [InlineData("train --data d --task t --model m --output o")]
+    [InlineData("eval --model m --data d")]
+    [InlineData("predict --model m question")]
+    [InlineData("bench roofline")]
+    [InlineData("bench step --model tiny")]
+    [InlineData("bench decode --model tiny")]
+    public void EveryVerb_OnADeviceThatIsNotThere_SaysInOneLineWhatWasLookedForAndFound(string line)
+    {
+        CliResult result = CliResult.Of([.. line.Split(' '), "--device", "cuda:99"]);
+        Assert.True(result.Code == 2 && result.Output.Length == 0, result.ToString());
+        Assert.Single(result.ErrorLines);
+        Assert.Contains("--device cuda:99: there is no such device. Looked for the driver's", result.Error, StringComparison.Ordinal);
+        Assert.Contains("found ", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("gpu")]
     [InlineData("cuda:")]
     [InlineData("cuda:-1")]
@@ -38,6 +55,41 @@ public class DeviceOptionTests
         CliResult result = CliResult.Of("verify", "--golden", copy.PathOf(""), "--device", GpuDevices.Emulator);
         Assert.Equal(0, result.Code);
         Assert.Contains($"0 failed, 0 skipped on {GpuDevices.Emulator}.", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("DistillEngine.Kernels.Gpu")]
+    [InlineData("ILGPU")]
+    public void Program_WithoutTheFilesOfItsDevices_ComputesOnTheProcessorAndSaysWhatIsMissing(string file)
+    {
+        using var folder = new TemporaryFolder();
+        foreach (string path in Directory.EnumerateFiles(AppContext.BaseDirectory))
+            if (Path.GetExtension(path) is ".dll" or ".json" && Path.GetFileNameWithoutExtension(path) != file) File.Copy(path, folder[Path.GetFileName(path)]);
+        string program = folder["distill.dll"];
+        using var golden = new GoldenCopy(GoldenCopy.Repository, "models/shortest");
+        using (var verify = new DistillProcess(program, ["verify", "--golden", golden.PathOf("")]))
+            Assert.True(verify.WaitForExit() == 0, verify.Error);
+        using (var bench = new DistillProcess(program, ["bench", "step", "--model", Path.Combine(GoldenCopy.Repository, "models", "shortest"), "--batch", "1", "--source", "2", "--target", "2", "--threads", "1"]))
+            Assert.True(bench.WaitForExit() == 0, bench.Error);
+        using var absent = new DistillProcess(program, ["bench", "roofline", "--device", "cuda:0"]);
+        Assert.Equal(2, absent.WaitForExit());
+        Assert.Contains($"--device cuda:0: this program lacks its file {file}.dll; it computes on the CPU alone. Expected auto or cpu.", absent.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Doctor_OfDriversWithoutDevices_SaysWhatWasLookedFor()
+    {
+        string[] lines = CliResult.Of("doctor").OutputLines;
+        foreach (string kind in (string[])["cuda", "opencl"])
+            if (!Array.Exists(lines, line => line.Contains($" {kind}:0: ", StringComparison.Ordinal)))
+                Assert.Contains(lines, line => line.Contains($" {kind}:N: none; looked for the driver's", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void List_FromSeveralThreadsAtOnce_FindsTheSameDevices()
+    {
+        string[] expected = [.. GpuDevices.List().Select(d => d.Name)];
+        Parallel.For(0, 24, _ => Assert.Equal(expected, GpuDevices.List().Select(d => d.Name)));
     }
 
     [Fact]

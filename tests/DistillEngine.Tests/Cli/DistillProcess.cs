@@ -14,10 +14,15 @@ sealed partial class DistillProcess : IDisposable
     readonly Process _process;
     readonly StringBuilder _error = new();
 
-    public DistillProcess(params string[] args)
+    public DistillProcess(params string[] args) : this(Path.Combine(AppContext.BaseDirectory, "distill.dll"), args)
+    {
+    }
+
+    /// <param name="program">Path of its main assembly.</param>
+    public DistillProcess(string program, string[] args)
     {
         var start = new ProcessStartInfo(Host()) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string argument in (string[])["exec", Path.Combine(AppContext.BaseDirectory, "distill.dll"), .. args]) start.ArgumentList.Add(argument);
+        foreach (string argument in (string[])["exec", program, .. args]) start.ArgumentList.Add(argument);
         _process = Process.Start(start)!;
         _process.ErrorDataReceived += (_, line) => _error.AppendLine(line.Data);
         _process.BeginErrorReadLine();
@@ -53,6 +58,8 @@ sealed partial class DistillProcess : IDisposable
     {
         _process.StandardOutput.ReadToEnd();
         if (!_process.WaitForExit(Patience)) throw new TimeoutException("distill did not end.");
+        // Only the wait without a limit also waits for the last messages.
+        _process.WaitForExit();
         return _process.ExitCode;
     }
 

@@ -23,9 +23,9 @@ public class HelpTests
         { "inspect", "PATH --json" },
         { "verify", "--golden --data --device --json" },
         { "bench", "roofline step decode" },
-        { "bench roofline", "--threads --json" },
-        { "bench step", "--model --batch --source --target --step-by-step --dtype --optimizer --threads --profile --json" },
-        { "bench decode", "--model --batch --source --tokens --weights --threads --profile --json" },
+        { "bench roofline", "--threads --device --json" },
+        { "bench step", "--model --batch --source --target --step-by-step --dtype --optimizer --threads --device --profile --json" },
+        { "bench decode", "--model --batch --source --tokens --weights --threads --device --profile --json" },
         { "doctor", "doctor" },
     };
 
@@ -69,7 +69,7 @@ public class HelpTests
         { "train --data d --task t --model m --output o --optimizer lion", "lion" },
         { "train --data d --task t --model m --output o --clip NaN", "--clip is NaN" },
         { "train --data d --task t --model m --output o --patience 3", "--eval-every" },
-        { "train --data d --task t --model m --output o --device cuda:0", "cuda:0" },
+        { "train --data d --task t --model m --output o --device cuda:99", "--device cuda:99: there is no such device" },
         { "train --data d --task t --model m --output o --threads -2", "--threads is -2" },
         { "train --data d --task t --model m --output o --threads 5000", "--threads is 5000" },
         { "data sample x --rows 0 --output o", "--rows is 0" },

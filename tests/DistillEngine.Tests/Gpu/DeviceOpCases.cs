@@ -21,6 +21,7 @@ static class DeviceOpCases
         ["embedding"] = ops => Array.ForEach(Lengths, width => EmbeddingTests.AgreesWithTheOracle(ops.Embedding, width)),
         ["row_scatter"] = ops => Array.ForEach(Lengths, width => RowScatterTests.AgreesWithTheOracle(ops.RowScatter, width)),
         ["rms_norm"] = RmsNorm,
+        ["next_token"] = NextTokenTests.AgreesWithTheOracle,
         ["gradient_norm"] = GradientNorm,
         ["adamw"] = AdamW,
         ["adafactor"] = Adafactor,
@@ -99,6 +100,8 @@ static class DeviceOpCases
         Agrees(new(3, AttentionTests.CrossSpans, 2, 17, Masking.None, bidirectional: null, 0.1f));
         foreach (int headWidth in (int[])[1, 64, 100]) Agrees(new(4, AttentionTests.CacheSpans, 2, headWidth, Masking.Causal, bidirectional: false, 0.1f));
         Agrees(new(5, AttentionProblem.SelfSpans(5, 20), 2, 16, Masking.None, bidirectional: true, 0, deviation: 12));
+        // More buckets than a group has sums for.
+        Agrees(new(6, AttentionProblem.SelfSpans(34, 3), 1, 4, Masking.None, bidirectional: true, 0, bucketCount: 150));
 
         void Agrees(AttentionProblem problem) => AttentionTests.AgreeWithTheOracle(problem, [("device", ops.Attention)]);
     }

@@ -1,5 +1,7 @@
 using DistillEngine.Core;
 using DistillEngine.Kernels;
+using DistillEngine.Model;
+using DistillEngine.Tests.Kernels;
 using DistillEngine.Tests.Verification;
 using DistillEngine.Verification;
 using Xunit;
@@ -18,6 +20,44 @@ public class EmulatorTests
     {
         using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
         DeviceOpCases.All[name](new Mirror(backend).Kernels);
+    }
+
+    public static TheoryData<string, bool, int, int> Reductions
+    {
+        get
+        {
+            var data = new TheoryData<string, bool, int, int>();
+            foreach (string name in (string[])["rms_norm", "gradient_norm", "adafactor", "linear_cross_entropy", "next_token"])
+                foreach (var (hasShuffles, warpSize, warps) in ((bool, int, int)[])[(false, 4, 2), (true, 2, 4), (true, 4, 2), (true, 8, 1)])
+                    data.Add(name, hasShuffles, warpSize, warps);
+            return data;
+        }
+    }
+
+    [Theory, MemberData(nameof(Reductions))]
+    public void Op_ThatReduces_AgreesForEveryWidthOfWarps(string name, bool hasShuffles, int warpSize, int warps)
+    {
+        using var backend = new GpuBackend("emulated", GpuDevices.OpenEmulated(isEmulator: true, hasShuffles, warpSize, warps));
+        DeviceOpCases.All[name](new Mirror(backend).Kernels);
+    }
+
+    [Theory]
+    [InlineData(false, 4, 1)]
+    [InlineData(true, 2, 2)]
+    public void Attention_OfDecodedTokens_AgreesForEveryWidthOfWarps(bool hasShuffles, int warpSize, int warps)
+    {
+        using var backend = new GpuBackend("emulated", GpuDevices.OpenEmulated(isEmulator: true, hasShuffles, warpSize, warps));
+        AttentionTests.AgreeWithTheOracle(new(4, AttentionTests.CacheSpans, 2, 9, Masking.Causal, bidirectional: false, 0.1f),
+            [("device", new Mirror(backend).Kernels.Attention)]);
+    }
+
+    [Fact]
+    public void Model_WithHeadsWiderThanTheDeviceTakes_IsRefusedWithTheWidthExpected()
+    {
+        using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
+        T5Config config = T5Presets.Find("tiny")! with { DKv = 132 };
+        ArgumentException e = Assert.Throws<ArgumentException>(() => new T5Model(config, BatchLimits.Full(1, 2, 2), backend, training: false));
+        Assert.Contains("heads of width 132 (d_kv); at most 128 is expected", e.Message, StringComparison.Ordinal);
     }
 
     [Theory]

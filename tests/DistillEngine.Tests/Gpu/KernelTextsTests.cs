@@ -22,6 +22,9 @@ public class KernelTextsTests
             Assert.DoesNotContain(".extern", kernel.Text, StringComparison.Ordinal);
             Assert.DoesNotContain("bra.uni", kernel.Text, StringComparison.Ordinal);
         });
+        Assert.All(texts.Where(kernel => kernel.Name.Contains("WarpLanes", StringComparison.Ordinal)),
+            kernel => Assert.Contains("shfl.sync.bfly", kernel.Text, StringComparison.Ordinal));
+        Assert.DoesNotContain(texts, kernel => kernel.Name.Contains("SharedLanes", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -23,6 +23,7 @@ sealed class Mirror(IBackend device)
         ResidualAdd = new MirroredResidualAdd(this),
         LinearCrossEntropy = new MirroredLinearCrossEntropy(this),
         RowScatter = new MirroredRowScatter(this),
+        NextToken = new MirroredNextToken(this),
         GradientNorm = new MirroredGradientNorm(this),
         AdamW = new MirroredAdamW(this),
         Adafactor = new MirroredAdafactor(this),

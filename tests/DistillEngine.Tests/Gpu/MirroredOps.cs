@@ -173,6 +173,15 @@ sealed class MirroredGradientNorm(Mirror m) : GradientNorm
     }
 }
 
+sealed class MirroredNextToken(Mirror m) : NextToken
+{
+    protected override void ChooseCore(Tensor logits, Tensor history, NextTokenRules rules, Tensor ids)
+    {
+        m.Ops.NextToken.Choose(m[logits], m[history], rules, m[ids]);
+        m.Return();
+    }
+}
+
 sealed class MirroredAdamW(Mirror m) : AdamW
 {
     protected override void UpdateCore(Tensor gradients, Tensor gradientNorm, in AdamWStep step, Tensor values, Tensor first, Tensor second)

@@ -13,7 +13,7 @@ sealed class AttentionProblem : IDisposable
     readonly HostTensors _tensors;
 
     public AttentionProblem(int seed, AttentionSpan[] spans, int heads, int headWidth, Masking masking, bool? bidirectional, float rate,
-        double deviation = 1)
+        double deviation = 1, int bucketCount = 12)
     {
         _tensors = new HostTensors(seed);
         (Spans, Heads, HeadWidth, Masking, Dropout) = (spans, heads, headWidth, masking, new DropoutSite(rate, 0x600df00d));
@@ -28,9 +28,9 @@ sealed class AttentionProblem : IDisposable
         SpanTensor = _tensors.From("spans", new(spans.Length, AttentionSpan.Fields), MemoryMarshal.Cast<AttentionSpan, int>(spans));
         if (bidirectional is { } both)
         {
-            int[] buckets = RelativePositionBuckets.Build(both, 12, 20);
+            int[] buckets = RelativePositionBuckets.Build(both, bucketCount, bucketCount + 8);
             Tensor bucketOfDistance = _tensors.From("bucketOfDistance", new(buckets.Length), buckets);
-            Bias = new RelativeBias(_tensors.Random("table", new(12, heads)), bucketOfDistance);
+            Bias = new RelativeBias(_tensors.Random("table", new(bucketCount, heads)), bucketOfDistance);
         }
         Inputs = new AttentionInputs<double>(Doubles(Q), Doubles(K), Doubles(V), spans, heads, headWidth, masking,
             Bias.IsAbsent ? null : Doubles(Bias.Table), Bias.IsAbsent ? null : Bias.BucketOfDistance.HostSpan<int>().ToArray(),

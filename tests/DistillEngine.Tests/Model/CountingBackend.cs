@@ -3,10 +3,13 @@ using DistillEngine.Kernels;
 
 namespace DistillEngine.Tests.Model;
 
-/// <summary>A backend that remembers how much memory was asked of it, and for what.</summary>
+/// <summary>A backend that remembers how much memory was asked of it, for what, and how often it was waited for.</summary>
 sealed class CountingBackend(IBackend inner) : IBackend
 {
     public Dictionary<string, long> Allocated { get; } = [];
+
+    /// <summary>Calls of <see cref="Download{T}"/> and <see cref="Synchronize"/>.</summary>
+    public int Waits { get; set; }
 
     public string Name => inner.Name;
 
@@ -20,11 +23,21 @@ sealed class CountingBackend(IBackend inner) : IBackend
 
     public void Upload<T>(ReadOnlySpan<T> host, Tensor destination) where T : unmanaged => inner.Upload(host, destination);
 
-    public void Download<T>(Tensor source, Span<T> host) where T : unmanaged => inner.Download(source, host);
+    public void Download<T>(Tensor source, Span<T> host) where T : unmanaged
+    {
+        Waits++;
+        inner.Download(source, host);
+    }
+
+    public void BeginDownload(Tensor source, Tensor host) => inner.BeginDownload(source, host);
 
     public void Fill(Tensor destination, float value) => inner.Fill(destination, value);
 
-    public void Synchronize() => inner.Synchronize();
+    public void Synchronize()
+    {
+        Waits++;
+        inner.Synchronize();
+    }
 
     public void Dispose() => inner.Dispose();
 }

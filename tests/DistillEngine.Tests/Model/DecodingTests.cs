@@ -106,6 +106,19 @@ public class DecodingTests
     }
 
     [Fact]
+    public void Generate_WaitsForTheDeviceOnceAToken()
+    {
+        using var backend = new CountingBackend(CpuBackend.Open(1));
+        using T5Model model = TinyModels.Create(TinyModels.Version11, backend, training: false);
+        using var generator = new GreedyGenerator(model, MaxNewTokens);
+        Batch batch = TinyModels.Ragged();
+        int[] ids = new int[batch.SequenceCount * (1 + MaxNewTokens)], lengths = new int[batch.SequenceCount];
+        backend.Waits = 0;
+        generator.Generate(batch, new() { MaxNewTokens = MaxNewTokens, MinNewTokens = MaxNewTokens, RepetitionPenalty = 2 }, ids, lengths);
+        Assert.Equal(MaxNewTokens, backend.Waits);
+    }
+
+    [Fact]
     public void Generate_BeyondWhatItWasBuiltFor_Throws()
     {
         using var backend = CpuBackend.Open(1);

@@ -140,6 +140,8 @@ public class LowPrecisionModelTests
 
         public void Download<T>(Tensor source, Span<T> host) where T : unmanaged => inner.Download(source, host);
 
+        public void BeginDownload(Tensor source, Tensor host) => inner.BeginDownload(source, host);
+
         public void Fill(Tensor destination, float value) => inner.Fill(destination, value);
 
         public void Synchronize() => inner.Synchronize();

@@ -21,6 +21,7 @@ sealed class HostDevice(CpuIsa isa, ComputePool pool) : IBackend
         ResidualAdd = null!,
         LinearCrossEntropy = null!,
         RowScatter = null!,
+        NextToken = null!,
         GradientNorm = null!,
         AdamW = CpuVariants.Create<AdamW>(isa, () => new AdamWCpu<F32x1>(pool), () => new AdamWCpu<F32x4>(pool),
             () => new AdamWCpu<F32x8>(pool), () => new AdamWCpu<F32x16>(pool)),
@@ -33,6 +34,8 @@ sealed class HostDevice(CpuIsa isa, ComputePool pool) : IBackend
     public void Upload<T>(ReadOnlySpan<T> host, Tensor destination) where T : unmanaged => host.CopyTo(destination.HostSpan<T>());
 
     public void Download<T>(Tensor source, Span<T> host) where T : unmanaged => source.HostSpan<T>()[..host.Length].CopyTo(host);
+
+    public void BeginDownload(Tensor source, Tensor host) => source.CopyTo(host);
 
     public void Copy(Tensor source, Tensor destination) => source.HostSpan<float>().CopyTo(destination.HostSpan<float>());
 

@@ -31,6 +31,22 @@ public class TrainerTests
     }
 
     [Fact]
+    public void Step_OfSeveralMicroBatches_WaitsForTheDeviceOnce()
+    {
+        using var backend = new CountingBackend(CpuBackend.Open(1));
+        using T5Model model = TinyModels.Create(TinyModels.Version11, backend);
+        using IOptimizer optimizer = Optimizers.Create(new() { Name = "adamw", LearningRate = 1e-3 }, model.Parameters, backend.Kernels, backend);
+        using var trainer = new Trainer(model, optimizer, LearningRateSchedule.Create("constant", 1e-3, 0, 9), Settings);
+        Batch batch = TinyModels.Ragged();
+        backend.Waits = 0;
+        for (int step = 1; step <= 2; step++)
+        {
+            Assert.True(double.IsFinite(trainer.Step([batch, batch, batch]).Loss));
+            Assert.Equal(step, backend.Waits);
+        }
+    }
+
+    [Fact]
     public void Step_WithoutRationales_IsTheLabelLossAlone()
     {
         using var bench = new Bench(Settings);

@@ -2,7 +2,7 @@ using System.Numerics;
 using System.Runtime.InteropServices;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
-namespace DistillEngine.Model;
+namespace DistillEngine.Kernels;
 
 /// <summary>The choice of a token: where the greatest of many numbers is.</summary>
 static class Greatest

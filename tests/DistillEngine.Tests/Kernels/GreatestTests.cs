@@ -1,7 +1,7 @@
-using DistillEngine.Model;
+using DistillEngine.Kernels;
 using Xunit;
 
-namespace DistillEngine.Tests.Model;
+namespace DistillEngine.Tests.Kernels;
 
 public class GreatestTests
 {
