@@ -9,7 +9,7 @@ namespace DistillEngine.Kernels;
 /// product of few rows, or of few inputs, keeps float32.
 /// </summary>
 /// <param name="isa">Decides the products with packed weights; those with float32 ones are <paramref name="gemm"/>'s.</param>
-sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm, CpuIsa isa) : MatMul where TVector : struct, IVectorF32<TVector>
+sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm, CpuIsa isa = CpuIsa.Scalar) : MatMul where TVector : struct, IVectorF32<TVector>
 {
     /// <summary>Inputs up to which a forward product keeps float32 operands. No published T5 has a map so narrow. In a model of so few units each
     /// weighs much, and roundings that switch a ReLU on or off, made large by Adam, move the loss by percents: in a model 16 wide by up to
