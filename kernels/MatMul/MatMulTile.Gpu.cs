@@ -94,6 +94,9 @@ struct MatMulCall
 
     /// <summary>Whether c's old contents are added to.</summary>
     public int Add;
+
+    /// <summary>Whether fours of a and b begin at multiples of 16 bytes, along the contiguous axis from its start.</summary>
+    public int VectorsA, VectorsB;
 }
 
 /// <summary>Four neighbouring floats, moved in one instruction.</summary>
