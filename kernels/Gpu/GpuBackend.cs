@@ -11,16 +11,21 @@ namespace DistillEngine.Kernels;
 public sealed class GpuBackend : IBackend
 {
     readonly Gpu _gpu;
+    readonly Cublas? _cublas;
     readonly UploadRing _uploads;
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>> _fill;
 
-    internal GpuBackend(string name, Gpu gpu)
+    /// <param name="settings">Of the products; null takes float32.</param>
+    /// <param name="matMul">The products; null takes those of the settings.</param>
+    internal GpuBackend(string name, Gpu gpu, MatMulSettings? settings = null, MatMulGpu? matMul = null)
     {
-        (_gpu, Name) = (gpu, name);
+        settings ??= new();
+        (_gpu, _cublas, Precision) = (gpu, settings.Cublas, settings.Precision);
+        Name = name + (Precision == ComputePrecision.F32 ? "" : $"+{settings.Name}") + (_cublas is null ? "" : "+cublas");
         _uploads = new UploadRing(gpu);
         _fill = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>>(FillElements);
         var dropout = new DropoutGpu(gpu);
-        var matMul = new MatMulGpu(gpu);
+        matMul ??= new MatMulGpu(gpu, settings);
         Kernels = new()
         {
             MatMul = matMul,
@@ -39,7 +44,11 @@ public sealed class GpuBackend : IBackend
         };
     }
 
+    /// <summary>The device; where products round their operands, in what, and whether that is emulated: <c>cuda:0 NVIDIA A100+bf16</c>,
+    /// <c>cpu-emulator+bf16-emulated</c>; and whether cuBLAS multiplies.</summary>
     public string Name { get; }
+
+    public ComputePrecision Precision { get; }
 
     public KernelSet Kernels { get; }
 
@@ -80,6 +89,7 @@ public sealed class GpuBackend : IBackend
     {
         _gpu.Stream.Synchronize();
         _uploads.Dispose();
+        _cublas?.Dispose();
         _gpu.Dispose();
     }
 

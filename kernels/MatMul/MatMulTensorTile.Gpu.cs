@@ -185,6 +185,14 @@ static class MatMulTensorTile
             {
                 if (outer < outerCount && inner < innerCount) four = fours[((long)outer * stride + inner) / 4];
             }
+            else if (outer < outerCount)
+            {
+                long start = (long)outer * stride + inner;
+                if (inner < innerCount) four.X = from[start];
+                if (inner + 1 < innerCount) four.Y = from[start + 1];
+                if (inner + 2 < innerCount) four.Z = from[start + 2];
+                if (inner + 3 < innerCount) four.W = from[start + 3];
+            }
             next[i * 4] = four.X;
             next[i * 4 + 1] = four.Y;
             next[i * 4 + 2] = four.Z;
