@@ -25,12 +25,13 @@ sealed unsafe class Cublas : IDisposable
     readonly delegate* unmanaged<nint, int, int, int, int, int, float*, nint, int, int, nint, int, int, float*, nint, int, int, int, int, int> _gemm;
 
     /// <exception cref="InvalidOperationException">The device is not CUDA's, or the library is absent or refuses.</exception>
-    public Cublas(Gpu gpu)
+    /// <param name="device">What errors call it.</param>
+    public Cublas(Gpu gpu, string device)
     {
-        if (gpu.Accelerator is not CudaAccelerator || gpu.Stream is not CudaStream stream)
-            throw new InvalidOperationException($"{Variable}=cublas: {gpu.Accelerator.Name} is not a CUDA device; leave {Variable} out or set it to own.");
+        if (gpu.Stream is not CudaStream stream)
+            throw new InvalidOperationException($"{device}: {Variable} is cublas, which multiplies on CUDA devices alone; leave {Variable} out or set it to own.");
         _gpu = gpu;
-        _library = Load();
+        _library = Load(device);
         _destroy = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(_library, "cublasDestroy_v2");
         _gemm = (delegate* unmanaged<nint, int, int, int, int, int, float*, nint, int, int, nint, int, int, float*, nint, int, int, int, int, int>)
             NativeLibrary.GetExport(_library, "cublasGemmEx");
@@ -49,22 +50,24 @@ sealed unsafe class Cublas : IDisposable
         : ["libcublas.so.13", "libcublas.so.12", "libcublas.so.11"];
 
     /// <summary>Whether the own kernels are to multiply, or cuBLAS.</summary>
+    /// <param name="device">What errors call the device.</param>
     /// <param name="value">Of <see cref="Variable"/>.</param>
     /// <exception cref="InvalidOperationException">It is neither <c>own</c> nor <c>cublas</c>.</exception>
-    public static bool IsChosen(string? value) => value switch
+    public static bool IsChosen(string device, string? value) => value switch
     {
         null or "" or "own" => false,
         "cublas" => true,
-        _ => throw new InvalidOperationException($"{Variable} is '{value}', expected own or cublas."),
+        _ => throw new InvalidOperationException($"{device}: {Variable} is '{value}', expected own or cublas."),
     };
 
     /// <summary>The library's handle.</summary>
+    /// <param name="device">What errors call the device.</param>
     /// <exception cref="InvalidOperationException">It is not installed.</exception>
-    public static nint Load()
+    public static nint Load(string device)
     {
         foreach (string file in Files)
             if (NativeLibrary.TryLoad(file, out nint library)) return library;
-        throw new InvalidOperationException($"{Variable}=cublas: cuBLAS was not found; looked for {string.Join(", ", Files)} where the system keeps libraries"
+        throw new InvalidOperationException($"{device}: {Variable} is cublas, but cuBLAS was not found; looked for {string.Join(", ", Files)} where the system keeps libraries"
             + $"{(OperatingSystem.IsWindows() ? " and in PATH" : " and in LD_LIBRARY_PATH")}. Install the CUDA toolkit, or leave {Variable} out.");
     }
 

@@ -89,13 +89,13 @@ public static class GpuDevices
         {
             if (precision == ComputePrecision.Tf32 && !hasTensorCores)
                 throw new InvalidOperationException($"{name}: it does not multiply tf32, which CUDA devices of compute capability 8.0 and above do; take f32 or bf16.");
-            bool usesCublas = Cublas.IsChosen(Environment.GetEnvironmentVariable(Cublas.Variable));
+            bool usesCublas = Cublas.IsChosen(name, Environment.GetEnvironmentVariable(Cublas.Variable));
             return new(name, gpu, new()
             {
                 Precision = precision,
                 HasTensorCores = hasTensorCores,
                 Tuner = tunedAs is null ? null : new Tuner(tunedAs, new TuningFile(TuningFile.StandardPath(), report ?? (_ => { })), new DeviceStopwatch(gpu).Measure),
-                Cublas = usesCublas ? new Cublas(gpu) : null,
+                Cublas = usesCublas ? new Cublas(gpu, name) : null,
             });
         }
         catch

@@ -24,8 +24,8 @@ static class Accelerators
         return null;
     }
 
-    /// <exception cref="UsageException">The device is unknown, absent, or not part of this program.</exception>
-    public static IBackend Open(string device)
+    /// <exception cref="UsageException">The device is unknown, absent, not part of this program, or does not compute in this precision.</exception>
+    public static IBackend Open(string device, ComputePrecision precision, Action<string>? report)
     {
 #if GPU
         if (System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported)
@@ -33,7 +33,7 @@ static class Accelerators
             if (!GpuDevices.IsName(device)) throw new UsageException($"--device {device}: expected auto, cpu, cuda:N, opencl:N or cpu-emulator. 'distill doctor' lists the devices.");
             try
             {
-                return GpuDevices.Open(device);
+                return GpuDevices.Open(device, precision, report);
             }
             catch (InvalidOperationException e)
             {

@@ -51,7 +51,7 @@ static class BenchStepVerb
 
     static (StepBenchResult Result, Recording? Recording) Measure(Io io, StepBenchOptions options, int threads, ComputePrecision precision, bool isRecorded)
     {
-        using CpuBackend backend = CpuBackend.Open(threads, precision);
+        using var backend = (CpuBackend)DeviceOptions.Open("cpu", threads, precision);
         using var bench = new StepBench(options, backend);
         using Recording? recording = isRecorded ? new() : null;
         return (bench.Run(io.Cancel), recording);
