@@ -1,4 +1,3 @@
-using DistillEngine.Core;
 using DistillEngine.Kernels;
 using Xunit;
 
