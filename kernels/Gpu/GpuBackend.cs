@@ -11,7 +11,6 @@ namespace DistillEngine.Kernels;
 public sealed class GpuBackend : IBackend
 {
     readonly Gpu _gpu;
-    readonly Cublas? _cublas;
     readonly UploadRing _uploads;
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>> _fill;
 
@@ -20,8 +19,8 @@ public sealed class GpuBackend : IBackend
     internal GpuBackend(string name, Gpu gpu, MatMulSettings? settings = null, MatMulGpu? matMul = null)
     {
         settings ??= new();
-        (_gpu, _cublas, Precision) = (gpu, settings.Cublas, settings.Precision);
-        Name = name + (Precision == ComputePrecision.F32 ? "" : $"+{settings.Name}") + (_cublas is null ? "" : "+cublas");
+        (_gpu, Products) = (gpu, settings);
+        Name = name + (Precision == ComputePrecision.F32 ? "" : $"+{settings.Name}") + (settings.Cublas is null ? "" : "+cublas");
         _uploads = new UploadRing(gpu);
         _fill = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>>(FillElements);
         var dropout = new DropoutGpu(gpu);
@@ -48,9 +47,15 @@ public sealed class GpuBackend : IBackend
     /// <c>cpu-emulator+bf16-emulated</c>; and whether cuBLAS multiplies.</summary>
     public string Name { get; }
 
-    public ComputePrecision Precision { get; }
+    public ComputePrecision Precision => Products.Precision;
 
     public KernelSet Kernels { get; }
+
+    /// <summary>How this device multiplies.</summary>
+    internal MatMulSettings Products { get; }
+
+    /// <summary>The device itself, for other kernels than this backend's.</summary>
+    internal Gpu Device => _gpu;
 
     /// <summary>Every kernel that this device's ops may launch.</summary>
     internal IReadOnlyList<DeviceKernel> DeviceKernels => _gpu.Kernels;
@@ -89,7 +94,7 @@ public sealed class GpuBackend : IBackend
     {
         _gpu.Stream.Synchronize();
         _uploads.Dispose();
-        _cublas?.Dispose();
+        Products.Cublas?.Dispose();
         _gpu.Dispose();
     }
 

@@ -41,7 +41,8 @@ sealed class MatMulGpu : MatMul
         _fewRowsNames = [.. _fewRows.Select(kernel => $"{kernel.GroupSize}")];
     }
 
-    static MatMulTileSet[] TilesOf(Gpu gpu, MatMulSettings settings) => settings switch
+    /// <summary>The tiles that suit the settings, from the largest to the smallest.</summary>
+    internal static MatMulTileSet[] TilesOf(Gpu gpu, MatMulSettings settings) => settings switch
     {
         { Precision: ComputePrecision.Bf16, HasTensorCores: true } => TensorTiles<CudaBf16>(gpu),
         { Precision: ComputePrecision.Tf32 } => TensorTiles<CudaTf32>(gpu),

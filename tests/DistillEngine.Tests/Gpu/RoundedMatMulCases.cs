@@ -14,13 +14,21 @@ static class RoundedMatMulCases
     ];
 
     /// <param name="sumsAreTruncated">Whether tensor cores sum.</param>
-    public static void Agree(MatMul op, ComputePrecision precision, bool sumsAreTruncated, params ReadOnlySpan<(int, int, int)> sizes)
+    public static void Agree(MatMul op, ComputePrecision precision, bool sumsAreTruncated, params ReadOnlySpan<(int, int, int)> sizes) =>
+        Agree(op, precision, sumsAreTruncated, roundingIsOptional: false, sizes);
+
+    /// <param name="roundingIsOptional">As a library has it that chooses how it multiplies.</param>
+    /// <inheritdoc cref="Agree(MatMul, ComputePrecision, bool, ReadOnlySpan{ValueTuple{int, int, int}})"/>
+    public static void Agree(MatMul op, ComputePrecision precision, bool sumsAreTruncated, bool roundingIsOptional, params ReadOnlySpan<(int, int, int)> sizes)
     {
         foreach (var (rows, inputs, outputs) in sizes)
         {
             foreach (Into into in (Into[])[Into.Overwrite, Into.Add])
             {
-                using var problem = new RoundedProduct(rows, inputs, outputs, into, precision, MatMulGpu.MaxFewRows + 1) { SumsAreTruncated = sumsAreTruncated };
+                using var problem = new RoundedProduct(rows, inputs, outputs, into, precision, MatMulGpu.MaxFewRows + 1)
+                {
+                    SumsAreTruncated = sumsAreTruncated, RoundingIsOptional = roundingIsOptional,
+                };
                 problem.Run(op);
                 problem.AssertEqualsOracle($"{rows} × {inputs} → {outputs}, {into}, {precision}");
             }
