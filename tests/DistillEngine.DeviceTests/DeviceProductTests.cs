@@ -41,7 +41,11 @@ public class DeviceProductTests
     public void MatMul_OfOwnKernelsAndCublas_PrintsItsSpeed(ComputePrecision precision)
     {
         using GpuBackend backend = DeviceUnderTest.Open(precision);
-        if (backend.Device.Accelerator is not CudaAccelerator cuda) Assert.Skip($"{backend.Name} is not a CUDA device.");
+        if (backend.Device.Accelerator is not CudaAccelerator cuda)
+        {
+            Assert.Skip($"{backend.Name} is not a CUDA device.");
+            return;
+        }
         using Cublas? cublas = TryOpenCublas(backend, out string reason);
         var stopwatch = new DeviceStopwatch(backend.Device);
         foreach (int n in (int[])[1024, 4096])
