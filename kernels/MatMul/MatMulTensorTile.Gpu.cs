@@ -103,39 +103,43 @@ static class MatMulTensorTile
         int warp = Group.IdxX / 32, lane = Group.IdxX % 32;
         int firstRow = Grid.IdxY * rows, firstColumn = Grid.IdxX * columns;
         int address = TCore.AddressOfShared();
-        int ownA = TCore.Here(OwnWord<TCore, TA>(rows, warp / TTile.WarpsAcross * TTile.WarpRows, lane));
-        int ownB = TCore.Here(startB + OwnWord<TCore, TB>(columns, warp % TTile.WarpsAcross * TTile.WarpColumns, lane));
+        int ownA = TCore.Here(OwnWord<TCore, TA>(rows, warp / TTile.WarpsAcross * TTile.WarpRows, lane / 8 % 2, lane / 16));
+        int ownB = TCore.Here(startB + OwnWord<TCore, TB>(columns, warp % TTile.WarpsAcross * TTile.WarpColumns, lane / 16, lane / 8 % 2));
         int lineA = TCore.Here(firstRow + FirstLine<TCore, TA>(rows)), stepA = TCore.Here(FirstStep<TCore, TA>(rows));
         int lineB = TCore.Here(firstColumn + FirstLine<TCore, TB>(columns)), stepB = TCore.Here(FirstStep<TCore, TB>(columns));
         int toA = TCore.Here(FirstWord<TCore, TA>(rows)), toB = TCore.Here(startB + FirstWord<TCore, TB>(columns));
         for (int i = 0; i < TTile.WarpRows * TTile.WarpColumns / 32; i++) sums[i] = 0;
-        Read<TTile, TCore, TA>(a, call.StrideA, call.VectorsA, rows, lineA, stepA, call.Rows, call.Depth, nextA);
-        Read<TTile, TCore, TB>(b, call.StrideB, call.VectorsB, columns, lineB, stepB, call.Columns, call.Depth, nextB);
-        Store<TTile, TCore, TA>(nextA, rows, shared, toA);
-        Store<TTile, TCore, TB>(nextB, columns, shared, toB);
-        Group.Barrier();
-        int current = 0;
-        for (int step = 0; step < call.Depth; step += depth)
+        int current = half, steps = call.Depth;
+        if (steps > 0)
         {
-            Read<TTile, TCore, TA>(a, call.StrideA, call.VectorsA, rows, lineA, stepA + step + depth, call.Rows, call.Depth, nextA);
-            Read<TTile, TCore, TB>(b, call.StrideB, call.VectorsB, columns, lineB, stepB + step + depth, call.Columns, call.Depth, nextB);
+            Read<TTile, TCore, TA>(a, call.StrideA, call.VectorsA, rows, lineA, stepA, call.Rows, call.Depth, nextA);
+            Read<TTile, TCore, TB>(b, call.StrideB, call.VectorsB, columns, lineB, stepB, call.Columns, call.Depth, nextB);
+        }
+        for (int step = 0; step < steps; step += depth)
+        {
+            current = half - current;
+            int nextToA = TCore.Here(current + toA), nextToB = TCore.Here(current + toB);
+            Store<TTile, TCore, TA>(nextA, rows, shared, nextToA, steps - stepA - step);
+            Store<TTile, TCore, TB>(nextB, columns, shared, nextToB, steps - stepB - step);
+            Group.Barrier();
+            if (step + depth < steps)
+            {
+                Read<TTile, TCore, TA>(a, call.StrideA, call.VectorsA, rows, lineA, stepA + step + depth, call.Rows, call.Depth, nextA);
+                Read<TTile, TCore, TB>(b, call.StrideB, call.VectorsB, columns, lineB, stepB + step + depth, call.Columns, call.Depth, nextB);
+            }
             int fromA = TCore.Here(current + ownA), fromB = TCore.Here(current + ownB);
             for (int k = 0; k < DepthWords; k += StepWords)
             {
                 for (int i = 0; i < TTile.WarpRows / 16; i++)
-                    LoadPart<TCore, TA>(shared, address, fromA, rows, i, k, partA, exchange);
+                    LoadPart<TCore, TA>(shared, address, fromA, rows, i, k, 1, partA, exchange);
                 for (int j = 0; j < TTile.WarpColumns / 16; j++)
-                    LoadPart<TCore, TB>(shared, address, fromB, columns, j, k, partB, exchange);
+                    LoadPart<TCore, TB>(shared, address, fromB, columns, j, k, 2, partB, exchange);
                 for (int i = 0; i < TTile.WarpRows / 16; i++)
                     for (int j = 0; j < TTile.WarpColumns / 16; j++)
                         TCore.MultiplyAdd(sums, (i * (TTile.WarpColumns / 16) + j) * 8, partA, i * 4, partB, j * 4, exchange);
             }
-            current = half - current;
-            int nextToA = TCore.Here(current + toA), nextToB = TCore.Here(current + toB);
-            Store<TTile, TCore, TA>(nextA, rows, shared, nextToA);
-            Store<TTile, TCore, TB>(nextB, columns, shared, nextToB);
-            Group.Barrier();
         }
+        Group.Barrier();
         Write<TTile, TCore>(sums, shared.Cast<float>(), c, call, firstRow, firstColumn);
     }
 
@@ -169,79 +173,104 @@ static class MatMulTensorTile
     static int Apart<TTile, TCore, T>(int lines) where TTile : struct, ITensorTile where TCore : struct, ITensorCore where T : struct, IMatMulOperand =>
         TTile.WarpsDown * TTile.WarpsAcross * 32 / (T.LinesAreContiguous ? DepthWords * TCore.Packed / 4 : lines / 4);
 
-    /// <summary>A thread's fours of a slice, contiguous in memory; 0 outside the factor.</summary>
+    /// <summary>
+    /// A thread's fours of a slice, contiguous in memory. Beyond the factor's ends its last elements take their place: so nothing branches, and
+    /// the values are not needed before <see cref="Store"/>, which drops those behind the last step; lines behind the last one end in rows and
+    /// columns that are not written.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Read<TTile, TCore, T>(ArrayView<float> from, int stride, int vectors, int lines, int line, int step, int lineCount, int stepCount, ArrayView<float> next)
         where TTile : struct, ITensorTile where TCore : struct, ITensorCore where T : struct, IMatMulOperand
     {
-        ArrayView<Float4> fours = from.Cast<Float4>();
-        int outerCount = T.LinesAreContiguous ? lineCount : stepCount, innerCount = T.LinesAreContiguous ? stepCount : lineCount;
-        int inner = T.LinesAreContiguous ? step : line;
-        for (int i = 0; i < lines * DepthWords * TCore.Packed / (TTile.WarpsDown * TTile.WarpsAcross * 32 * 4); i++)
+        int outer = T.LinesAreContiguous ? line : step, lastOuter = (T.LinesAreContiguous ? lineCount : stepCount) - 1;
+        int inner = T.LinesAreContiguous ? step : line, lastInner = (T.LinesAreContiguous ? stepCount : lineCount) - 1;
+        if (vectors != 0)
         {
-            int outer = (T.LinesAreContiguous ? line : step) + i * Apart<TTile, TCore, T>(lines);
-            Float4 four = default;
-            if (vectors != 0)
+            ArrayView<Float4> fours = from.Cast<Float4>();
+            inner = TCore.Here(Math.Min(inner, lastInner - 3));
+            for (int i = 0; i < FourCount<TTile, TCore>(lines); i++)
             {
-                if (outer < outerCount && inner < innerCount) four = fours[((long)outer * stride + inner) / 4];
+                Float4 four = fours[((long)Math.Min(outer + i * Apart<TTile, TCore, T>(lines), lastOuter) * stride + inner) / 4];
+                next[i * 4] = four.X;
+                next[i * 4 + 1] = four.Y;
+                next[i * 4 + 2] = four.Z;
+                next[i * 4 + 3] = four.W;
             }
-            else if (outer < outerCount)
+        }
+        else
+        {
+            for (int i = 0; i < FourCount<TTile, TCore>(lines); i++)
             {
-                long start = (long)outer * stride + inner;
-                if (inner < innerCount) four.X = from[start];
-                if (inner + 1 < innerCount) four.Y = from[start + 1];
-                if (inner + 2 < innerCount) four.Z = from[start + 2];
-                if (inner + 3 < innerCount) four.W = from[start + 3];
+                long start = (long)Math.Min(outer + i * Apart<TTile, TCore, T>(lines), lastOuter) * stride;
+                next[i * 4] = from[start + Math.Min(inner, lastInner)];
+                next[i * 4 + 1] = from[start + Math.Min(inner + 1, lastInner)];
+                next[i * 4 + 2] = from[start + Math.Min(inner + 2, lastInner)];
+                next[i * 4 + 3] = from[start + Math.Min(inner + 3, lastInner)];
             }
-            next[i * 4] = four.X;
-            next[i * 4 + 1] = four.Y;
-            next[i * 4 + 2] = four.Z;
-            next[i * 4 + 3] = four.W;
         }
     }
 
     /// <summary>Rounds those fours into a slice.</summary>
     /// <param name="word">The first's place.</param>
+    /// <param name="steps">Of the factor, from the first four's on.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Store<TTile, TCore, T>(ArrayView<float> next, int lines, ArrayView<int> shared, int word)
+    static void Store<TTile, TCore, T>(ArrayView<float> next, int lines, ArrayView<int> shared, int word, int steps)
         where TTile : struct, ITensorTile where TCore : struct, ITensorCore where T : struct, IMatMulOperand
     {
-        for (int i = 0; i < lines * DepthWords * TCore.Packed / (TTile.WarpsDown * TTile.WarpsAcross * 32 * 4); i++)
+        for (int i = 0; i < FourCount<TTile, TCore>(lines); i++)
         {
             int place = word + i * (Apart<TTile, TCore, T>(lines) * Stride<TCore, T>(lines));
+            int left = T.LinesAreContiguous ? steps : steps - i * Apart<TTile, TCore, T>(lines);
+            float x = left > 0 ? next[i * 4] : 0, y = left > Next<T>(1) ? next[i * 4 + 1] : 0;
+            float z = left > Next<T>(2) ? next[i * 4 + 2] : 0, w = left > Next<T>(3) ? next[i * 4 + 3] : 0;
             if (TCore.Packed == 2)
             {
                 Word2 two;
-                two.X = TCore.Pack(next[i * 4], next[i * 4 + 1]);
-                two.Y = TCore.Pack(next[i * 4 + 2], next[i * 4 + 3]);
+                two.X = TCore.Pack(x, y);
+                two.Y = TCore.Pack(z, w);
                 shared.Cast<Word2>()[place >> 1] = two;
             }
             else
             {
                 Word4 four;
-                four.X = TCore.Pack(next[i * 4], 0);
-                four.Y = TCore.Pack(next[i * 4 + 1], 0);
-                four.Z = TCore.Pack(next[i * 4 + 2], 0);
-                four.W = TCore.Pack(next[i * 4 + 3], 0);
+                four.X = TCore.Pack(x, 0);
+                four.Y = TCore.Pack(y, 0);
+                four.Z = TCore.Pack(z, 0);
+                four.W = TCore.Pack(w, 0);
                 shared.Cast<Word4>()[place >> 2] = four;
             }
         }
     }
 
+    /// <summary>Steps that element <paramref name="i"/> of a four lies behind its first.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static int Next<T>(int i) where T : struct, IMatMulOperand => T.LinesAreContiguous ? i : 0;
+
+    /// <summary>Fours of a slice that one thread carries.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static int FourCount<TTile, TCore>(int lines) where TTile : struct, ITensorTile where TCore : struct, ITensorCore =>
+        lines * DepthWords * TCore.Packed / (TTile.WarpsDown * TTile.WarpsAcross * 32 * 4);
+
     /// <summary>The word of a slice that a lane names, or reads first, for the first fragment of its warp.</summary>
     /// <param name="line">The warp's first line.</param>
+    /// <param name="lowerLines">1 where the lane names lines 8 … 15 rather than 0 … 7 of a fragment.</param>
+    /// <param name="laterWords">1 where it names words 4 … 7 of depth rather than 0 … 3.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static int OwnWord<TCore, T>(int lines, int line, int lane) where TCore : struct, ITensorCore where T : struct, IMatMulOperand =>
-        T.LinesAreContiguous ? (line + lane % 16) * Stride<TCore, T>(lines) + lane / 16 * 4
-        : TCore.Packed == 2 ? (lane % 8 + lane / 16 * 8) * Stride<TCore, T>(lines) + line / 2 + lane / 8 % 2 * 4
-        : lane % 4 * Stride<TCore, T>(lines) + line + lane / 4;
+    static int OwnWord<TCore, T>(int lines, int line, int lowerLines, int laterWords) where TCore : struct, ITensorCore where T : struct, IMatMulOperand
+    {
+        int lane = Group.IdxX % 32, stride = Stride<TCore, T>(lines);
+        return T.LinesAreContiguous ? (line + lane % 8 + lowerLines * 8) * stride + laterWords * 4
+            : TCore.Packed == 2 ? (lane % 8 + laterWords * 8) * stride + line / 2 + lowerLines * 4
+            : lane % 4 * stride + line + lane / 4;
+    }
 
-    /// <summary>The fragment of 16 lines and 8 words of depth: words t of lines g and g + 8, then words t + 4 of them.</summary>
+    /// <summary>The fragment of 16 lines and 8 words of depth, as <see cref="ITensorCore.MultiplyAdd"/> wants it of either factor.</summary>
     /// <param name="own">From <see cref="OwnWord"/>, within shared memory.</param>
     /// <param name="fragment">Which 16 lines of the warp's, and which fragment of the part.</param>
     /// <param name="word">First word of depth within the slice.</param>
+    /// <param name="lowerLines">Register of lines 8 … 15 and words 0 … 3; 3 less this is that of lines 0 … 7 and words 4 … 7.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void LoadPart<TCore, T>(ArrayView<int> shared, int address, int own, int lines, int fragment, int word, ArrayView<int> part, ArrayView<int> exchange)
+    static void LoadPart<TCore, T>(ArrayView<int> shared, int address, int own, int lines, int fragment, int word, int lowerLines, ArrayView<int> part, ArrayView<int> exchange)
         where TCore : struct, ITensorCore where T : struct, IMatMulOperand
     {
         int stride = Stride<TCore, T>(lines);
@@ -257,8 +286,8 @@ static class MatMulTensorTile
         {
             int from = own + word * stride + fragment * 16;
             part[fragment * 4] = shared[from];
-            part[fragment * 4 + 1] = shared[from + 8];
-            part[fragment * 4 + 2] = shared[from + 4 * stride];
+            part[fragment * 4 + lowerLines] = shared[from + 8];
+            part[fragment * 4 + 3 - lowerLines] = shared[from + 4 * stride];
             part[fragment * 4 + 3] = shared[from + 4 * stride + 8];
         }
     }

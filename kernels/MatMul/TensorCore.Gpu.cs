@@ -42,8 +42,8 @@ interface ITensorCore
 
     /// <summary>
     /// sums[at … at + 7] += a bᵀ for 16 lines each and 8 words of depth. With g = lane / 4 and t = lane % 4 the sums are (g, 2t), (g, 2t + 1),
-    /// (g + 8, 2t), (g + 8, 2t + 1), then the same 8 columns on. Parts hold the words (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4) of their
-    /// lines.
+    /// (g + 8, 2t), (g + 8, 2t + 1), then the same 8 columns on. The part of a holds its words (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4),
+    /// that of b (g, t), (g, t + 4), (g + 8, t), (g + 8, t + 4): what an instruction takes lies side by side.
     /// </summary>
     /// <remarks>Source: PTX ISA, "Matrix Fragments for mma.m16n8k16" (bf16) and "… m16n8k8" (tf32).</remarks>
     static abstract void MultiplyAdd(ArrayView<float> sums, int at, ArrayView<int> partA, int atA, ArrayView<int> partB, int atB, ArrayView<int> exchange);
@@ -90,8 +90,8 @@ readonly struct CudaBf16 : ITensorCore
         Ref<float> s4 = sums[at + 4], s5 = sums[at + 5], s6 = sums[at + 6], s7 = sums[at + 7];
         Input<int> a0 = partA[atA], a1 = partA[atA + 1], a2 = partA[atA + 2], a3 = partA[atA + 3];
         Input<int> b0 = partB[atB], b1 = partB[atB + 1], b2 = partB[atB + 2], b3 = partB[atB + 3];
-        CudaAsm.EmitRef("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%8,%9,%10,%11}, {%12,%14}, {%0,%1,%2,%3};\n"
-            + "\tmma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%4,%5,%6,%7}, {%8,%9,%10,%11}, {%13,%15}, {%4,%5,%6,%7};",
+        CudaAsm.EmitRef("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%8,%9,%10,%11}, {%12,%13}, {%0,%1,%2,%3};\n"
+            + "\tmma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%4,%5,%6,%7}, {%8,%9,%10,%11}, {%14,%15}, {%4,%5,%6,%7};",
             ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3);
         sums[at] = s0.Value;
         sums[at + 1] = s1.Value;
@@ -138,8 +138,8 @@ readonly struct CudaTf32 : ITensorCore
         Ref<float> s4 = sums[at + 4], s5 = sums[at + 5], s6 = sums[at + 6], s7 = sums[at + 7];
         Input<int> a0 = partA[atA], a1 = partA[atA + 1], a2 = partA[atA + 2], a3 = partA[atA + 3];
         Input<int> b0 = partB[atB], b1 = partB[atB + 1], b2 = partB[atB + 2], b3 = partB[atB + 3];
-        CudaAsm.EmitRef("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%8,%9,%10,%11}, {%12,%14}, {%0,%1,%2,%3};\n"
-            + "\tmma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%4,%5,%6,%7}, {%8,%9,%10,%11}, {%13,%15}, {%4,%5,%6,%7};",
+        CudaAsm.EmitRef("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%8,%9,%10,%11}, {%12,%13}, {%0,%1,%2,%3};\n"
+            + "\tmma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%4,%5,%6,%7}, {%8,%9,%10,%11}, {%14,%15}, {%4,%5,%6,%7};",
             ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3);
         sums[at] = s0.Value;
         sums[at + 1] = s1.Value;

@@ -51,11 +51,11 @@ static class EmulatedWarp
         Group.Barrier();
     }
 
-    /// <summary>Word of depth <paramref name="k"/> of line <paramref name="line"/>: register 0 holds (l / 4, l % 4), 1 the lines 8 on, 2 and 3
-    /// the words 4 on.</summary>
-    /// <param name="factor">0 for a, 1 for b.</param>
-    public static int WordOf(int factor, int line, int k, ArrayView<int> exchange) =>
-        exchange[Start + (factor * 4 + line / 8 + k / 4 * 2) * Lanes + line % 8 * 4 + k % 4];
+    /// <summary>Word of depth <paramref name="k"/> of a line of a: register 0 holds (l / 4, l % 4), 1 the lines 8 on, 2 and 3 the words 4 on.</summary>
+    public static int WordOfA(int line, int k, ArrayView<int> exchange) => exchange[Start + (line / 8 + k / 4 * 2) * Lanes + line % 8 * 4 + k % 4];
+
+    /// <summary>The same of b: register 1 holds the words 4 on, 2 and 3 the lines 8 on.</summary>
+    public static int WordOfB(int line, int k, ArrayView<int> exchange) => exchange[Start + (4 + line / 8 * 2 + k / 4) * Lanes + line % 8 * 4 + k % 4];
 
     /// <summary>Line of a that belongs to sum number <paramref name="i"/> of 8.</summary>
     public static int LineOfA(int i) => Lane / 4 + i / 2 % 2 * 8;
@@ -90,7 +90,7 @@ readonly struct EmulatedBf16 : ITensorCore
             float sum = sums[at + i];
             for (int k = 0; k < 8; k++)
             {
-                uint a = (uint)EmulatedWarp.WordOf(0, EmulatedWarp.LineOfA(i), k, exchange), b = (uint)EmulatedWarp.WordOf(1, EmulatedWarp.LineOfB(i), k, exchange);
+                uint a = (uint)EmulatedWarp.WordOfA(EmulatedWarp.LineOfA(i), k, exchange), b = (uint)EmulatedWarp.WordOfB(EmulatedWarp.LineOfB(i), k, exchange);
                 sum += Interop.IntAsFloat(a << 16) * Interop.IntAsFloat(b << 16);
                 sum += Interop.IntAsFloat(a & 0xffff0000u) * Interop.IntAsFloat(b & 0xffff0000u);
             }
@@ -127,7 +127,7 @@ readonly struct EmulatedTf32 : ITensorCore
             float sum = sums[at + i];
             for (int k = 0; k < 8; k++)
             {
-                uint a = (uint)EmulatedWarp.WordOf(0, EmulatedWarp.LineOfA(i), k, exchange), b = (uint)EmulatedWarp.WordOf(1, EmulatedWarp.LineOfB(i), k, exchange);
+                uint a = (uint)EmulatedWarp.WordOfA(EmulatedWarp.LineOfA(i), k, exchange), b = (uint)EmulatedWarp.WordOfB(EmulatedWarp.LineOfB(i), k, exchange);
                 sum += Interop.IntAsFloat(a) * Interop.IntAsFloat(b);
             }
             sums[at + i] = sum;
