@@ -11,9 +11,10 @@ public sealed unsafe class CpuBackend : IBackend
     /// <param name="isa">The kernels; one without an obstacle.</param>
     /// <param name="threads">Compute threads, the caller included; 1 … 1,024.</param>
     /// <param name="precision">Operands of products; forward products of few rows, as in decoding, or few inputs multiply in float32.</param>
-    /// <exception cref="NotSupportedException">This machine cannot run the kernels.</exception>
+    /// <exception cref="NotSupportedException">This machine cannot run the kernels, or no processor multiplies in that precision.</exception>
     public CpuBackend(CpuIsa isa, int threads, ComputePrecision precision = ComputePrecision.F32)
     {
+        if (precision == ComputePrecision.Tf32) throw new NotSupportedException("cpu: processors do not multiply tf32; take f32 or bf16.");
         _pool = new ComputePool(threads);
         Precision = precision;
         string suffix = precision == ComputePrecision.F32 ? "" : CpuIsas.HasBf16(isa) ? "+bf16" : "+bf16-emulated";

@@ -78,6 +78,16 @@ static class DeviceMath
         return x < double.PositiveInfinity ? log : x;
     }
 
+    /// <summary>The nearest bfloat16, ties to even; what is no number stays none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float RoundToBf16(float x)
+    {
+        uint bits = Interop.FloatAsInt(x);
+        // Rounding could carry the payload of what is no number into infinity or the sign.
+        uint rounded = IsNaN(x) ? bits | 0x400000u : bits + 0x7fffu + ((bits >> 16) & 1u);
+        return Interop.IntAsFloat(rounded & 0xffff0000u);
+    }
+
 #pragma warning disable CS1718 // The runtime's own tests use a bit cast that ILGPU does not know.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static bool IsNaN(float x) => x != x;

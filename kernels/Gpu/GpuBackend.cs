@@ -16,15 +16,19 @@ public sealed class GpuBackend : IBackend
     readonly GpuRooflineKernels _roofline;
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>> _fill;
 
-    internal GpuBackend(string name, Gpu gpu)
+    /// <param name="settings">Of the products; null takes float32.</param>
+    /// <param name="matMul">The products; null takes those of the settings.</param>
+    internal GpuBackend(string name, Gpu gpu, MatMulSettings? settings = null, MatMulGpu? matMul = null)
     {
-        (_gpu, Name) = (gpu, name);
+        settings ??= new();
+        (_gpu, Products) = (gpu, settings);
+        Name = name + (Precision == ComputePrecision.F32 ? "" : $"+{settings.Name}") + (settings.Cublas is null ? "" : "+cublas");
         _uploads = new UploadRing(gpu);
         _downloads = new DownloadRing(gpu);
         _fill = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>>(FillElements);
         _roofline = new GpuRooflineKernels(gpu);
         var dropout = new DropoutGpu(gpu);
-        var matMul = new MatMulGpu(gpu);
+        matMul ??= new MatMulGpu(gpu, settings);
         Kernels = new()
         {
             MatMul = matMul,
@@ -44,9 +48,19 @@ public sealed class GpuBackend : IBackend
         };
     }
 
+    /// <summary>The device; where products round their operands, in what, and whether that is emulated: <c>cuda:0 NVIDIA A100+bf16</c>,
+    /// <c>cpu-emulator+bf16-emulated</c>; and whether cuBLAS multiplies.</summary>
     public string Name { get; }
 
+    public ComputePrecision Precision => Products.Precision;
+
     public KernelSet Kernels { get; }
+
+    /// <summary>How this device multiplies.</summary>
+    internal MatMulSettings Products { get; }
+
+    /// <summary>The device itself, for other kernels than this backend's.</summary>
+    internal Gpu Device => _gpu;
 
     /// <summary>Every kernel that this device's ops may launch.</summary>
     internal IReadOnlyList<DeviceKernel> DeviceKernels => _gpu.Kernels;
@@ -105,6 +119,7 @@ public sealed class GpuBackend : IBackend
         _gpu.Stream.Synchronize();
         _uploads.Dispose();
         _downloads.Dispose();
+        Products.Cublas?.Dispose();
         _gpu.Dispose();
     }
 

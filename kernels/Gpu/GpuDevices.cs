@@ -53,40 +53,71 @@ public static class GpuDevices
         NativeNames.IsInstalled(Cuda) ? List().FirstOrDefault(d => d.Name.StartsWith(Cuda, StringComparison.Ordinal) && d.Unusable is null)?.Name : null;
 
     /// <summary>Opens a device.</summary>
-    /// <exception cref="InvalidOperationException">There is no such device or it cannot compute; one line says what was looked for and
-    /// found.</exception>
-    public static GpuBackend Open(string name)
+    /// <param name="precision">Operands of products with many rows.</param>
+    /// <param name="report">Takes lines for the user: about the file in which chosen kernels are kept.</param>
+    /// <exception cref="InvalidOperationException">There is no such device, or it cannot compute or not in this precision; one line says what
+    /// was looked for and found. Or <see cref="Cublas.Variable"/> asks for what is absent.</exception>
+    public static GpuBackend Open(string name, ComputePrecision precision = ComputePrecision.F32, Action<string>? report = null)
     {
-        if (name == Emulator) return new(Emulator, OpenEmulated(isEmulator: true, hasShuffles: true));
+        if (name == Emulator) return Create(name, OpenEmulated(isEmulator: true, hasShuffles: true), null, hasTensorCores: false, precision, report);
         if (!TryParse(name, out string? kind, out int number))
             throw new InvalidOperationException($"device '{name}': expected cuda:N, opencl:N or {Emulator}.");
-        lock (Drivers) return OpenNumbered(name, kind, number);
+        lock (Drivers) return OpenNumbered(name, kind, number, precision, report);
     }
 
-    static GpuBackend OpenNumbered(string name, string kind, int number)
+    static GpuBackend OpenNumbered(string name, string kind, int number, ComputePrecision precision, Action<string>? report)
     {
         Context context = CreateContext(kind);
+        Gpu gpu;
+        GpuDeviceInfo info;
+        bool hasTensorCores = false;
         try
         {
             if (kind == Cuda && number < context.GetCudaDevices().Count)
             {
                 CudaDevice device = context.GetCudaDevice(number);
-                ThrowIfUnusable(Describe(name, device));
-                return new($"{name} {device.Name}", new Gpu(context, device, hasGenericPointers: true, isEmulator: false, hasShuffles: true));
+                ThrowIfUnusable(info = Describe(name, device));
+                hasTensorCores = device.Architecture >= CudaArchitecture.SM_80;
+                gpu = new Gpu(context, device, hasGenericPointers: true, isEmulator: false, hasShuffles: true);
             }
-            if (kind == OpenCl && number < context.GetCLDevices().Count)
+            else if (kind == OpenCl && number < context.GetCLDevices().Count)
             {
                 CLDevice device = context.GetCLDevice(number);
-                ThrowIfUnusable(Describe(name, device));
+                ThrowIfUnusable(info = Describe(name, device));
                 bool hasGenericPointers = device.Capabilities.GenericAddressSpace;
                 if (!hasGenericPointers) PretendGenericPointers(device);
-                return new($"{name} {device.Name}", new Gpu(context, device, hasGenericPointers, isEmulator: false, hasShuffles: false));
+                gpu = new Gpu(context, device, hasGenericPointers, isEmulator: false, hasShuffles: false);
             }
-            throw new InvalidOperationException($"{name}: there is no such device. Looked for {Library(kind)}; found {Found()}.");
+            else
+                throw new InvalidOperationException($"{name}: there is no such device. Looked for {Library(kind)}; found {Found()}.");
         }
         catch
         {
             context.Dispose();
+            throw;
+        }
+        return Create($"{name} {info.Description}", gpu, $"{info.Description}; {info.Driver}; {info.Capabilities}", hasTensorCores, precision, report);
+    }
+
+    /// <param name="tunedAs">The device in the tuning file; null where nothing is tuned.</param>
+    static GpuBackend Create(string name, Gpu gpu, string? tunedAs, bool hasTensorCores, ComputePrecision precision, Action<string>? report)
+    {
+        try
+        {
+            if (precision == ComputePrecision.Tf32 && !hasTensorCores)
+                throw new InvalidOperationException($"{name}: it does not multiply tf32, which CUDA devices of compute capability 8.0 and above do; take f32 or bf16.");
+            bool usesCublas = Cublas.IsChosen(name, Environment.GetEnvironmentVariable(Cublas.Variable));
+            return new(name, gpu, new()
+            {
+                Precision = precision,
+                HasTensorCores = hasTensorCores,
+                Tuner = tunedAs is null ? null : new Tuner(tunedAs, new TuningFile(TuningFile.StandardPath(), report ?? (_ => { })), new DeviceStopwatch(gpu).Measure),
+                Cublas = usesCublas ? new Cublas(gpu, name) : null,
+            });
+        }
+        catch
+        {
+            gpu.Dispose();
             throw;
         }
     }

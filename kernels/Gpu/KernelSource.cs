@@ -32,8 +32,18 @@ static class KernelSource
     }
 
     // At level O2 ILGPU marks every branch uniform, divergent ones too: threads that part would then never be brought together again.
-    static string CorrectPtx(string text) => text.Replace("bra.uni", "bra", StringComparison.Ordinal)
-        .Replace("brx.idx.uni", "brx.idx", StringComparison.Ordinal).Replace("ret.uni", "ret", StringComparison.Ordinal);
+    static string CorrectPtx(string text) => NameSharedMemory(text.Replace("bra.uni", "bra", StringComparison.Ordinal)
+        .Replace("brx.idx.uni", "brx.idx", StringComparison.Ordinal).Replace("ret.uni", "ret", StringComparison.Ordinal));
+
+    /// <summary>Gives inline code the name of the kernel's one shared allocation, aligned for rows of matrices.</summary>
+    static string NameSharedMemory(string text)
+    {
+        if (!text.Contains(CudaShared.Placeholder, StringComparison.Ordinal)) return text;
+        const string Declaration = @"\.shared \.align \d+ \.b8 (\w+)\[";
+        string name = Regex.Matches(text, Declaration) is [var only] ? only.Groups[1].Value
+            : throw new InvalidOperationException("A kernel that names its shared memory in inline code must have one allocation of it.");
+        return Regex.Replace(text, Declaration, ".shared .align 128 .b8 $1[").Replace(CudaShared.Placeholder, name, StringComparison.Ordinal);
+    }
 
     static string CorrectOpenCl(string text, bool hasGenericPointers)
     {

@@ -1,32 +1,64 @@
 using DistillEngine.Core;
 using ILGPU;
+using ILGPU.Runtime;
 using Launch = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.KernelConfig, ILGPU.ArrayView<float>, ILGPU.ArrayView<float>,
     ILGPU.ArrayView<float>, DistillEngine.Kernels.MatMulCall>;
 
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// The three products of a linear map in float32: tiled (<see cref="MatMulTile"/>), in blocks as large as still fill the device, or by
-/// <see cref="FewRows"/> where a decoding step has few rows, which is bound by the bandwidth of the weights.
+/// The three products of a linear map: on tensor cores (<see cref="MatMulTensorTile"/>) where operands may be rounded and the device has them,
+/// else tiled (<see cref="MatMulTile"/>), or by <see cref="FewRows"/> where a decoding step has few rows, which is bound by the bandwidth of
+/// the weights and multiplies in float32. Every tile adds a sum's terms in the same order, so that the choice of one changes no bit.
 /// </summary>
 sealed class MatMulGpu : MatMul
 {
-    /// <summary>Most rows of a product that is not tiled: below, a tile would compute mostly zeros.</summary>
+    /// <summary>Most rows of a forward product that is not tiled: below, a tile would compute mostly zeros.</summary>
     internal const int MaxFewRows = 8;
 
     // Threads that share one output of few rows: a warp's.
     const int Lanes = 32;
 
-    readonly Gpu _gpu;
-    readonly TileSet[] _tiles;
-    readonly DeviceKernel<Launch> _fewRows;
+    // What the tuning file calls the products.
+    static readonly string[] ProductNames = ["forward", "backward-input", "backward-weight"];
 
-    public MatMulGpu(Gpu gpu)
+    readonly Gpu _gpu;
+    readonly MatMulSettings _settings;
+    readonly MatMulTileSet[] _tiles;
+    readonly DeviceKernel<Launch>[] _fewRows;
+    readonly string[] _tileNames, _fewRowsNames;
+
+    /// <param name="settings">Null takes float32, tiles by size.</param>
+    /// <param name="tiles">From the largest to the smallest; null takes those that suit the settings.</param>
+    public MatMulGpu(Gpu gpu, MatMulSettings? settings = null, MatMulTileSet[]? tiles = null)
     {
         _gpu = gpu;
-        _tiles = gpu.IsEmulator ? [TileSet.Of<EmulatedTile>(gpu)] : [TileSet.Of<LargeTile>(gpu), TileSet.Of<SmallTile>(gpu)];
-        _fewRows = gpu.Kernel<Launch>(FewRows);
+        _settings = settings ?? new();
+        _tiles = tiles ?? TilesOf(gpu, _settings);
+        _fewRows = [.. (gpu.IsEmulator ? [gpu.GroupSize] : (int[])[gpu.GroupSize, gpu.GroupSize / 2, GroupSums.MaxThreads])
+            .Select(groupSize => gpu.Kernel<Launch>(FewRows, groupSize))];
+        _tileNames = [.. _tiles.Select(tile => tile.Name)];
+        _fewRowsNames = [.. _fewRows.Select(kernel => $"{kernel.GroupSize}")];
     }
+
+    /// <summary>The tiles that suit the settings, from the largest to the smallest.</summary>
+    internal static MatMulTileSet[] TilesOf(Gpu gpu, MatMulSettings settings) => settings switch
+    {
+        { Precision: ComputePrecision.Bf16, HasTensorCores: true } => TensorTiles<CudaBf16>(gpu),
+        { Precision: ComputePrecision.Tf32 } => TensorTiles<CudaTf32>(gpu),
+        { Precision: ComputePrecision.Bf16 } => Tiles<RoundedToBf16>(gpu),
+        _ => Tiles<Unrounded>(gpu),
+    };
+
+    static MatMulTileSet[] Tiles<TRounding>(Gpu gpu) where TRounding : struct, IOperandRounding => gpu.IsEmulator
+        ? [MatMulTileSet.Of<EmulatedTile, TRounding>(gpu)]
+        : [MatMulTileSet.Of<LargeTile, TRounding>(gpu), MatMulTileSet.Of<SmallTile, TRounding>(gpu)];
+
+    static MatMulTileSet[] TensorTiles<TCore>(Gpu gpu) where TCore : struct, ITensorCore =>
+    [
+        MatMulTileSet.OfTensorCores<LargeTensorTile, TCore>(gpu), MatMulTileSet.OfTensorCores<MediumTensorTile, TCore>(gpu),
+        MatMulTileSet.OfTensorCores<SmallTensorTile, TCore>(gpu),
+    ];
 
     protected override void ForwardCore(Tensor x, Weight w, Into into, Tensor y) =>
         Forward(_gpu.View<float>(x), _gpu.View<float>(w.Value), x.Shape.D0, w.Outputs, w.Inputs, into, _gpu.View<float>(y), w.Outputs);
@@ -35,39 +67,86 @@ sealed class MatMulGpu : MatMul
     internal void Forward(ArrayView<float> x, ArrayView<float> w, int rows, int outputs, int inputs, Into into, ArrayView<float> y, int stride)
     {
         MatMulCall call = Call(rows, outputs, inputs, inputs, inputs, stride, into);
-        if (rows == 0 || outputs == 0) return;
-        if (rows > MaxFewRows)
-        {
-            TileSet tile = TileOf(rows, outputs);
-            tile.Forward.Launch(_gpu.Stream, tile.Blocks(call), x, w, y, call);
-            return;
-        }
-        int outputsOfGroup = Math.Max(_gpu.GroupSize / Lanes, 1);
-        _fewRows.Launch(_gpu.Stream, _gpu.Groups((outputs + outputsOfGroup - 1) / outputsOfGroup), x, w, y, call);
+        if (rows > MaxFewRows || _settings.Cublas is not null) Multiply(MatMulProduct.Forward, x, w, y, call);
+        else if (rows > 0 && outputs > 0) MultiplyFewRows(x, w, y, call);
     }
 
     protected override void BackwardInputCore(Tensor dy, Weight w, Into into, Tensor dx) =>
         BackwardInput(_gpu.View<float>(dy), w.Outputs, _gpu.View<float>(w.Value), dy.Shape.D0, w.Outputs, w.Inputs, into, _gpu.View<float>(dx));
 
     /// <summary>dx = or += dy W, rows of dy <paramref name="stride"/> elements apart.</summary>
-    internal void BackwardInput(ArrayView<float> dy, int stride, ArrayView<float> w, int rows, int outputs, int inputs, Into into, ArrayView<float> dx)
-    {
-        if (rows == 0 || inputs == 0) return;
-        MatMulCall call = Call(rows, inputs, outputs, stride, inputs, inputs, into);
-        TileSet tile = TileOf(rows, inputs);
-        tile.BackwardInput.Launch(_gpu.Stream, tile.Blocks(call), dy, w, dx, call);
-    }
+    internal void BackwardInput(ArrayView<float> dy, int stride, ArrayView<float> w, int rows, int outputs, int inputs, Into into, ArrayView<float> dx) =>
+        Multiply(MatMulProduct.BackwardInput, dy, w, dx, Call(rows, inputs, outputs, stride, inputs, inputs, into));
 
     protected override void BackwardWeightCore(Tensor dy, Tensor x, Tensor dWeight) =>
         BackwardWeight(_gpu.View<float>(dy), dWeight.Shape.D0, _gpu.View<float>(x), x.Shape.D0, dWeight.Shape.D0, dWeight.Shape.D1, _gpu.View<float>(dWeight));
 
     /// <summary>dWeight += dyᵀ x, rows of dy <paramref name="stride"/> elements apart.</summary>
-    internal void BackwardWeight(ArrayView<float> dy, int stride, ArrayView<float> x, int rows, int outputs, int inputs, ArrayView<float> dWeight)
+    internal void BackwardWeight(ArrayView<float> dy, int stride, ArrayView<float> x, int rows, int outputs, int inputs, ArrayView<float> dWeight) =>
+        Multiply(MatMulProduct.BackwardWeight, dy, x, dWeight, Call(outputs, inputs, rows, stride, inputs, inputs, Into.Add));
+
+    void Multiply(MatMulProduct product, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, MatMulCall call)
     {
-        if (outputs == 0 || inputs == 0) return;
-        MatMulCall call = Call(outputs, inputs, rows, stride, inputs, inputs, Into.Add);
-        TileSet tile = TileOf(outputs, inputs);
-        tile.BackwardWeight.Launch(_gpu.Stream, tile.Blocks(call), dy, x, dWeight, call);
+        if (call.Rows == 0 || call.Columns == 0) return;
+        if (_settings.Cublas is { } cublas && call.Depth > 0)
+        {
+            bool isFew = product == MatMulProduct.Forward && call.Rows <= MaxFewRows;
+            cublas.Multiply(CublasCall.Of(product, call), a, b, c, isFew ? ComputePrecision.F32 : _settings.Precision);
+            return;
+        }
+        call.VectorsA = AreFours(a, call.StrideA, product == MatMulProduct.BackwardWeight ? call.Rows : call.Depth) ? 1 : 0;
+        call.VectorsB = AreFours(b, call.StrideB, product == MatMulProduct.Forward ? call.Depth : call.Columns) ? 1 : 0;
+        _tiles[TileOf(product, a, b, c, call)].Launch(_gpu, product, a, b, c, call);
+    }
+
+    void MultiplyFewRows(ArrayView<float> x, ArrayView<float> w, ArrayView<float> y, MatMulCall call)
+    {
+        int choice = 0;
+        if (_settings.Tuner is { } tuner && _fewRows.Length > 1)
+        {
+            var key = TuningKey.Of("few-rows", "f32", call.Rows, call.Columns, call.Depth);
+            if (!tuner.TryGet(key, out choice)) choice = TuneFewRows(tuner, key, x, w, y, call);
+        }
+        LaunchFewRows(choice, x, w, y, call);
+    }
+
+    int TileOf(MatMulProduct product, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, MatMulCall call)
+    {
+        if (_settings.Tuner is not { } tuner || _tiles.Length == 1) return FillingTile(call.Rows, call.Columns);
+        var key = TuningKey.Of(ProductNames[(int)product], _settings.Name, call.Rows, call.Columns, call.Depth);
+        return tuner.TryGet(key, out int choice) ? choice : Tune(tuner, key, product, a, b, c, call);
+    }
+
+    /// <summary>The largest tile that gives every multiprocessor a block, else the smallest.</summary>
+    int FillingTile(int rows, int columns)
+    {
+        for (int i = 0; i < _tiles.Length; i++)
+            if (_tiles[i].BlockCount(rows, columns) >= _gpu.Accelerator.NumMultiprocessors) return i;
+        return _tiles.Length - 1;
+    }
+
+    int Tune(Tuner tuner, TuningKey key, MatMulProduct product, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, MatMulCall call)
+    {
+        using MemoryBuffer trial = TrialResult(c);
+        ArrayView<float> to = new(trial, 0, c.Length);
+        return tuner.Choose(key, _tileNames, i => _tiles[i].Launch(_gpu, product, a, b, to, call));
+    }
+
+    int TuneFewRows(Tuner tuner, TuningKey key, ArrayView<float> x, ArrayView<float> w, ArrayView<float> y, MatMulCall call)
+    {
+        using MemoryBuffer trial = TrialResult(y);
+        ArrayView<float> to = new(trial, 0, y.Length);
+        return tuner.Choose(key, _fewRowsNames, i => LaunchFewRows(i, x, w, to, call));
+    }
+
+    // A product that is added to its result must not run twice on it.
+    MemoryBuffer TrialResult(ArrayView<float> c) => _gpu.AllocateRaw(c.LengthInBytes, "a result of tuning");
+
+    void LaunchFewRows(int choice, ArrayView<float> x, ArrayView<float> w, ArrayView<float> y, MatMulCall call)
+    {
+        DeviceKernel<Launch> kernel = _fewRows[choice];
+        int outputsOfGroup = Math.Max(kernel.GroupSize / Lanes, 1);
+        kernel.Launch(_gpu.Stream, new KernelConfig((call.Columns + outputsOfGroup - 1) / outputsOfGroup, kernel.GroupSize), x, w, y, call);
     }
 
     static MatMulCall Call(int rows, int columns, int depth, int strideA, int strideB, int strideC, Into into) => new()
@@ -75,13 +154,9 @@ sealed class MatMulGpu : MatMul
         Rows = rows, Columns = columns, Depth = depth, StrideA = strideA, StrideB = strideB, StrideC = strideC, Add = into == Into.Add ? 1 : 0,
     };
 
-    /// <summary>The largest tile that gives every multiprocessor a block, else the smallest.</summary>
-    TileSet TileOf(int rows, int columns)
-    {
-        foreach (TileSet tile in _tiles)
-            if (tile.BlockCount(rows, columns) >= _gpu.Accelerator.NumMultiprocessors) return tile;
-        return _tiles[^1];
-    }
+    /// <summary>Whether a factor can be read in fours along its contiguous axis of <paramref name="length"/> elements.</summary>
+    static bool AreFours(ArrayView<float> factor, int stride, int length) =>
+        factor.LoadEffectiveAddressAsPtr() % 16 == 0 && stride % 4 == 0 && length % 4 == 0;
 
     /// <summary>
     /// y = or += x Wᵀ for at most <see cref="MaxFewRows"/> rows: <see cref="Lanes"/> threads an output stride over its weights, which are
@@ -122,21 +197,5 @@ sealed class MatMulGpu : MatMul
             if (call.Add != 0) sum += y[at];
             y[at] = sum;
         }
-    }
-
-    /// <summary>The three products at one tile.</summary>
-    sealed record TileSet(int Rows, int Columns, int Threads, DeviceKernel<Launch> Forward, DeviceKernel<Launch> BackwardInput, DeviceKernel<Launch> BackwardWeight)
-    {
-        public static TileSet Of<TTile>(Gpu gpu) where TTile : struct, IMatMulTile
-        {
-            int threads = MatMulTile.Threads<TTile>();
-            return new(TTile.Rows, TTile.Columns, threads, gpu.Kernel<Launch>(MatMulTile.Multiply<TTile, Lines, Lines>, threads),
-                gpu.Kernel<Launch>(MatMulTile.Multiply<TTile, Lines, Steps>, threads), gpu.Kernel<Launch>(MatMulTile.Multiply<TTile, Steps, Steps>, threads));
-        }
-
-        public long BlockCount(int rows, int columns) => (long)((rows + Rows - 1) / Rows) * ((columns + Columns - 1) / Columns);
-
-        public KernelConfig Blocks(MatMulCall call) =>
-            new(new Index3D((call.Columns + Columns - 1) / Columns, (call.Rows + Rows - 1) / Rows, 1), new Index3D(Threads, 1, 1));
     }
 }

@@ -83,6 +83,26 @@ readonly struct Steps : IMatMulOperand
     public static bool LinesAreContiguous => false;
 }
 
+/// <summary>What a product multiplies in place of its float32 operands.</summary>
+interface IOperandRounding
+{
+    static abstract float Round(float value);
+}
+
+/// <summary>The operands themselves.</summary>
+readonly struct Unrounded : IOperandRounding
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Round(float value) => value;
+}
+
+/// <summary>bfloat16 numbers: what tensor cores multiply, for devices that have none.</summary>
+readonly struct RoundedToBf16 : IOperandRounding
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Round(float value) => DeviceMath.RoundToBf16(value);
+}
+
 /// <summary>Extents of one product c = or += a bᵀ.</summary>
 struct MatMulCall
 {
@@ -94,6 +114,9 @@ struct MatMulCall
 
     /// <summary>Whether c's old contents are added to.</summary>
     public int Add;
+
+    /// <summary>Whether the contiguous axis of a, and of b, consists of whole fours at multiples of 16 bytes.</summary>
+    public int VectorsA, VectorsB;
 }
 
 /// <summary>Four neighbouring floats, moved in one instruction.</summary>
@@ -116,8 +139,8 @@ static class MatMulTile
     /// while these are multiplied; a thread sums ThreadRows × ThreadColumns products in registers. Bound by FMA throughput for blocks of
     /// 128. Sums are float32, along the steps in order.
     /// </summary>
-    public static void Multiply<TTile, TA, TB>(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, MatMulCall call)
-        where TTile : struct, IMatMulTile where TA : struct, IMatMulOperand where TB : struct, IMatMulOperand
+    public static void Multiply<TTile, TRounding, TA, TB>(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, MatMulCall call)
+        where TTile : struct, IMatMulTile where TRounding : struct, IOperandRounding where TA : struct, IMatMulOperand where TB : struct, IMatMulOperand
     {
         ArrayView<float> sharedA = SharedMemory.Allocate<float>(TTile.Depth * (TTile.Rows + Padding));
         ArrayView<float> sharedB = SharedMemory.Allocate<float>(TTile.Depth * (TTile.Columns + Padding));
@@ -138,9 +161,9 @@ static class MatMulTile
         for (int step = 0; step < call.Depth; step += TTile.Depth)
         {
             for (int i = 0; i < TTile.Rows * TTile.Depth / threads; i++)
-                sharedA[Place<TA>(thread + i * threads, TTile.Rows, TTile.Depth)] = nextA[i];
+                sharedA[Place<TA>(thread + i * threads, TTile.Rows, TTile.Depth)] = TRounding.Round(nextA[i]);
             for (int i = 0; i < TTile.Columns * TTile.Depth / threads; i++)
-                sharedB[Place<TB>(thread + i * threads, TTile.Columns, TTile.Depth)] = nextB[i];
+                sharedB[Place<TB>(thread + i * threads, TTile.Columns, TTile.Depth)] = TRounding.Round(nextB[i]);
             Group.Barrier();
             for (int i = 0; i < TTile.Rows * TTile.Depth / threads; i++)
                 nextA[i] = Read<TA>(a, call.StrideA, thread + i * threads, TTile.Rows, TTile.Depth, firstRow, step + TTile.Depth, call.Rows, call.Depth);

@@ -26,6 +26,16 @@ public class DeviceTrainingTests
         for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], got[i], 2e-3 * expected[0]);
     }
 
+    [Fact]
+    public void FiftySteps_InBf16_LearnAsInFloat32()
+    {
+        using GpuBackend device = DeviceUnderTest.Open(ComputePrecision.Bf16);
+        using var cpu = CpuBackend.Open(2);
+        double[] expected = Train(cpu, TinyModels.Version11, "adamw"), got = Train(device, TinyModels.Version11, "adamw");
+        Assert.Equal(expected[0], got[0], 2e-2 * expected[0]);
+        Assert.Equal(expected[^1], got[^1], 5e-2 * expected[0]);
+    }
+
     static double[] Train(IBackend backend, string name, string optimizer)
     {
         using T5Model model = TinyModels.Create(name, backend);

@@ -8,14 +8,14 @@ static class DeviceUnderTest
 {
     const string Variable = "DISTILL_DEVICE";
 
-    /// <summary>Opens it; skips the test, with the reason, where none is named or it is absent.</summary>
-    public static GpuBackend Open()
+    /// <summary>Opens it; skips the test, with the reason, where none is named, it is absent or does not multiply in this precision.</summary>
+    public static GpuBackend Open(ComputePrecision precision = ComputePrecision.F32)
     {
         string? name = Environment.GetEnvironmentVariable(Variable);
         if (string.IsNullOrEmpty(name)) Assert.Skip($"{Variable} names no device, such as cuda:0.");
         try
         {
-            return GpuDevices.Open(name!);
+            return GpuDevices.Open(name!, precision);
         }
         catch (InvalidOperationException e)
         {

@@ -29,12 +29,12 @@ static class Accelerators
         return null;
     }
 
-    /// <exception cref="UsageException">The device is unknown, absent, or not part of this program.</exception>
-    public static IBackend Open(string device)
+    /// <exception cref="UsageException">The device is unknown, absent, not part of this program, or does not compute in this precision.</exception>
+    public static IBackend Open(string device, ComputePrecision precision, Action<string>? report)
     {
         if (Obstacle() is { } obstacle) throw new UsageException($"--device {device}: {obstacle}; it computes on the CPU alone. Expected auto or cpu.");
 #if GPU
-        return OpenGpu(device);
+        return OpenGpu(device, precision, report);
 #else
         throw new UsageException($"--device {device}: expected auto or cpu.");
 #endif
@@ -75,12 +75,12 @@ static class Accelerators
         e is null ? null : e is FileNotFoundException { FileName: { } name } ? name.Split(',')[0] : MissingFile(e.InnerException);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    static IBackend OpenGpu(string device)
+    static IBackend OpenGpu(string device, ComputePrecision precision, Action<string>? report)
     {
         if (!GpuDevices.IsName(device)) throw new UsageException($"--device {device}: expected auto, cpu, cuda:N, opencl:N or cpu-emulator. 'distill doctor' lists the devices.");
         try
         {
-            return GpuDevices.Open(device);
+            return GpuDevices.Open(device, precision, report);
         }
         catch (InvalidOperationException e)
         {

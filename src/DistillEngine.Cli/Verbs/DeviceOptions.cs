@@ -32,23 +32,27 @@ static class DeviceOptions
     };
 
     /// <summary>Type of the products' operands in training.</summary>
-    public static ChoiceOption<ComputePrecision> Precision() => new("--dtype", "Type of the products' operands; sums, weights and all else are f32",
-        ("f32", ComputePrecision.F32), ("bf16", ComputePrecision.Bf16));
+    public static ChoiceOption<ComputePrecision> Precision() => new("--dtype", "Type of the products' operands, tf32 on CUDA alone; sums, weights and all else are f32",
+        ("f32", ComputePrecision.F32), ("bf16", ComputePrecision.Bf16), ("tf32", ComputePrecision.Tf32));
 
     /// <summary>The element type of a precision, for the limits.</summary>
     public static DType TypeOf(ComputePrecision precision) => precision == ComputePrecision.Bf16 ? DType.BF16 : DType.F32;
 
-    /// <summary>Opens what <c>--device</c> names. <c>auto</c> takes the processor where another option asks for what it alone has.</summary>
+    /// <summary>Opens what <c>--device</c> names. <c>auto</c> takes the processor where its threads are counted.</summary>
+    /// <param name="report">Takes lines for the user.</param>
     /// <exception cref="UsageException">The device is unknown, absent, not part of this program, does not compute in this precision, or has no
     /// threads to be counted.</exception>
-    public static IBackend Open(string device, int threads, ComputePrecision precision = ComputePrecision.F32)
+    public static IBackend Open(string device, int threads, ComputePrecision precision = ComputePrecision.F32, Action<string>? report = null)
     {
-        if (device == "auto") device = precision == ComputePrecision.F32 && threads == 0 ? Accelerators.Preferred() ?? "cpu" : "cpu";
-        if (device == "cpu") return CpuBackend.Open(threads, precision);
-        if (threads != 0)
-            throw new UsageException($"--threads {threads} --device {device}: the threads are those of the processor; leave out --threads, or take --device cpu.");
-        return precision == ComputePrecision.F32
-            ? Accelerators.Open(device)
-            : throw new UsageException($"--dtype bf16 --device {device}: devices compute in f32 so far; leave out --dtype, or take --device cpu.");
+        if (device == "auto") device = threads == 0 ? Accelerators.Preferred() ?? "cpu" : "cpu";
+        if (device != "cpu")
+        {
+            return threads == 0
+                ? Accelerators.Open(device, precision, report)
+                : throw new UsageException($"--threads {threads} --device {device}: the threads are those of the processor; leave out --threads, or take --device cpu.");
+        }
+        return precision == ComputePrecision.Tf32
+            ? throw new UsageException("--dtype tf32 --device cpu: the processor does not multiply tf32, which CUDA devices of compute capability 8.0 and above do; take f32 or bf16.")
+            : CpuBackend.Open(threads, precision);
     }
 }

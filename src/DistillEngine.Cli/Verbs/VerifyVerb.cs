@@ -18,7 +18,7 @@ static class VerifyVerb
         var command = new Command("verify", "Compute every golden case on this machine and compare with the reference") { golden, data, threads, device, json };
         command.SetAction(p =>
         {
-            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), report: io.Error.WriteLine);
             int passed = 0, failed = 0, skipped = 0;
             if (!p.GetValue(json)) io.Output.WriteLine($"{"case",-38} {"check",-34} {"result",-7} {"error",10} {"allowed",10}  worst");
             GoldenRunner.Run(p.GetValue(golden)!, p.GetValue(data), backend, Report, io.Cancel);

@@ -92,6 +92,17 @@ public class DeviceOptionTests
         Parallel.For(0, 24, _ => Assert.Equal(expected, GpuDevices.List().Select(d => d.Name)));
     }
 
+    [Theory]
+    [InlineData("cpu", "--dtype tf32 --device cpu: the processor does not multiply tf32")]
+    [InlineData(GpuDevices.Emulator, "--device cpu-emulator: it does not multiply tf32")]
+    public void Train_InTf32WithoutTensorCores_SaysWhatDoes(string device, string expected)
+    {
+        CliResult result = CliResult.Of("train", "--data", "none", "--task", "svamp", "--model", "tiny", "--output", "none", "--dtype", "tf32", "--device", device);
+        Assert.Equal(2, result.Code);
+        Assert.Contains(expected, result.Error, StringComparison.Ordinal);
+        Assert.Contains("CUDA devices of compute capability 8.0 and above do; take f32 or bf16.", result.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Doctor_ListsTheEmulator() => Assert.Contains($"{GpuDevices.Emulator}:", CliResult.Of("doctor").Output, StringComparison.Ordinal);
 }

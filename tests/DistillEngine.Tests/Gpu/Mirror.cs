@@ -7,7 +7,8 @@ namespace DistillEngine.Tests.Gpu;
 /// Ops of a device that take host tensors, so that a case of the CPU's ops runs on it unchanged: each call carries the whole buffers of its
 /// tensors there and back, guards and aliases included.
 /// </summary>
-sealed class Mirror(IBackend device)
+/// <param name="ops">Null takes the device's own.</param>
+sealed class Mirror(IBackend device, KernelSet? ops = null)
 {
     readonly Dictionary<HostBuffer, DeviceBuffer> _copies = [];
 
@@ -30,7 +31,7 @@ sealed class Mirror(IBackend device)
     };
 
     /// <summary>The device's ops.</summary>
-    public KernelSet Ops => device.Kernels;
+    public KernelSet Ops { get; } = ops ?? device.Kernels;
 
     /// <summary>The same view on the device; its buffer is carried there by the first view of a call.</summary>
     public Tensor this[Tensor host]

@@ -5,7 +5,7 @@ using Xunit;
 namespace DistillEngine.Tests.Kernels;
 
 /// <summary>Products of bfloat16 operands, by instructions of the processor or emulated.</summary>
-public unsafe class Bf16MatMulTests
+public class Bf16MatMulTests
 {
     /// <summary>Rows of a forward product from which on it takes bfloat16 operands.</summary>
     const int ManyRows = RowProducts<F32x8>.MaxRows + 1;
@@ -21,7 +21,7 @@ public unsafe class Bf16MatMulTests
         MatMul op = MatMulTests.Create(isa, pool, ComputePrecision.Bf16);
         foreach (var (rows, inputs, outputs) in MatMulTests.Sizes)
             foreach (Into into in new[] { Into.Overwrite, Into.Add })
-                using (var problem = new Problem(rows, inputs, outputs, into))
+                using (var problem = Problem(rows, inputs, outputs, into))
                 {
                     problem.Run(op);
                     problem.AssertEqualsOracle($"{rows} × {inputs} → {outputs}, {into}");
@@ -36,7 +36,7 @@ public unsafe class Bf16MatMulTests
         using var pool = new ComputePool(2);
         foreach (var (rows, inputs, outputs) in new[] { (19, 67, 35), (40, 1025, 50) })
         {
-            using var problem = new Problem(rows, inputs, outputs, Into.Overwrite);
+            using var problem = Problem(rows, inputs, outputs, Into.Overwrite);
             problem.Round(value => (float)Math.Clamp(Math.Round(value * 20), -64, 64));
             problem.Run(MatMulTests.Create(isa, pool, ComputePrecision.Bf16));
             problem.AssertEqualsExactly();
@@ -51,7 +51,7 @@ public unsafe class Bf16MatMulTests
         for (int threads = 1; threads <= 3; threads++)
         {
             using var pool = new ComputePool(threads);
-            using var problem = new Problem(37, 291, 390, Into.Overwrite);
+            using var problem = Problem(37, 291, 390, Into.Overwrite);
             problem.Run(MatMulTests.Create(isa, pool, ComputePrecision.Bf16));
             expected ??= problem.Results;
             Assert.Equal(expected, problem.Results);
@@ -109,7 +109,7 @@ public unsafe class Bf16MatMulTests
     public void ForwardAndBackward_AfterWarmUp_AllocateNothing(CpuIsa isa)
     {
         using var pool = new ComputePool(2);
-        using var problem = new Problem(18, 20, 24, Into.Add);
+        using var problem = Problem(18, 20, 24, Into.Add);
         MatMul op = MatMulTests.Create(isa, pool, ComputePrecision.Bf16);
         problem.Run(op);
         Assert.Equal(0, Allocations.Of(() => problem.Run(op)));
@@ -126,83 +126,5 @@ public unsafe class Bf16MatMulTests
         Assert.Equal((ComputePrecision.F32, ComputePrecision.Bf16), (plain.Precision, rounded.Precision));
     }
 
-    /// <summary>A forward and a backward on random data, with the products of exact and of rounded operands in double.</summary>
-    sealed class Problem : IDisposable
-    {
-        readonly HostTensors _host;
-        readonly int _rows, _inputs, _outputs;
-        readonly Into _into;
-        readonly Weight _weight;
-        readonly Tensor _x, _w, _dy, _y, _dx, _dWeight;
-        readonly double[] _oldY, _oldDx, _oldDWeight;
-
-        public Problem(int rows, int inputs, int outputs, Into into)
-        {
-            _host = new HostTensors(seed: rows * 10_000 + inputs * 100 + outputs);
-            (_rows, _inputs, _outputs, _into) = (rows, inputs, outputs, into);
-            (_x, _w, _dy) = (_host.Random("x", new(rows, inputs)), _host.Random("w", new(outputs, inputs)), _host.Random("dy", new(rows, outputs)));
-            _weight = new Weight(_w);
-            // Overwrite must not read what was there, which is NaN.
-            bool adds = into == Into.Add;
-            _y = adds ? _host.Random("y", new(rows, outputs)) : _host.Empty("y", new(rows, outputs));
-            _dx = adds ? _host.Random("dx", new(rows, inputs)) : _host.Empty("dx", new(rows, inputs));
-            _dWeight = adds ? _host.Random("dWeight", new(outputs, inputs)) : _host.Filled("dWeight", new(outputs, inputs), 0);
-            (_oldY, _oldDx, _oldDWeight) = (Doubles(_y), Doubles(_dx), Doubles(_dWeight));
-        }
-
-        public float[][] Results => [_y.HostSpan<float>().ToArray(), _dx.HostSpan<float>().ToArray(), _dWeight.HostSpan<float>().ToArray()];
-
-        /// <summary>Replaces every operand.</summary>
-        public void Round(Func<float, float> change)
-        {
-            foreach (Tensor operand in new[] { _x, _w, _dy })
-                foreach (ref float value in operand.HostSpan<float>()) value = change(value);
-        }
-
-        public void Run(MatMul op)
-        {
-            op.Forward(_x, _weight, _into, _y);
-            op.Backward(_dy, _x, _weight, _into, _dx, _dWeight);
-        }
-
-        public void AssertEqualsExactly()
-        {
-            double[][] products = Products(Doubles(_x), Doubles(_w), Doubles(_dy));
-            Assert.Equal(products, Results.Select(result => Array.ConvertAll(result, value => (double)value)));
-        }
-
-        /// <summary>Of rounded operands only the sums differ; from exact ones each product differs by both roundings, too.</summary>
-        public void AssertEqualsOracle(string what)
-        {
-            double[] x = Doubles(_x), w = Doubles(_w), dy = Doubles(_dy);
-            double[][] exact = Products(x, w, dy), sizes = Products(MatMulReference.Magnitudes(x), MatMulReference.Magnitudes(w), MatMulReference.Magnitudes(dy));
-            double[][] rounded = Products(Rounded(_x), Rounded(_w), Rounded(_dy));
-            // Few rows and few inputs are multiplied in float32.
-            if (_rows < ManyRows || _inputs < ManyInputs) rounded[0] = exact[0];
-            (Tensor Got, double[] Old, int Terms, string Name)[] results = [(_y, _oldY, _inputs, "y"), (_dx, _oldDx, _outputs, "dx"), (_dWeight, _oldDWeight, _rows, "dWeight")];
-            for (int i = 0; i < results.Length; i++)
-            {
-                var (got, old, terms, name) = results[i];
-                bool adds = _into == Into.Add || name == "dWeight";
-                double[] sums = [.. sizes[i].Select((size, at) => Tolerance.Sum(terms) * Tolerance.Epsilon * ((1 + Tolerance.Bf16Product) * size + (adds ? Math.Abs(old[at]) : 0)))];
-                Tolerance.AssertWithin(got.HostSpan<float>(), [.. rounded[i].Select((p, at) => p + (adds ? old[at] : 0))], sums, $"{name} of {what}, rounded operands");
-                Tolerance.AssertWithin(got.HostSpan<float>(), [.. exact[i].Select((p, at) => p + (adds ? old[at] : 0))],
-                    [.. sums.Select((sum, at) => sum + Tolerance.Bf16Product * sizes[i][at])], $"{name} of {what}");
-            }
-            Assert.True(_host.GuardsAreIntact(), what);
-        }
-
-        public void Dispose() => _host.Dispose();
-
-        double[][] Products(double[] x, double[] w, double[] dy) =>
-        [
-            MatMulReference.Forward(x, w, _rows, _inputs, _outputs), MatMulReference.BackwardInput(dy, w, _rows, _inputs, _outputs),
-            MatMulReference.BackwardWeight(dy, x, _rows, _inputs, _outputs),
-        ];
-
-        static double[] Rounded(Tensor tensor) => Array.ConvertAll(tensor.HostSpan<float>().ToArray(),
-            value => (double)BitConverter.UInt32BitsToSingle(Bf16.Round(value) & 0xFFFF_0000));
-
-        static double[] Doubles(Tensor tensor) => Array.ConvertAll(tensor.HostSpan<float>().ToArray(), value => (double)value);
-    }
+    static RoundedProduct Problem(int rows, int inputs, int outputs, Into into) => new(rows, inputs, outputs, into, ComputePrecision.Bf16, ManyRows, ManyInputs);
 }

@@ -14,6 +14,16 @@ static class Tolerance
     /// <summary>A product of two factors, each rounded to the 8 significant bits of bfloat16: by 2⁻⁸ of itself at most, so (1 + 2⁻⁸)² − 1.</summary>
     public const double Bf16Product = 0.0078277587890625;
 
+    /// <summary>The same with the 11 significant bits of tf32.</summary>
+    public const double Tf32Product = 0.0009768009185791015625;
+
+    /// <summary>
+    /// A sum of n products by tensor cores, which add 4 (tf32) or 8 (bf16) of them and the old sum at a time: each addend is cut off two bits
+    /// behind the greatest's last, and the result to float32, always towards zero, so that errors add up.
+    /// </summary>
+    /// <remarks>Source: M. Fasi et al., "Numerical behavior of NVIDIA tensor cores", PeerJ Computer Science 7 (2021), sections 3 and 4.</remarks>
+    public static double TruncatedSum(int terms) => 2 + terms;
+
     /// <summary>A float32 sum of n products: errors grow as √n for the blocked sums used, at most n.</summary>
     public static double Sum(int terms) => 2 + Math.Sqrt(terms);
 

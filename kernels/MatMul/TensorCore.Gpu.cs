@@ -1,0 +1,188 @@
+using System.Runtime.CompilerServices;
+using ILGPU;
+using ILGPU.Runtime.Cuda;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>
+/// What a warp of 32 threads does together on matrices in shared memory, for one type of operands. Words are 32 bits: two bf16 numbers, the
+/// earlier one in the lower half, or one tf32 number. All threads of the group must call <see cref="Load"/>, <see cref="LoadTransposed"/> and
+/// <see cref="MultiplyAdd"/>.
+/// </summary>
+interface ITensorCore
+{
+    /// <summary>Operands in a word: 2 or 1.</summary>
+    static abstract int Packed { get; }
+
+    /// <summary>Words of shared memory behind the tiles that a warp needs to exchange fragments; 0 on a device, which has instructions.</summary>
+    static abstract int ExchangeWords { get; }
+
+    /// <summary>What <see cref="Load"/> and <see cref="LoadTransposed"/> take to find the kernel's shared memory.</summary>
+    static abstract int AddressOfShared();
+
+    /// <summary>The same number, computed where this stands: ILGPU moves arithmetic into the loops that use its results, and loops of long
+    /// bodies are not unrolled.</summary>
+    static abstract int Here(int value);
+
+    /// <summary>A word of rounded operands: to nearest; ties to even in bf16, away from zero in tf32. Where words hold one operand, the later
+    /// is ignored.</summary>
+    static abstract int Pack(float earlier, float later);
+
+    /// <summary>
+    /// Loads four 8 × 4 matrices of words. Lane l names row l % 8 of matrix l / 8 and receives from matrix i the word (l / 4, l % 4) in
+    /// part[at + i].
+    /// </summary>
+    /// <param name="address">From <see cref="AddressOfShared"/>.</param>
+    /// <param name="word">First word of the row that this lane names; a multiple of 4.</param>
+    /// <param name="exchange"><see cref="ExchangeWords"/> for each warp of the group.</param>
+    static abstract void Load(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange);
+
+    /// <summary>The same for matrices of 8 × 8 bf16 numbers, each transposed. Of bf16 alone.</summary>
+    static abstract void LoadTransposed(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange);
+
+    /// <summary>
+    /// sums[at … at + 7] += a bᵀ for 16 lines each and 8 words of depth. With g = lane / 4 and t = lane % 4 the sums are (g, 2t), (g, 2t + 1),
+    /// (g + 8, 2t), (g + 8, 2t + 1), then the same 8 columns on. The part of a holds its words (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4),
+    /// that of b (g, t), (g, t + 4), (g + 8, t), (g + 8, t + 4): what an instruction takes lies side by side.
+    /// </summary>
+    /// <remarks>Source: PTX ISA, "Matrix Fragments for mma.m16n8k16" (bf16) and "… m16n8k8" (tf32).</remarks>
+    static abstract void MultiplyAdd(ArrayView<float> sums, int at, ArrayView<int> partA, int atA, ArrayView<int> partB, int atB, ArrayView<int> exchange);
+}
+
+/// <summary>bf16 operands on CUDA devices of compute capability 8.0 and above.</summary>
+readonly struct CudaBf16 : ITensorCore
+{
+    public static int Packed => 2;
+    public static int ExchangeWords => 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int AddressOfShared() => CudaShared.Address();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Here(int value) => CudaShared.Here(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Pack(float earlier, float later)
+    {
+        CudaAsm.Emit("cvt.rn.bf16x2.f32 %0, %2, %1;", out int word, earlier, later);
+        return word;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Load(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange) => CudaShared.Load(address, word, part, at);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadTransposed(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange)
+    {
+        Output<int> r0 = default, r1 = default, r2 = default, r3 = default;
+        Input<int> from = address + word * sizeof(int);
+        CudaAsm.EmitRef("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];", ref r0, ref r1, ref r2, ref r3, ref from);
+        part[at] = r0.Value;
+        part[at + 1] = r1.Value;
+        part[at + 2] = r2.Value;
+        part[at + 3] = r3.Value;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MultiplyAdd(ArrayView<float> sums, int at, ArrayView<int> partA, int atA, ArrayView<int> partB, int atB, ArrayView<int> exchange)
+    {
+        Ref<float> s0 = sums[at], s1 = sums[at + 1], s2 = sums[at + 2], s3 = sums[at + 3];
+        Ref<float> s4 = sums[at + 4], s5 = sums[at + 5], s6 = sums[at + 6], s7 = sums[at + 7];
+        Input<int> a0 = partA[atA], a1 = partA[atA + 1], a2 = partA[atA + 2], a3 = partA[atA + 3];
+        Input<int> b0 = partB[atB], b1 = partB[atB + 1], b2 = partB[atB + 2], b3 = partB[atB + 3];
+        CudaAsm.EmitRef("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%8,%9,%10,%11}, {%12,%13}, {%0,%1,%2,%3};\n"
+            + "\tmma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%4,%5,%6,%7}, {%8,%9,%10,%11}, {%14,%15}, {%4,%5,%6,%7};",
+            ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3);
+        sums[at] = s0.Value;
+        sums[at + 1] = s1.Value;
+        sums[at + 2] = s2.Value;
+        sums[at + 3] = s3.Value;
+        sums[at + 4] = s4.Value;
+        sums[at + 5] = s5.Value;
+        sums[at + 6] = s6.Value;
+        sums[at + 7] = s7.Value;
+    }
+}
+
+/// <summary>tf32 operands, which have float32's exponent and 11 significant bits, on CUDA devices of compute capability 8.0 and above.</summary>
+readonly struct CudaTf32 : ITensorCore
+{
+    public static int Packed => 1;
+    public static int ExchangeWords => 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int AddressOfShared() => CudaShared.Address();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Here(int value) => CudaShared.Here(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Pack(float earlier, float later)
+    {
+        CudaAsm.Emit("cvt.rna.tf32.f32 %0, %1;", out int word, earlier);
+        return word;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Load(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange) => CudaShared.Load(address, word, part, at);
+
+    // The instruction transposes 16-bit elements; tiles of words are read word by word instead.
+    public static void LoadTransposed(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange)
+    {
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MultiplyAdd(ArrayView<float> sums, int at, ArrayView<int> partA, int atA, ArrayView<int> partB, int atB, ArrayView<int> exchange)
+    {
+        Ref<float> s0 = sums[at], s1 = sums[at + 1], s2 = sums[at + 2], s3 = sums[at + 3];
+        Ref<float> s4 = sums[at + 4], s5 = sums[at + 5], s6 = sums[at + 6], s7 = sums[at + 7];
+        Input<int> a0 = partA[atA], a1 = partA[atA + 1], a2 = partA[atA + 2], a3 = partA[atA + 3];
+        Input<int> b0 = partB[atB], b1 = partB[atB + 1], b2 = partB[atB + 2], b3 = partB[atB + 3];
+        CudaAsm.EmitRef("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%8,%9,%10,%11}, {%12,%13}, {%0,%1,%2,%3};\n"
+            + "\tmma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%4,%5,%6,%7}, {%8,%9,%10,%11}, {%14,%15}, {%4,%5,%6,%7};",
+            ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3);
+        sums[at] = s0.Value;
+        sums[at + 1] = s1.Value;
+        sums[at + 2] = s2.Value;
+        sums[at + 3] = s3.Value;
+        sums[at + 4] = s4.Value;
+        sums[at + 5] = s5.Value;
+        sums[at + 6] = s6.Value;
+        sums[at + 7] = s7.Value;
+    }
+}
+
+/// <summary>What both types of operands share.</summary>
+static class CudaShared
+{
+    /// <summary>Stands in the generated code for the name of the kernel's shared memory, which ILGPU makes up.</summary>
+    public const string Placeholder = "SHARED_MEMORY_OF_THE_KERNEL";
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Address()
+    {
+        CudaAsm.Emit($"mov.u32 %0, {Placeholder};", out int address);
+        return address;
+    }
+
+    /// <inheritdoc cref="ITensorCore.Here"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Here(int value)
+    {
+        CudaAsm.Emit("mov.b32 %0, %1;", out int same, value);
+        return same;
+    }
+
+    /// <inheritdoc cref="ITensorCore.Load"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Load(int address, int word, ArrayView<int> part, int at)
+    {
+        Output<int> r0 = default, r1 = default, r2 = default, r3 = default;
+        Input<int> from = address + word * sizeof(int);
+        CudaAsm.EmitRef("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];", ref r0, ref r1, ref r2, ref r3, ref from);
+        part[at] = r0.Value;
+        part[at + 1] = r1.Value;
+        part[at + 2] = r2.Value;
+        part[at + 3] = r3.Value;
+    }
+}

@@ -1,0 +1,45 @@
+using DistillEngine.Kernels;
+using Xunit;
+
+namespace DistillEngine.Tests.Gpu;
+
+/// <summary>NVIDIA's assembler, where one is found, takes every kernel.</summary>
+public class PtxAssemblerTests
+{
+    /// <summary>A folder that the tables are written to, beside the test's output.</summary>
+    const string TableVariable = "DISTILL_PTX_TABLES";
+
+    [Theory]
+    [InlineData(70)]
+    [InlineData(80)]
+    [InlineData(90)]
+    public void Assembler_OfEveryKernel_TakesItAndKeepsProductsInRegisters(int architecture)
+    {
+        PtxAssembler? assembler = PtxAssembler.Find();
+        if (assembler is null) Assert.Skip($"There is no ptxas in PATH, and {PtxAssembler.Variable} names none.");
+        var rows = KernelTexts.Ptx(architecture / 10, architecture % 10).Select(kernel => (kernel.Name, Result: assembler.Assemble(kernel.Text, architecture))).ToArray();
+        string[] table =
+        [
+            $"# Kernels for sm_{architecture} by ptxas {assembler.Version()}", "",
+            "| kernel, threads of a group | registers | shared bytes | stack bytes | spilled bytes |", "|---|---|---|---|---|",
+            .. rows.Select(row => $"| `{row.Name.Replace(" of ", "`, ", StringComparison.Ordinal)} | {row.Result.Registers} | {row.Result.SharedBytes} | {row.Result.StackBytes} | {row.Result.SpillBytes} |"),
+        ];
+        Array.ForEach(table, line => TestContext.Current.TestOutputHelper?.WriteLine(line));
+        if (Environment.GetEnvironmentVariable(TableVariable) is { Length: > 0 } folder)
+            File.WriteAllLines(Path.Combine(Directory.CreateDirectory(folder).FullName, $"sm_{architecture}.md"), table);
+        Assert.All(rows, row =>
+        {
+            Assert.True(row.Result.Error is null, $"{row.Name}: {row.Result.Error}");
+            // A product's sums live in registers, or each of its multiply-adds goes to memory.
+            if (row.Name.StartsWith("MatMul", StringComparison.Ordinal)) Assert.Equal((row.Name, 0, 0), (row.Name, row.Result.StackBytes, row.Result.SpillBytes));
+        });
+    }
+
+    [Fact]
+    public void Assembler_OfWhatIsNotPtx_SaysWhy()
+    {
+        PtxAssembler? assembler = PtxAssembler.Find();
+        if (assembler is null) Assert.Skip($"There is no ptxas in PATH, and {PtxAssembler.Variable} names none.");
+        Assert.Contains("fatal", assembler.Assemble("not PTX", 80).Error, StringComparison.Ordinal);
+    }
+}

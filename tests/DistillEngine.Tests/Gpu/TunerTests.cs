@@ -1,0 +1,178 @@
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+using DistillEngine.Tests.Kernels;
+using Xunit;
+
+namespace DistillEngine.Tests.Gpu;
+
+/// <summary>The choice among kernels, by made-up times.</summary>
+public sealed class TunerTests : IDisposable
+{
+    const string Device = "Made-up 3000; CUDA 12.4; SM_80, 3 multiprocessors";
+
+    static readonly string[] Candidates = ["large", "medium", "small"];
+    static readonly TuningKey Key = TuningKey.Of("forward", "bf16", 100, 512, 2048);
+
+    readonly string _folder = Directory.CreateTempSubdirectory("distill-tuning-").FullName;
+    readonly List<string> _reports = [];
+    readonly List<int> _launches = [];
+
+    string FilePath => Path.Combine(_folder, "cache", "tuning.json");
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Choose_OfANewClass_MeasuresEachOnceAndTakesTheFastest()
+    {
+        Tuner tuner = Create(3, 1, 2);
+        Assert.False(tuner.TryGet(Key, out _));
+        Assert.Equal(1, tuner.Choose(Key, Candidates, _launches.Add));
+        Assert.Equal([0, 1, 2], _launches);
+        Assert.True(tuner.TryGet(Key, out int kept));
+        Assert.Equal(1, kept);
+    }
+
+    [Fact]
+    public void Choose_OfEqualTimes_TakesTheFirst() => Assert.Equal(0, Create(2, 2, 2).Choose(Key, Candidates, _launches.Add));
+
+    [Fact]
+    public void Choose_OfWhatAnEarlierRunKept_MeasuresNothing()
+    {
+        Create(3, 2, 1).Choose(Key, Candidates, _launches.Add);
+        _launches.Clear();
+        Assert.Equal(2, Create().Choose(Key, Candidates, _launches.Add));
+        Assert.Empty(_launches);
+        Assert.Empty(_reports);
+    }
+
+    [Fact]
+    public void Choose_OnAnotherDeviceOrDriver_MeasuresAnew()
+    {
+        Create(3, 2, 1).Choose(Key, Candidates, _launches.Add);
+        Assert.Equal(0, Create("Made-up 3000; CUDA 13.0; SM_80, 3 multiprocessors", 1, 2, 3).Choose(Key, Candidates, _launches.Add));
+        Assert.Equal(2, Create().Choose(Key, Candidates, _launches.Add));
+    }
+
+    [Fact]
+    public void Choose_OfAKernelThatIsNoMore_MeasuresAnew()
+    {
+        Create(3, 2, 1).Choose(Key, Candidates, _launches.Add);
+        Assert.Equal(1, Create(2, 1).Choose(Key, ["large", "medium"], _launches.Add));
+    }
+
+    [Fact]
+    public void Choose_AfterAnotherProcessWrote_KeepsBoth()
+    {
+        TuningKey other = Key with { Op = "backward-input" };
+        Tuner first = Create(3, 2, 1);
+        first.Choose(Key with { Depth = 1 }, Candidates, _launches.Add);
+        Create(1, 2, 3).Choose(other, Candidates, _launches.Add);
+        Tuner third = Create(1, 2, 3);
+        third.Choose(Key, Candidates, _launches.Add);
+        _launches.Clear();
+        Tuner reader = Create();
+        Assert.Equal(0, reader.Choose(other, Candidates, _launches.Add));
+        Assert.Equal(0, reader.Choose(Key, Candidates, _launches.Add));
+        Assert.Empty(_launches);
+        // Nothing that was written on the way stays.
+        Assert.Equal([FilePath], Directory.GetFiles(Path.GetDirectoryName(FilePath)!));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{")]
+    [InlineData("null")]
+    [InlineData("[1, 2]")]
+    [InlineData("""{"format": "distill.tuning/2", "devices": {}}""")]
+    [InlineData("""{"format": "distill.tuning/1"}""")]
+    [InlineData("""{"format": "distill.tuning/1", "devices": null}""")]
+    [InlineData("""{"format": "distill.tuning/1", "devices": {"Made-up 3000; CUDA 12.4; SM_80, 3 multiprocessors": null}}""")]
+    [InlineData("""{"format": "distill.tuning/1", "devices": {"Made-up 3000; CUDA 12.4; SM_80, 3 multiprocessors": {"forward bf16 128 x 512 x 2048": 7}}}""")]
+    public void File_ThatIsNone_IsReportedAndRebuilt(string text)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(FilePath)!);
+        File.WriteAllText(FilePath, text);
+        Assert.Equal(1, Create(3, 1, 2).Choose(Key, Candidates, _launches.Add));
+        string report = Assert.Single(_reports);
+        Assert.StartsWith($"{FilePath}: not a", report, StringComparison.Ordinal);
+        Assert.EndsWith("it is rebuilt.", report, StringComparison.Ordinal);
+        Assert.Equal(1, Create().Choose(Key, Candidates, _launches.Add));
+        Assert.Single(_reports);
+    }
+
+    [Fact]
+    public void File_ThatCannotBeWritten_IsReportedOnceAndTheChoiceStands()
+    {
+        File.WriteAllText(Path.Combine(_folder, "cache"), "a file where the folder is to be");
+        Tuner tuner = Create(3, 1, 2, 3, 1, 2);
+        Assert.Equal(1, tuner.Choose(Key, Candidates, _launches.Add));
+        Assert.Equal(1, tuner.Choose(Key with { Rows = 1 }, Candidates, _launches.Add));
+        Assert.True(tuner.TryGet(Key, out int choice));
+        Assert.Equal(1, choice);
+        Assert.StartsWith($"{FilePath}: kernels chosen for this device cannot be kept", Assert.Single(_reports), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(2, 1)]
+    [InlineData(16, 4)]
+    [InlineData(17, 5)]
+    [InlineData(32, 5)]
+    [InlineData(32_128, 15)]
+    public void Key_OfAnExtent_IsItsPowerOfTwo(int rows, int expected) => Assert.Equal(expected, TuningKey.Of("forward", "f32", rows, 1, 1).Rows);
+
+    [Fact]
+    public void Key_AsText_NamesTheGreatestExtentsOfItsClass() => Assert.Equal("forward bf16 128 x 512 x 2048", Key.ToString());
+
+    [Fact]
+    public void MatMul_WithATuner_MeasuresEachTileOnceAndNeverOnTheResult()
+    {
+        using var gpu = GpuDevices.OpenEmulated(isEmulator: true, hasShuffles: true);
+        var measured = new List<double>();
+        var tuner = new Tuner(Device, new TuningFile(FilePath, _reports.Add), launch =>
+        {
+            // Twice, as a stopwatch does: a result that was added to twice would show.
+            launch();
+            launch();
+            measured.Add(-measured.Count);
+            return measured[^1];
+        });
+        var settings = new MatMulSettings { Tuner = tuner };
+        MatMulTileSet[] tiles = [MatMulTileSet.Of<EmulatedTile, Unrounded>(gpu), MatMulTileSet.Of<WideEmulatedTile, Unrounded>(gpu)];
+        using var backend = new GpuBackend("emulated", gpu, settings, new MatMulGpu(gpu, settings, tiles));
+        var mirror = new Mirror(backend);
+        for (int i = 0; i < 2; i++)
+        {
+            MatMulTests.AssertEqualsOracle(mirror.Kernels.MatMul, 17, 18, 33, Into.Add);
+            MatMulTests.AssertEqualsOracle(mirror.Kernels.MatMul, 20, 20, 40, Into.Overwrite);
+        }
+        // Three products, two tiles, one class.
+        Assert.Equal(6, measured.Count);
+        Assert.All(["forward f32 32 x 64 x 32", "backward-input f32 32 x 32 x 64", "backward-weight f32 64 x 32 x 32"],
+            key => Assert.Equal("16x32", new TuningFile(FilePath, _reports.Add).Find(Device, key)));
+    }
+
+    Tuner Create(params double[] seconds) => Create(Device, seconds);
+
+    Tuner Create(string device, params double[] seconds)
+    {
+        int next = 0;
+        return new(device, new TuningFile(FilePath, _reports.Add), launch =>
+        {
+            launch();
+            return seconds[next++];
+        });
+    }
+}
+
+/// <summary>A second tile of 4 threads.</summary>
+readonly struct WideEmulatedTile : IMatMulTile
+{
+    public static int Rows => 16;
+    public static int Columns => 32;
+    public static int Depth => 8;
+    public static int ThreadRows => 8;
+    public static int ThreadColumns => 16;
+
+    public static float MultiplyAdd(float a, float b, float c) => MathF.FusedMultiplyAdd(a, b, c);
+}
