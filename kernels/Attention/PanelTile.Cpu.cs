@@ -6,7 +6,7 @@ namespace DistillEngine.Kernels;
 /// The small products of attention, whose factors stay in the caches as panels: [rows, <see cref="Columns"/>], two vectors wide. A panel is a
 /// right factor as it is, and a left one along either axis, so what one product writes the next one reads where it lies.
 /// Bound: compute. A step of the contracted axis loads two vectors and broadcasts four numbers for eight multiply-adds, as many sums as two
-/// units of multiply-adds need; tiles of more rows, emitted ones among them, are no faster from panels that come from the second cache.
+/// units of multiply-adds need. Emitted tiles of more rows gain nothing at 512 bits on panels this small, and a few hundredths at 256.
 /// </summary>
 static unsafe class PanelTile<TVector> where TVector : struct, IVectorF32<TVector>
 {
