@@ -23,8 +23,6 @@ public sealed unsafe partial class AttentionCpu<TVector>(ComputePool pool) : Att
     /// <summary>Queries of a block: the columns of a panel.</summary>
     static int Block => PanelTile<TVector>.Columns;
 
-    static int HalfBlock => Block / 2;
-
     protected override void ForwardCore(Tensor q, Tensor k, Tensor v, Tensor spans, int heads, Masking masking, RelativeBias bias,
         DropoutSite dropout, Tensor y, Tensor logSumExp)
     {

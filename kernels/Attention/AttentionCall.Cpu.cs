@@ -126,9 +126,9 @@ public sealed unsafe partial class AttentionCpu<TVector>
         public readonly int BlockReach(in AttentionSpan span, int block) =>
             VisibleKeys(span, block * Block + BlockQueries(span, block) - 1);
 
-        /// <summary>How many keys, from the first, some query of a block's first half sees; all that the block sees where it has no second.</summary>
+        /// <summary>How many keys, from the first, some query of a block's first vector sees; all that the block sees where it has no second.</summary>
         public readonly int InnerReach(in AttentionSpan span, int block) =>
-            VisibleKeys(span, block * Block + Math.Min(HalfBlock, BlockQueries(span, block)) - 1);
+            VisibleKeys(span, block * Block + Math.Min(TVector.Count, BlockQueries(span, block)) - 1);
 
         /// <summary>What a block takes, as its division counts it.</summary>
         public readonly long WorkOfBlock(in AttentionSpan span, int block) => BlockReach(span, block) + BlockWork;

@@ -33,12 +33,12 @@ public sealed unsafe partial class AttentionCpu<TVector>
     static void Transpose(in Call call, float* source, int count, float* panel) =>
         GemmPack<TVector>.Panel(GemmOperand.OfLines(source, call.Width), 0, count, Block, 0, call.HeadWidth, panel);
 
-    /// <summary>scores[key, query] = Σ keys · queries, of the keys that each half of the queries sees.</summary>
+    /// <summary>scores[key, query] = Σ keys · queries, of the keys that each vector of queries sees.</summary>
     /// <param name="keys">Panels of <paramref name="keyRows"/> rows.</param>
     /// <param name="queries">Transposed.</param>
     static void Scores(in Call call, float* keys, int keyRows, float* queries, in Extent extent, float* scores, ref PanelPrefetch ahead)
     {
-        int skipped = HalfBlock;
+        int skipped = TVector.Count;
         Scores(call, keys, keyRows, queries, 0, extent.InnerReach, extent.Lanes, scores, ref ahead);
         Scores(call, keys, keyRows, queries + skipped, extent.InnerReach, extent.Reach, extent.Lanes - skipped, scores + skipped, ref ahead);
     }
@@ -53,7 +53,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
                     ref ahead);
     }
 
-    /// <summary>result[query] = Σ weights[key, query] · values[key], over the keys that each half of the queries sees; rows as in q.</summary>
+    /// <summary>result[query] = Σ weights[key, query] · values[key], over the keys that each vector of queries sees; rows as in q.</summary>
     /// <param name="values">Panels of <paramref name="keyRows"/> rows.</param>
     static void SumOfRows(in Call call, float* weights, float* values, int keyRows, in Extent extent, float* result, ref PanelPrefetch ahead)
     {
@@ -62,7 +62,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
             SumOfRows(call, weights, values, keyRows, extent.Reach, extent.Count, result, ref ahead);
             return;
         }
-        int inner = HalfBlock;
+        int inner = TVector.Count;
         SumOfRows(call, weights, values, keyRows, extent.InnerReach, inner, result, ref ahead);
         SumOfRows(call, weights + inner, values, keyRows, extent.Reach, extent.Count - inner, result + inner * (long)call.Width, ref ahead);
     }
@@ -82,7 +82,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
     /// <param name="queries">Panels of as many rows as a block has.</param>
     static void SumOfQueries(in Call call, float* weights, float* queries, in Extent extent, float* result, ref PanelPrefetch ahead)
     {
-        int skipped = HalfBlock;
+        int skipped = TVector.Count;
         SumOfQueries(call, weights, queries, 0, extent.Seen, extent.Count, add: true, result, ref ahead);
         SumOfQueries(call, weights, queries, extent.Seen, extent.InnerReach, extent.Count, add: false, result, ref ahead);
         SumOfQueries(call, weights + skipped, queries + (long)skipped * Block, extent.InnerReach, extent.Reach, extent.Count - skipped,
@@ -100,14 +100,14 @@ public sealed unsafe partial class AttentionCpu<TVector>
                     ref ahead);
     }
 
-    /// <summary>What a block of queries reaches. In a causal call the first half of them sees fewer keys than the second, and
+    /// <summary>What a block of queries reaches. In a causal call the queries of its first vector see fewer keys than those of its second, and
     /// nothing is computed of the rest.</summary>
     readonly struct Extent(in Call call, in AttentionSpan span, int block)
     {
         /// <summary>First query, and how many.</summary>
         public readonly int First = block * Block, Count = Call.BlockQueries(span, block);
 
-        /// <summary>Keys, from the first, that some query of the block sees; of its first half; of the block before.</summary>
+        /// <summary>Keys, from the first, that some query of the block sees; of its first vector; of the block before.</summary>
         public readonly int Reach = call.BlockReach(span, block), InnerReach = call.InnerReach(span, block),
             Seen = block == 0 ? 0 : call.BlockReach(span, block - 1);
 
@@ -115,6 +115,6 @@ public sealed unsafe partial class AttentionCpu<TVector>
         public readonly int Lanes = (int)PadTo(Call.BlockQueries(span, block), TVector.Count);
 
         /// <summary>Keys that a vector of queries sees, which begins at a lane of the block.</summary>
-        public int ReachOf(in Call call, int lane) => lane < HalfBlock ? InnerReach : Reach;
+        public int ReachOf(in Call call, int lane) => lane < TVector.Count ? InnerReach : Reach;
     }
 }
