@@ -89,7 +89,7 @@ public class BenchVerbTests
     public static TheoryData<string, string, int> WrongUses => new()
     {
         { "step --model tiny --threads 2 --device cpu-emulator", "--threads 2 --device cpu-emulator: the threads are those of the processor", 2 },
-        { "step --model tiny --dtype bf16 --device cpu-emulator", "--dtype bf16 --device cpu-emulator", 2 },
+        { "step --model tiny --dtype tf32 --device cpu-emulator", "--device cpu-emulator: it does not multiply tf32", 2 },
         { "decode --model tiny --weights int8 --device cpu-emulator", "int8", 2 },
         { "roofline --device gpu", "expected auto, cpu, cuda:N, opencl:N or cpu-emulator", 2 },
         { "step", "--model", 2 },
