@@ -28,7 +28,7 @@ public sealed class T5Model : IDisposable
     /// <param name="training">Whether Backward will be called.</param>
     /// <param name="form">How matrices are held; low forms are for generation alone.</param>
     /// <param name="recompute">Whether backward computes the activations within sub-layers and the logits again: the same bits with less memory,
-    /// for about a third more time. Only with <paramref name="training"/>.</param>
+    /// for about a quarter more time. Only with <paramref name="training"/>.</param>
     /// <exception cref="ArgumentException">The configuration is impossible or beyond the device, a low form is to be trained or unknown to the
     /// device, or a model without backward is to recompute.</exception>
     /// <exception cref="InsufficientMemoryException">The device refuses the memory.</exception>
