@@ -85,26 +85,7 @@ sealed class PackedTileEmitter
             for (int v = 0; v < 2; v++) Broadcast(Vector(first + 2 * row + v), Other, row * sizeof(int));
     }
 
-    void LoopOverSteps()
-    {
-        Label whole = _code.CreateLabel(), rest = _code.CreateLabel(), one = _code.CreateLabel(), done = _code.CreateLabel();
-        _code.sub(rcx, Unroll);
-        _code.jl(rest);
-        _code.Label(ref whole);
-        for (int step = 0; step < Unroll; step++) Step(step);
-        Advance(Unroll, Unroll);
-        _code.sub(rcx, Unroll);
-        _code.jge(whole);
-        _code.Label(ref rest);
-        _code.add(rcx, Unroll);
-        _code.jz(done);
-        _code.Label(ref one);
-        Step(0);
-        Advance(1, 1);
-        _code.dec(rcx);
-        _code.jnz(one);
-        _code.Label(ref done);
-    }
+    void LoopOverSteps() => UnrolledLoop.Emit(_code, Unroll, Step, () => Step(0), steps => Advance(steps, steps));
 
     void Step(int step)
     {

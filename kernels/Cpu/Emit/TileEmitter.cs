@@ -86,30 +86,11 @@ sealed class TileEmitter
         }
     }
 
-    void Loop()
+    void Loop() => UnrolledLoop.Emit(_code, Unroll, step =>
     {
-        Label whole = _code.CreateLabel(), rest = _code.CreateLabel(), one = _code.CreateLabel(), done = _code.CreateLabel();
-        _code.sub(rcx, Unroll);
-        _code.jl(rest);
-        _code.Label(ref whole);
-        for (int step = 0; step < Unroll; step++)
-        {
-            AskAhead();
-            Step(step);
-        }
-        Advance(Unroll);
-        _code.sub(rcx, Unroll);
-        _code.jge(whole);
-        _code.Label(ref rest);
-        _code.add(rcx, Unroll);
-        _code.jz(done);
-        _code.Label(ref one);
-        Step(0);
-        Advance(1);
-        _code.dec(rcx);
-        _code.jnz(one);
-        _code.Label(ref done);
-    }
+        AskAhead();
+        Step(step);
+    }, () => Step(0), Advance);
 
     void Step(int step)
     {
