@@ -14,10 +14,10 @@ sealed unsafe class Bf16Packer
     // Lines of the widest panel.
     const int MaxLines = 32;
 
-    readonly nint _lines;
+    readonly nint _lines, _rowPanels;
     readonly nint[] _steps;
 
-    Bf16Packer(nint lines, nint[] steps) => (_lines, _steps) = (lines, steps);
+    Bf16Packer(nint lines, nint rowPanels, nint[] steps) => (_lines, _rowPanels, _steps) = (lines, rowPanels, steps);
 
     /// <summary>Null where the system refuses executable memory.</summary>
     public static Bf16Packer? Create()
@@ -25,7 +25,8 @@ sealed unsafe class Bf16Packer
         bool windows = OperatingSystem.IsWindows();
         nint lines = ExecutableMemory.Load(Bf16PackEmitter.EmitLines(windows));
         nint[] steps = [.. new[] { 1, 2 }.Select(vectors => ExecutableMemory.Load(Bf16PackEmitter.EmitSteps(vectors, windows)))];
-        return lines == 0 || steps.Contains(0) ? null : new(lines, steps);
+        nint rowPanels = ExecutableMemory.Load(Bf16PackEmitter.EmitRowPanels(windows));
+        return lines == 0 || rowPanels == 0 || steps.Contains(0) ? null : new(lines, rowPanels, steps);
     }
 
     /// <summary>Packs lines first … first + count − 1, steps start … start + depth − 1, into one panel; missing lines, and the step after an
@@ -39,6 +40,29 @@ sealed unsafe class Bf16Packer
         else Interleave(origin, source.Stride, count, width, depth, (uint*)panel);
     }
 
+    /// <summary>Packs a group of whole row panels of contiguous steps, <see cref="GemmPack512.Group"/> × <see cref="GemmPack512.Rows"/> lines.</summary>
+    /// <param name="panelStride">Words from a panel to the next.</param>
+    public void RowPanels(in GemmOperand source, long first, long start, int depth, float* panels, long panelStride)
+    {
+        int rounds = (depth + 1) / 2 - 1;
+        if (rounds > 0)
+        {
+            PackCall call;
+            call.Source = source.At(first, start);
+            call.StrideBytes = source.Stride * sizeof(float);
+            call.Target = (uint*)panels;
+            call.TargetStrideBytes = GemmPack512.Rows * sizeof(uint);
+            call.PanelStrideBytes = panelStride * sizeof(uint);
+            call.Count = rounds;
+            call.MaskFirst(GemmPack512.Group * GemmPack512.Rows);
+            Run(_rowPanels, &call);
+        }
+        // The last round must leave alone what lies behind the panels.
+        for (int panel = 0; panel < GemmPack512.Group; panel++)
+            Panel(source, first + panel * GemmPack512.Rows, GemmPack512.Rows, GemmPack512.Rows, start + 2 * rounds, depth - 2 * rounds,
+                panels + panel * panelStride + rounds * GemmPack512.Rows);
+    }
+
     void Interleave(float* source, long stride, int count, int width, int depth, uint* panel)
     {
         if (count < width) new Span<uint>(panel, (depth + 1) / 2 * width).Clear();
@@ -50,6 +74,7 @@ sealed unsafe class Bf16Packer
             call.StrideBytes = stride * sizeof(float);
             call.Target = panel;
             call.TargetStrideBytes = width * (long)sizeof(uint);
+            call.PanelStrideBytes = 0;
             call.Count = pairs;
             call.MaskFirst(count);
             Run(_steps[(count - 1) / 16], &call);
@@ -68,6 +93,7 @@ sealed unsafe class Bf16Packer
         call.StrideBytes = stride * sizeof(float);
         call.Target = rounded;
         call.TargetStrideBytes = Words * sizeof(uint);
+        call.PanelStrideBytes = 0;
         call.Count = count;
         for (int k = 0; k < depth; k += Steps, panel += Words * (long)width)
         {

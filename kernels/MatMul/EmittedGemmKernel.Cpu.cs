@@ -63,6 +63,15 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
     public override void PackColumns(in GemmOperand b, long first, int count, long start, int depth, float* panel) =>
         Pack(b, first, count, PanelColumns(count), start, depth, panel);
 
+    public override void PackRowPanels(in GemmOperand a, long first, int count, long start, in GemmPiece piece, float* panels, long panelStride)
+    {
+        bool isGroup = _format.HasMaskRegisters && !a.LinesAreContiguous && count == GemmPack512.Group * GemmPack512.Rows;
+        float* from = panels + piece.Start / StepsPerWord * GemmPack512.Rows;
+        if (!isGroup) base.PackRowPanels(a, first, count, start, piece, panels, panelStride);
+        else if (_bf16 is not null) _bf16.RowPanels(a, first, start + piece.Start, piece.Depth, from, panelStride);
+        else GemmPack512.CopyRows(a.At(first, start + piece.Start), a.Stride, piece.Depth, from, panelStride);
+    }
+
     void Pack(in GemmOperand source, long first, int count, int width, long start, int depth, float* panel)
     {
         if (_bf16 is not null) _bf16.Panel(source, first, count, width, start, depth, panel);

@@ -19,9 +19,8 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
     // Columns per packed block of the right factor, 2 MiB: it stays in the outer caches while the row blocks pass. A multiple of every tile's.
     const int ColumnBlock = 1024;
 
-    // Row panels that are packed together, and steps at a time where those are contiguous: 4 × 12 rows are three cache lines. More steps that
-    // lie a multiple of 4 KiB apart would throw each other out of the first cache; fewer cost as much to begin as to copy.
-    const int PanelGroup = 4, PanelSteps = 16;
+    // Row panels that are packed together: 4 × 12 rows are three cache lines.
+    const int PanelGroup = 4;
 
     // Least multiply-adds of a part: at 16 lanes a few microseconds, about what a run of the pool costs.
     const long LeastPartWork = 1 << 18;
@@ -110,64 +109,80 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
     static int EvenStep(long lines, int most, int tile) => (int)(Tiles(Tiles(lines, Tiles(lines, most)), tile) * tile);
 
     /// <summary>
-    /// A row block times a column block over one depth block. The first row block packs each column panel right before its use, so that a
-    /// product with few rows finds it in the first cache. When the last column panel is done with a row panel, the next block's takes its
-    /// place. What is packed next is asked for while a tile is multiplied.
+    /// A row block times a column block over one depth block. Nothing but its first panels is packed at once: what comes next is asked for
+    /// piece by piece while a tile is multiplied, and packed behind it, so that its cache lines, which often lie a power of two apart, need not
+    /// stay together. In the first column these are the rows of the next panels, else the next column panel; in the last one the rows of the
+    /// next block, which take the place of panels that are done.
     /// </summary>
     /// <param name="keepB">Whether other row blocks need the packed columns, too.</param>
-    /// <param name="packedPanels">Row panels of this block that the block before has packed.</param>
+    /// <param name="packedPanels">Row panels of this block that the block before has packed: whole groups.</param>
     /// <returns>Row panels of the next block that are packed.</returns>
     static int Block(in Job job, in GemmBlock here, in GemmBlock next, bool packB, bool keepB, int packedPanels, float* packedA, float* packedB)
     {
         GemmKernel kernel = job.Kernel;
         int words = (int)Tiles(here.Depth, kernel.StepsPerWord), tileRows = kernel.Rows, tileColumns = kernel.Columns;
-        int panels = (int)Tiles(here.Rows, tileRows), nextPanels = (int)Tiles(next.Rows, tileRows);
-        GemmPrefetch ahead = default;
+        int panels = (int)Tiles(here.Rows, tileRows), lastGroup = (panels - 1) / PanelGroup * PanelGroup;
+        int nextPanels = (int)Tiles(next.Rows, tileRows), nextPacked = 0;
         bool add = here.Start > 0 || job.Into == Into.Add;
-        PackRows(job, here, packedPanels, panels, packedA);
+        GemmPrefetch ahead = default;
+        if (packedPanels == 0) PackRows(job, here, 0, new(0, here.Depth), packedA);
+        packedPanels = Math.Min(Math.Max(packedPanels, PanelGroup), panels);
+        if (packB) kernel.PackColumns(job.B, here.Column, Math.Min(tileColumns, here.Columns), here.Start, here.Depth, packedB);
         for (int column = 0; column < here.Columns; column += tileColumns)
         {
             int columns = Math.Min(tileColumns, here.Columns - column), nextColumn = column + tileColumns;
-            bool isLast = nextColumn >= here.Columns;
-            // Columns that no further row block needs take turns in two places, which stay in the second cache.
-            float* b = packedB + (long)(keepB ? column : column / tileColumns % 2 * tileColumns) * PackedWords;
-            if (packB) kernel.PackColumns(job.B, here.Column + column, columns, here.Start, here.Depth, b);
-            if (packB && !isLast)
-                ahead = new(job.B, here.Column + nextColumn, Math.Min(here.Columns - nextColumn, tileColumns), here.Start, here.Depth);
+            int nextColumns = packB ? Math.Min(tileColumns, here.Columns - nextColumn) : 0;
+            bool packsRows = packedPanels < panels, packsNext = !packsRows && nextColumn >= here.Columns;
+            int firstFree = packsRows ? lastGroup : 0;
+            float* b = ColumnPanel(packedB, column / tileColumns, tileColumns, keepB);
+            float* nextB = ColumnPanel(packedB, nextColumn / tileColumns, tileColumns, keepB);
             float* c = job.C + here.Row * job.Stride + here.Column + column;
             for (int panel = 0; panel < panels; panel++, c += tileRows * job.Stride)
             {
-                int rows = Math.Min(tileRows, here.Rows - panel * tileRows);
-                if (isLast && panel % PanelGroup == 0) ahead = Rows(job, next, panel);
+                int rows = Math.Min(tileRows, here.Rows - panel * tileRows), group = panel / PanelGroup * PanelGroup;
+                int rowGroup = packsRows ? group + PanelGroup : group - PanelGroup;
+                ref readonly GemmBlock rowBlock = ref packsRows ? ref here : ref next;
+                bool ofRows = packsRows ? rowGroup >= packedPanels && rowGroup < panels : packsNext && rowGroup >= 0 && rowGroup < nextPanels;
+                GemmPiece piece = default;
+                if (ofRows)
+                {
+                    piece = GemmPiece.Of(job.A, rowBlock.Depth, panel - group, Math.Min(PanelGroup, panels - group), out GemmPiece asked);
+                    int row = rowGroup * tileRows;
+                    if (asked.Depth > 0)
+                        ahead = new(job.A, rowBlock.Row + row, Math.Min(PanelGroup * tileRows, rowBlock.Rows - row), rowBlock.Start + asked.Start, asked.Depth);
+                }
+                else if (nextColumns > 0 && panel >= firstFree)
+                {
+                    piece = GemmPiece.Of(job.B, here.Depth, panel - firstFree, panels - firstFree, out GemmPiece asked);
+                    if (asked.Depth > 0) ahead = new(job.B, here.Column + nextColumn, nextColumns, here.Start + asked.Start, asked.Depth);
+                }
+                bool isLastPanel = panel == panels - 1;
+                ahead.Result = isLastPanel ? job.C + here.Row * job.Stride + here.Column + nextColumn : c + tileRows * job.Stride;
+                ahead.ResultRows = isLastPanel && nextColumn >= here.Columns ? 0 : tileRows;
                 kernel.Multiply(packedA + (long)panel * tileRows * PackedWords, b, rows, columns, words, add, c, job.Stride, ref ahead);
-                if (isLast && (panel % PanelGroup == PanelGroup - 1 || panel == panels - 1))
-                    PackRows(job, next, panel / PanelGroup * PanelGroup, Math.Min(panel + 1, nextPanels), packedA);
+                if (piece.Depth == 0) continue;
+                if (ofRows) PackRows(job, rowBlock, rowGroup, piece, packedA);
+                else
+                    kernel.PackColumns(job.B, here.Column + nextColumn, nextColumns, here.Start + piece.Start, piece.Depth,
+                        nextB + piece.Start / kernel.StepsPerWord * kernel.PanelColumns(nextColumns));
+                ahead = default;
             }
+            packedPanels = panels;
+            if (packsNext) nextPacked = Math.Min(lastGroup, nextPanels);
         }
-        return Math.Min(panels, nextPanels);
+        return nextPacked;
     }
 
-    /// <summary>Packs row panels. Where a step of all rows is contiguous, few steps of a group of panels at a time: else a cache line that
-    /// two panels share would come and go twice, and steps a multiple of 4 KiB apart would throw each other out.</summary>
-    static void PackRows(in Job job, in GemmBlock block, int firstPanel, int endPanel, float* packedA)
+    /// <summary>Columns that no further row block needs take turns in two places, which stay in the second cache.</summary>
+    static float* ColumnPanel(float* packedB, int panel, int tileColumns, bool keep) =>
+        packedB + (long)(keep ? panel : panel % 2) * tileColumns * PackedWords;
+
+    /// <summary>Packs a piece of a group of row panels.</summary>
+    static void PackRows(in Job job, in GemmBlock block, int group, in GemmPiece piece, float* packedA)
     {
         GemmKernel kernel = job.Kernel;
-        int piece = job.A.LinesAreContiguous ? block.Depth : PanelSteps;
-        for (int group = firstPanel; group < endPanel; group += PanelGroup)
-            for (int step = 0; step < block.Depth; step += piece)
-                for (int panel = group; panel < Math.Min(group + PanelGroup, endPanel); panel++)
-                {
-                    int row = panel * kernel.Rows, rows = Math.Min(kernel.Rows, block.Rows - row);
-                    kernel.PackRows(job.A, block.Row + row, rows, block.Start + step, Math.Min(piece, block.Depth - step),
-                        packedA + (long)row * PackedWords + step / kernel.StepsPerWord * kernel.PanelRows(rows));
-                }
-    }
-
-    /// <summary>The rows of a group of panels.</summary>
-    static GemmPrefetch Rows(in Job job, in GemmBlock block, int panel)
-    {
-        int row = panel * job.Kernel.Rows;
-        return new(job.A, block.Row + row, Math.Clamp(block.Rows - row, 0, PanelGroup * job.Kernel.Rows), block.Start, block.Depth);
+        int row = group * kernel.Rows, rows = Math.Min(PanelGroup * kernel.Rows, block.Rows - row);
+        kernel.PackRowPanels(job.A, block.Row + row, rows, block.Start, piece, packedA + (long)row * PackedWords, kernel.Rows * PackedWords);
     }
 
     struct Job

@@ -6,6 +6,9 @@ namespace DistillEngine.Kernels;
 /// </summary>
 abstract unsafe class GemmKernel
 {
+    // More steps that lie a multiple of 4 KiB apart would throw each other out of the first cache; fewer cost as much to begin as to copy.
+    const int PanelSteps = 16;
+
     /// <summary>The emitted tiles where the ISA has them, else the portable ones of a width.</summary>
     /// <exception cref="NotSupportedException">This machine cannot run the emitted tiles.</exception>
     public static GemmKernel For<TVector>(CpuIsa isa, ComputePrecision precision = ComputePrecision.F32) where TVector : struct, IVectorF32<TVector>
@@ -46,6 +49,24 @@ abstract unsafe class GemmKernel
 
     /// <summary>Packs rows of the left factor, at most <see cref="Rows"/>.</summary>
     public abstract void PackRows(in GemmOperand a, long first, int count, long start, int depth, float* panel);
+
+    /// <summary>Packs rows of the left factor into panels one after the other. Where a step of all rows is contiguous, few steps of every panel
+    /// at a time: else a cache line that two panels share would come and go twice, and steps a multiple of 4 KiB apart would throw each other
+    /// out.</summary>
+    /// <param name="start">First step of the block that the panels hold.</param>
+    /// <param name="piece">Its steps that are packed now.</param>
+    /// <param name="panelStride">Words from a full panel to the next.</param>
+    public virtual void PackRowPanels(in GemmOperand a, long first, int count, long start, in GemmPiece piece, float* panels, long panelStride)
+    {
+        int end = piece.Start + piece.Depth, most = a.LinesAreContiguous ? piece.Depth : PanelSteps;
+        for (int step = piece.Start; step < end; step += most)
+            for (int row = 0; row < count; row += Rows)
+            {
+                int rows = Math.Min(Rows, count - row);
+                PackRows(a, first + row, rows, start + step, Math.Min(most, end - step),
+                    panels + row / Rows * panelStride + step / StepsPerWord * PanelRows(rows));
+            }
+    }
 
     /// <summary>Packs columns of the right factor, at most <see cref="Columns"/>.</summary>
     public abstract void PackColumns(in GemmOperand b, long first, int count, long start, int depth, float* panel);

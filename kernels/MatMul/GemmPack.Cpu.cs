@@ -21,8 +21,11 @@ static unsafe class GemmPack<TVector> where TVector : struct, IVectorF32<TVector
     {
         if (count < width) new Span<float>(panel, depth * width).Clear();
         float* origin = source.At(first, start);
-        if (source.LinesAreContiguous) Transpose(origin, source.Stride, count, width, depth, panel);
-        else Copy(origin, source.Stride, count, width, depth, panel);
+        int done = TVector.Count >= 8 && GemmPack512.IsSupported && count == width ? GemmPack512.Panel(origin, source, width, depth, panel) : 0;
+        origin = source.At(first, start + done);
+        panel += (long)done * width;
+        if (source.LinesAreContiguous) Transpose(origin, source.Stride, count, width, depth - done, panel);
+        else Copy(origin, source.Stride, count, width, depth - done, panel);
     }
 
     static void Copy(float* source, long stride, int count, int width, int depth, float* panel)

@@ -11,7 +11,7 @@ namespace DistillEngine.Kernels;
 [StructLayout(LayoutKind.Explicit)]
 unsafe struct GemmPrefetch
 {
-    public const int AtLine = 0, AtLeft = 8, AtInRun = 16, AtRunLines = 24, AtJump = 32, CacheLine = 64;
+    public const int AtLine = 0, AtLeft = 8, AtInRun = 16, AtRunLines = 24, AtJump = 32, AtResult = 40, AtResultRows = 48, CacheLine = 64;
 
     /// <summary>The next line.</summary>
     [FieldOffset(AtLine)] public byte* Line;
@@ -26,6 +26,13 @@ unsafe struct GemmPrefetch
 
     /// <summary>Bytes from the end of a run's last line to the next run.</summary>
     [FieldOffset(AtJump)] public long Jump;
+
+    /// <summary>Where the result of the next tile begins. Asked for in a burst when its tile begins, lines that come from memory would stop the
+    /// loads of the tile; asked for one by one before, they are in the second cache by then.</summary>
+    [FieldOffset(AtResult)] public float* Result;
+
+    /// <summary>Rows of it to come; none where it is 0 or below.</summary>
+    [FieldOffset(AtResultRows)] public long ResultRows;
 
     /// <param name="source">The factor.</param>
     /// <param name="first">First line of the block.</param>
@@ -42,10 +49,12 @@ unsafe struct GemmPrefetch
         Jump = source.Stride * sizeof(float) - RunLines * CacheLine;
     }
 
-    /// <summary>Asks for so many lines, or for those that are left.</summary>
-    public void Ask(int lines)
+    /// <summary>Asks for so many lines, or for those that are left, and for the first line of each row of the next result.</summary>
+    /// <param name="stride">Elements from a row of the result to the next.</param>
+    public void Ask(int lines, long stride)
     {
         if (!Sse.IsSupported) return;
+        for (; ResultRows > 0; ResultRows--, Result += stride) Sse.Prefetch1(Result);
         for (; lines > 0 && Left > 0; lines--, Left--)
         {
             Sse.Prefetch1(Line);

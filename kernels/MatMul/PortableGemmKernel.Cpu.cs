@@ -27,7 +27,7 @@ sealed unsafe class PortableGemmKernel<TVector> : GemmKernel where TVector : str
 
     public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride, ref GemmPrefetch ahead)
     {
-        ahead.Ask(words / WordsPerLine);
+        ahead.Ask(words / WordsPerLine, stride);
         Into into = add ? Into.Add : Into.Overwrite;
         if (rows == GemmTile<TVector>.Rows && columns == GemmTile<TVector>.Columns) GemmTile<TVector>.Multiply(a, b, words, into, c, stride);
         else Edge(a, b, words, into, c, stride, rows, columns);

@@ -6,7 +6,7 @@ namespace DistillEngine.Kernels;
 [StructLayout(LayoutKind.Explicit)]
 unsafe struct PackCall
 {
-    public const int AtSource = 0, AtStrideBytes = 8, AtTarget = 16, AtTargetStrideBytes = 24, AtCount = 32, AtMasks = 40;
+    public const int AtSource = 0, AtStrideBytes = 8, AtTarget = 16, AtTargetStrideBytes = 24, AtCount = 32, AtMasks = 40, AtPanelStrideBytes = 48;
 
     /// <summary>Vectors of float32 of a round.</summary>
     public const int Vectors = 4;
@@ -24,6 +24,9 @@ unsafe struct PackCall
 
     /// <summary>A bit a lane, for each vector of a round.</summary>
     [FieldOffset(AtMasks)] public fixed ushort Masks[Vectors];
+
+    /// <summary>From a panel to the next, where a round fills several.</summary>
+    [FieldOffset(AtPanelStrideBytes)] public long PanelStrideBytes;
 
     /// <summary>Masks for the first lanes of a round alone.</summary>
     public void MaskFirst(int lanes)

@@ -18,7 +18,7 @@ sealed class TileEmitter
     const Register Call = Register.RAX, A = Register.R8, B = Register.R9, C = Register.RDX, Stride = Register.R10, Count = Register.RCX, Row = Register.R11;
 
     // In the loop, instead of the result's registers: what is asked for meanwhile.
-    const Register AheadLine = Register.R11, AheadLeft = Register.R10, AheadInRun = Register.RDX;
+    const Register AheadLine = Register.R11, AheadLeft = Register.R10, AheadInRun = Register.RDX, NextResult = Register.RSI;
 
     // Registers 6 to 15 belong to the caller on Windows.
     const int FirstSaved = 6, SavedCount = 10, SavedBytes = 16;
@@ -46,6 +46,7 @@ sealed class TileEmitter
         LoadArgument(AheadLine, Ahead(GemmPrefetch.AtLine));
         LoadArgument(AheadLeft, Ahead(GemmPrefetch.AtLeft));
         LoadArgument(AheadInRun, Ahead(GemmPrefetch.AtInRun));
+        LoadArgument(NextResult, Ahead(GemmPrefetch.AtResult));
         Loop();
         StoreArgument(AheadLine, Ahead(GemmPrefetch.AtLine));
         StoreArgument(AheadLeft, Ahead(GemmPrefetch.AtLeft));
@@ -61,9 +62,10 @@ sealed class TileEmitter
     void Begin()
     {
         _code.mov(rax, _windows ? rcx : rdi);
+        _code.push(rsi); // It belongs to the caller on Windows.
         if (_windows)
         {
-            _code.sub(rsp, SavedCount * SavedBytes + 8); // The 8 align the stack, which holds the return address.
+            _code.sub(rsp, SavedCount * SavedBytes);
             for (int i = 0; i < SavedCount; i++)
                 Put(Instruction.Create(Code.VEX_Vmovups_xmmm128_xmm, At(Register.RSP, i * SavedBytes), Register.XMM0 + (FirstSaved + i)));
         }
@@ -88,7 +90,8 @@ sealed class TileEmitter
 
     void Loop() => UnrolledLoop.Emit(_code, Unroll, step =>
     {
-        AskAhead();
+        for (int line = 0; line < _format.StepsPerWord; line++) AskAhead();
+        if (step == 0) AskForNextResult();
         Step(step);
     }, () => Step(0), Advance);
 
@@ -115,6 +118,18 @@ sealed class TileEmitter
         _code.jnz(done);
         _code.add(r11, Argument(Ahead(GemmPrefetch.AtJump)));
         _code.mov(rdx, Argument(Ahead(GemmPrefetch.AtRunLines)));
+        _code.Label(ref done);
+    }
+
+    /// <summary>Asks the second cache for a row of the next tile's result.</summary>
+    void AskForNextResult()
+    {
+        Label done = _code.CreateLabel();
+        _code.dec(Argument(Ahead(GemmPrefetch.AtResultRows)));
+        _code.js(done);
+        for (int offset = 0; offset < _vectors * _format.VectorBytes; offset += GemmPrefetch.CacheLine)
+            Put(Instruction.Create(Code.Prefetcht1_m8, At(NextResult, offset)));
+        _code.add(rsi, Argument(TileCall.AtStrideBytes));
         _code.Label(ref done);
     }
 
@@ -194,8 +209,9 @@ sealed class TileEmitter
         {
             for (int i = 0; i < SavedCount; i++)
                 Put(Instruction.Create(Code.VEX_Vmovups_xmm_xmmm128, Register.XMM0 + (FirstSaved + i), At(Register.RSP, i * SavedBytes)));
-            _code.add(rsp, SavedCount * SavedBytes + 8);
+            _code.add(rsp, SavedCount * SavedBytes);
         }
+        _code.pop(rsi);
         // Else SSE code that runs next would wait for the upper halves at every instruction. It keeps the lower ones.
         _code.vzeroupper();
         _code.ret();

@@ -52,7 +52,7 @@ public unsafe class Bf16PackerTests
         ];
         Register[] free = [Register.RAX, Register.RCX, Register.RDX, Register.R8, Register.R9, Register.R10, Register.R11, Register.RSP];
         var factory = new InstructionInfoFactory();
-        foreach (byte[] code in new[] { Bf16PackEmitter.EmitLines(windows), Bf16PackEmitter.EmitSteps(1, windows), Bf16PackEmitter.EmitSteps(2, windows) })
+        foreach (byte[] code in new[] { Bf16PackEmitter.EmitLines(windows), Bf16PackEmitter.EmitSteps(1, windows), Bf16PackEmitter.EmitSteps(2, windows), Bf16PackEmitter.EmitRowPanels(windows) })
         {
             var decoder = Decoder.Create(64, code);
             Instruction instruction;

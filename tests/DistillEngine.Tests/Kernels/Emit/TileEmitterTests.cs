@@ -54,10 +54,14 @@ public class TileEmitterTests
     [MemberData(nameof(Formats))]
     public void Emit_EveryTile_ChangesNoRegisterOfTheCaller(CpuIsa isa, bool windows)
     {
-        Register[] free = [Register.RAX, Register.RCX, Register.RDX, Register.R8, Register.R9, Register.R10, Register.R11, Register.RSP];
+        Register[] free = [Register.RAX, Register.RCX, Register.RDX, Register.R8, Register.R9, Register.R10, Register.R11, Register.RSP, Register.RSI];
         var factory = new InstructionInfoFactory();
         foreach (Instruction[] tile in Tiles(isa, windows))
         {
+            // RSI is saved before anything else but the argument moves, and restored at each of the four ends.
+            Assert.Equal(Register.RSI, tile[1].Code == Code.Push_r64 ? tile[1].Op0Register : Register.None);
+            Assert.Single(tile, i => i.Code == Code.Push_r64);
+            Assert.Equal(4, tile.Count(i => i.Code == Code.Pop_r64 && i.Op0Register == Register.RSI));
             foreach (Instruction instruction in tile)
                 foreach (UsedRegister used in factory.GetInfo(instruction).GetUsedRegisters())
                     if (used.Register.IsGPR() && used.Access is OpAccess.Write or OpAccess.ReadWrite or OpAccess.CondWrite)

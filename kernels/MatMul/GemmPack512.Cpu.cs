@@ -1,0 +1,178 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace DistillEngine.Kernels;
+
+/// <summary>
+/// The packing of whole panels for tiles with 512-bit vectors, 12 rows and 32 columns. Each cache line of a factor is touched once, since
+/// lines that lie a power of two apart would throw each other out of the first cache between two visits. Bound: shuffles and stores.
+/// </summary>
+static unsafe class GemmPack512
+{
+    /// <summary>Rows of a panel, panels of a group, columns of a panel.</summary>
+    public const int Rows = 12, Group = 4, Columns = 32;
+
+    /// <summary>Steps, and most lines, of a transposed block: a cache line, and one in each of 16 registers.</summary>
+    public const int Block = 16;
+
+    /// <summary>Whether this processor has the instructions.</summary>
+    public static bool IsSupported => Avx512F.IsSupported;
+
+    /// <summary>Packs what it can of a whole panel.</summary>
+    /// <returns>Steps that are packed; 0 for panels of other widths.</returns>
+    public static int Panel(float* origin, in GemmOperand source, int width, int depth, float* panel)
+    {
+        int whole = source.LinesAreContiguous ? depth / Block * Block : depth;
+        if (source.LinesAreContiguous && width == Rows) TransposeRows(origin, source.Stride, whole, panel);
+        else if (source.LinesAreContiguous && width == Columns) TransposeColumns(origin, source.Stride, whole, panel);
+        else if (width == Columns) CopyColumns(origin, source.Stride, whole, panel);
+        else return 0;
+        return whole;
+    }
+
+    /// <summary>Four panels [depth, 12] of 48 neighbouring words of every step.</summary>
+    /// <param name="stride">Words from a step to the next.</param>
+    /// <param name="panelStride">Words from a panel to the next.</param>
+    public static void CopyRows(float* source, long stride, int depth, float* panel, long panelStride)
+    {
+        for (int k = 1; k < depth; k++, source += stride, panel += Rows)
+        {
+            // What a store leaves behind its 12 words, the next one replaces.
+            CutRows(source, out Vector512<float> a, out Vector512<float> b, out Vector512<float> c, out Vector512<float> d);
+            a.Store(panel);
+            b.Store(panel + panelStride);
+            c.Store(panel + 2 * panelStride);
+            d.Store(panel + 3 * panelStride);
+        }
+        CutRows(source, out Vector512<float> first, out Vector512<float> second, out Vector512<float> third, out Vector512<float> fourth);
+        StoreRow(first, panel);
+        StoreRow(second, panel + panelStride);
+        StoreRow(third, panel + 2 * panelStride);
+        StoreRow(fourth, panel + 3 * panelStride);
+    }
+
+    /// <summary>A panel [depth, 32] of neighbouring words of every step.</summary>
+    public static void CopyColumns(float* source, long stride, int depth, float* panel)
+    {
+        for (int k = 0; k < depth; k++, source += stride, panel += Columns)
+        {
+            Vector512<float> left = Vector512.Load(source), right = Vector512.Load(source + 16);
+            left.Store(panel);
+            right.Store(panel + 16);
+        }
+    }
+
+    /// <summary>A panel [depth, 12] of 12 lines.</summary>
+    /// <param name="stride">Words from a line to the next.</param>
+    /// <param name="depth">A multiple of <see cref="Block"/>.</param>
+    public static void TransposeRows(float* source, long stride, int depth, float* panel)
+    {
+        for (int k = 0; k < depth; k += Block, source += Block, panel += Block * Rows)
+        {
+            Quads(source, stride, out Vector512<float> a0, out Vector512<float> a1, out Vector512<float> a2, out Vector512<float> a3);
+            Quads(source + 4 * stride, stride, out Vector512<float> b0, out Vector512<float> b1, out Vector512<float> b2, out Vector512<float> b3);
+            Quads(source + 8 * stride, stride, out Vector512<float> c0, out Vector512<float> c1, out Vector512<float> c2, out Vector512<float> c3);
+            Steps(a0, b0, c0, c0, out Vector512<float> s0, out Vector512<float> s4, out Vector512<float> s8, out Vector512<float> s12);
+            Steps(a1, b1, c1, c1, out Vector512<float> s1, out Vector512<float> s5, out Vector512<float> s9, out Vector512<float> s13);
+            Steps(a2, b2, c2, c2, out Vector512<float> s2, out Vector512<float> s6, out Vector512<float> s10, out Vector512<float> s14);
+            Steps(a3, b3, c3, c3, out Vector512<float> s3, out Vector512<float> s7, out Vector512<float> s11, out Vector512<float> s15);
+            // In order: what a store leaves behind its 12 words, the next one replaces.
+            s0.Store(panel);
+            s1.Store(panel + Rows);
+            s2.Store(panel + 2 * Rows);
+            s3.Store(panel + 3 * Rows);
+            s4.Store(panel + 4 * Rows);
+            s5.Store(panel + 5 * Rows);
+            s6.Store(panel + 6 * Rows);
+            s7.Store(panel + 7 * Rows);
+            s8.Store(panel + 8 * Rows);
+            s9.Store(panel + 9 * Rows);
+            s10.Store(panel + 10 * Rows);
+            s11.Store(panel + 11 * Rows);
+            s12.Store(panel + 12 * Rows);
+            s13.Store(panel + 13 * Rows);
+            s14.Store(panel + 14 * Rows);
+            StoreRow(s15, panel + 15 * Rows);
+        }
+    }
+
+    /// <summary>A panel [depth, 32] of 32 lines; as <see cref="TransposeRows"/>.</summary>
+    public static void TransposeColumns(float* source, long stride, int depth, float* panel)
+    {
+        for (int k = 0; k < depth; k += Block, source += Block, panel += Block * Columns)
+        {
+            Transpose16(source, stride, panel);
+            Transpose16(source + 16 * stride, stride, panel + 16);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Transpose16(float* source, long stride, float* panel)
+    {
+        Quads(source, stride, out Vector512<float> a0, out Vector512<float> a1, out Vector512<float> a2, out Vector512<float> a3);
+        Quads(source + 4 * stride, stride, out Vector512<float> b0, out Vector512<float> b1, out Vector512<float> b2, out Vector512<float> b3);
+        Quads(source + 8 * stride, stride, out Vector512<float> c0, out Vector512<float> c1, out Vector512<float> c2, out Vector512<float> c3);
+        Quads(source + 12 * stride, stride, out Vector512<float> d0, out Vector512<float> d1, out Vector512<float> d2, out Vector512<float> d3);
+        StoreColumns(a0, b0, c0, d0, panel);
+        StoreColumns(a1, b1, c1, d1, panel + Columns);
+        StoreColumns(a2, b2, c2, d2, panel + 2 * Columns);
+        StoreColumns(a3, b3, c3, d3, panel + 3 * Columns);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void StoreColumns(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* panel)
+    {
+        Steps(a, b, c, d, out Vector512<float> s0, out Vector512<float> s4, out Vector512<float> s8, out Vector512<float> s12);
+        s0.Store(panel);
+        s4.Store(panel + 4 * Columns);
+        s8.Store(panel + 8 * Columns);
+        s12.Store(panel + 12 * Columns);
+    }
+
+    /// <summary>Four lines of 16 steps: quarter q of vector j is step 4q + j of all four.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Quads(float* source, long stride, out Vector512<float> q0, out Vector512<float> q1, out Vector512<float> q2, out Vector512<float> q3)
+    {
+        Vector512<float> a = Vector512.Load(source), b = Vector512.Load(source + stride);
+        Vector512<float> c = Vector512.Load(source + 2 * stride), d = Vector512.Load(source + 3 * stride);
+        Vector512<float> abLow = Avx512F.UnpackLow(a, b), abHigh = Avx512F.UnpackHigh(a, b);
+        Vector512<float> cdLow = Avx512F.UnpackLow(c, d), cdHigh = Avx512F.UnpackHigh(c, d);
+        q0 = Avx512F.Shuffle(abLow, cdLow, 0x44);
+        q1 = Avx512F.Shuffle(abLow, cdLow, 0xEE);
+        q2 = Avx512F.Shuffle(abHigh, cdHigh, 0x44);
+        q3 = Avx512F.Shuffle(abHigh, cdHigh, 0xEE);
+    }
+
+    /// <summary>Quarter q of each of four vectors becomes vector q.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Steps(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d,
+        out Vector512<float> s0, out Vector512<float> s1, out Vector512<float> s2, out Vector512<float> s3)
+    {
+        Vector512<float> abLow = Avx512F.Shuffle4x128(a, b, 0x44), abHigh = Avx512F.Shuffle4x128(a, b, 0xEE);
+        Vector512<float> cdLow = Avx512F.Shuffle4x128(c, d, 0x44), cdHigh = Avx512F.Shuffle4x128(c, d, 0xEE);
+        s0 = Avx512F.Shuffle4x128(abLow, cdLow, 0x88);
+        s1 = Avx512F.Shuffle4x128(abLow, cdLow, 0xDD);
+        s2 = Avx512F.Shuffle4x128(abHigh, cdHigh, 0x88);
+        s3 = Avx512F.Shuffle4x128(abHigh, cdHigh, 0xDD);
+    }
+
+    /// <summary>48 words as the first 12 lanes of four vectors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void CutRows(float* source, out Vector512<float> a, out Vector512<float> b, out Vector512<float> c, out Vector512<float> d)
+    {
+        Vector512<int> first = Vector512.Load((int*)source), second = Vector512.Load((int*)source + 16), third = Vector512.Load((int*)source + 32);
+        a = first.AsSingle();
+        b = Avx512F.AlignRight32(second, first, 12).AsSingle();
+        c = Avx512F.AlignRight32(third, second, 8).AsSingle();
+        d = Avx512F.AlignRight32(third, third, 4).AsSingle();
+    }
+
+    /// <summary>The first 12 lanes and nothing behind them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void StoreRow(Vector512<float> row, float* panel)
+    {
+        row.GetLower().Store(panel);
+        row.GetUpper().GetLower().Store(panel + 8);
+    }
+}
