@@ -124,10 +124,13 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
         int panels = (int)Tiles(here.Rows, tileRows), lastGroup = (panels - 1) / PanelGroup * PanelGroup;
         int nextPanels = (int)Tiles(next.Rows, tileRows), nextPacked = 0;
         bool add = here.Start > 0 || job.Into == Into.Add;
-        GemmPrefetch ahead = default;
+        // Both at once: the columns are on their way while the rows are packed.
+        GemmPrefetch.AskAll(job.A, here.Row, packedPanels == 0 ? Math.Min(PanelGroup * tileRows, here.Rows) : 0, here.Start, here.Depth);
+        GemmPrefetch.AskAll(job.B, here.Column, packB ? Math.Min(tileColumns, here.Columns) : 0, here.Start, here.Depth);
         if (packedPanels == 0) PackRows(job, here, 0, new(0, here.Depth), packedA);
         packedPanels = Math.Min(Math.Max(packedPanels, PanelGroup), panels);
         if (packB) kernel.PackColumns(job.B, here.Column, Math.Min(tileColumns, here.Columns), here.Start, here.Depth, packedB);
+        GemmPrefetch ahead = default;
         for (int column = 0; column < here.Columns; column += tileColumns)
         {
             int columns = Math.Min(tileColumns, here.Columns - column), nextColumn = column + tileColumns;
