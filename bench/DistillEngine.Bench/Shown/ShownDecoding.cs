@@ -23,10 +23,8 @@ static class ShownDecoding
     {
         using CpuBackend backend = CpuBackend.Open(sizes.AllThreads);
         using var bench = new DecodeBench(options, backend);
-        // Bandwidth moves: the limit takes what was read before and after.
-        Roof before = sizes.Roof(sizes.AllThreads);
         DecodeBenchResult result = bench.Run(CancellationToken.None);
-        Roof after = sizes.Roof(sizes.AllThreads), roof = after with { ReadGBs = (before.ReadGBs + after.ReadGBs) / 2 };
+        Roof roof = result.Conditions.Limits(sizes.Roof(sizes.AllThreads));
         table.Add(options.Model, options.Batch, options.Weights.ToString(), result.Time.Median, result.TokensPerSecond, result.BytesPerToken, roof.ReadGBs,
             result.LimitMs(roof), result.ShareOfLimit(roof));
     }

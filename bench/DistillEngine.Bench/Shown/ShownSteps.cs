@@ -15,7 +15,7 @@ static class ShownSteps
     {
         var table = new ShownTable($"Training step of {model}, AdamW", $"85 % of the limit in fp32, 70 % in bf16; at most {mostMemory}",
             new("work", "work"), new("type", "type"), new("forwardMs", "forward, ms"), new("backwardMs", "backward, ms"), new("optimizerMs", "optimizer, ms"),
-            new("stepMs", "step, ms"), new("limitMs", "limit, ms"), new("shareOfLimit", "share", "P1"), new("peakRssMb", "resident, MB", "F0"));
+            new("stepMs", "step, ms"), new("readGbs", "read, GB/s"), new("limitMs", "limit, ms"), new("shareOfLimit", "share", "P1"), new("peakRssMb", "resident, MB", "F0"));
         foreach (bool stepByStep in (bool[])[false, true])
             foreach (ComputePrecision type in sizes.Types)
             {
@@ -27,12 +27,12 @@ static class ShownSteps
                 bool isMeasured = double.IsFinite(ResidentMemory.Begin());
                 StepBenchResult result = Measure(options, sizes.AllThreads, type);
                 // The buffers of the roofline come after the step's memory is read and freed.
-                Roof roof = sizes.Roof(sizes.AllThreads);
+                Roof roof = result.Conditions.Limits(sizes.Roof(sizes.AllThreads));
                 string work = stepByStep
                     ? $"{options.Batch} × ({options.Source} → {StepBenchOptions.LabelLength}) and {options.Batch} × ({options.Source} → {StepBenchOptions.RationaleLength})"
                     : $"{options.Batch} × ({options.Source} → {options.Target})";
                 table.Add(work, type.ToString(), result.Forward.Median, result.Backward.Median, result.Optimizer.Median, result.Step.Median,
-                    result.LimitMs(roof), result.ShareOfLimit(roof), isMeasured ? result.PeakRssMb : double.NaN);
+                    roof.ReadGBs, result.LimitMs(roof), result.ShareOfLimit(roof), isMeasured ? result.Conditions.PeakRssMb : double.NaN);
             }
         return table;
     }

@@ -59,6 +59,7 @@ public static class BenchModel
     public static void RequireMemory(long bytes, IBackend backend)
     {
         if (backend is not CpuBackend) return;
+        bytes += BandwidthProbe.ByteLength;
         if (bytes > SystemMemory.AvailableBytes)
             throw new InsufficientMemoryException($"The benchmark needs {bytes >> 20:N0} MiB, {SystemMemory.AvailableBytes >> 20:N0} MiB are free. Lower --batch or the lengths, or take a smaller --model.");
     }

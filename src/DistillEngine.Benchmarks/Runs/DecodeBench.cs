@@ -8,6 +8,7 @@ namespace DistillEngine.Benchmarks;
 public sealed class DecodeBench : IDisposable
 {
     readonly DecodeBenchOptions _options;
+    readonly IBackend _backend;
     readonly T5Model _model;
     readonly GreedyGenerator _generator;
     readonly GenerationOptions _generation;
@@ -18,6 +19,7 @@ public sealed class DecodeBench : IDisposable
     public DecodeBench(DecodeBenchOptions options, IBackend backend)
     {
         _options = options;
+        _backend = backend;
         T5Config config = BenchModel.Config(options.Model);
         Batch = RandomBatch(options, config);
         (_sequences, _lengths) = (new int[BenchModel.Tokens(options.Batch, 1L + options.Tokens)], new int[options.Batch]);
@@ -59,8 +61,8 @@ public sealed class DecodeBench : IDisposable
     public DecodeBenchResult Run(CancellationToken cancel)
     {
         List<double> times = [];
-        Repetition.Run(() => Generate(), times.Add, cancel);
-        return new(times.Count, Timing.Of(times), _options.Batch, _options.Tokens, DecodeWork.Of(Config, Batch, _options.Tokens, _options.Weights), PeakMemory.Megabytes);
+        RunConditions conditions = Repetition.Run(() => Generate(), times.Add, _backend, cancel);
+        return new(times.Count, Timing.Of(times), _options.Batch, _options.Tokens, DecodeWork.Of(Config, Batch, _options.Tokens, _options.Weights), conditions);
     }
 
     public void Dispose()

@@ -4,8 +4,7 @@ namespace DistillEngine.Benchmarks;
 /// <param name="Runs">Generations measured.</param>
 /// <param name="Sequences">Decoded together.</param>
 /// <param name="TokensEach">New tokens of each.</param>
-/// <param name="PeakRssMb">Most resident memory of the process up to the last run, 10⁶ bytes.</param>
-public sealed record DecodeBenchResult(int Runs, Timing Time, int Sequences, int TokensEach, DecodeWork Work, double PeakRssMb)
+public sealed record DecodeBenchResult(int Runs, Timing Time, int Sequences, int TokensEach, DecodeWork Work, RunConditions Conditions)
 {
     /// <summary>New tokens of all sequences.</summary>
     public double TokensPerSecond => (double)Sequences * TokensEach / Time.Median * 1e3;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using DistillEngine.Kernels;
 
 namespace DistillEngine.Benchmarks;
 
@@ -15,19 +16,27 @@ static class Repetition
 
     /// <param name="run">The work.</param>
     /// <param name="measured">Told the milliseconds of each run after the warm-up.</param>
+    /// <param name="backend">Where the work runs.</param>
+    /// <returns>What else was measured: most resident memory, and bandwidth between the runs.</returns>
     /// <exception cref="OperationCanceledException">Between two runs.</exception>
-    public static void Run(Action run, Action<double> measured, CancellationToken cancel)
+    public static RunConditions Run(Action run, Action<double> measured, IBackend backend, CancellationToken cancel)
     {
-        Repeat(run, static _ => { }, WarmUpRuns, WarmUpTime, cancel);
-        Repeat(run, measured, LeastRuns, LeastTime, cancel);
+        Repeat(static () => { }, run, static _ => { }, WarmUpRuns, WarmUpTime, cancel);
+        // Later runs take no more than the first ones, and the probe has buffers of its own.
+        double peak = PeakMemory.Megabytes;
+        using var probe = new BandwidthProbe(backend);
+        Repeat(probe.Read, run, measured, LeastRuns, LeastTime, cancel);
+        probe.Read();
+        return new(peak, probe.ReadGBs);
     }
 
-    static void Repeat(Action run, Action<double> measured, int leastRuns, TimeSpan leastTime, CancellationToken cancel)
+    static void Repeat(Action before, Action run, Action<double> measured, int leastRuns, TimeSpan leastTime, CancellationToken cancel)
     {
         long began = Stopwatch.GetTimestamp();
         for (int runs = 0; runs == 0 || runs < leastRuns && Stopwatch.GetElapsedTime(began) < MostTime || Stopwatch.GetElapsedTime(began) < leastTime; runs++)
         {
             cancel.ThrowIfCancellationRequested();
+            before();
             long started = Stopwatch.GetTimestamp();
             run();
             measured(Stopwatch.GetElapsedTime(started).TotalMilliseconds);

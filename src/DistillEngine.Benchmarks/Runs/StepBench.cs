@@ -12,6 +12,7 @@ public sealed class StepBench : IDisposable
     const double UsualRate = 1e-4;
 
     readonly StepBenchOptions _options;
+    readonly IBackend _backend;
     readonly T5Model _model;
     readonly IOptimizer _optimizer;
     readonly Trainer _trainer;
@@ -24,6 +25,7 @@ public sealed class StepBench : IDisposable
     public StepBench(StepBenchOptions options, IBackend backend, Batch? rows = null)
     {
         _options = options;
+        _backend = backend;
         T5Config config = BenchModel.Config(options.Model);
         var optimizer = new OptimizerOptions { Name = options.Optimizer, LearningRate = Optimizers.DefaultLearningRate(options.Optimizer) };
         Optimizers.Validate(optimizer);
@@ -72,15 +74,15 @@ public sealed class StepBench : IDisposable
     public StepBenchResult Run(CancellationToken cancel)
     {
         List<double> forward = [], backward = [], optimizer = [], step = [];
-        Repetition.Run(() => Step(), whole =>
+        RunConditions conditions = Repetition.Run(() => Step(), whole =>
         {
             forward.Add(_trainer.Times.Forward.TotalMilliseconds);
             backward.Add(_trainer.Times.Backward.TotalMilliseconds);
             optimizer.Add(_trainer.Times.Optimizer.TotalMilliseconds);
             step.Add(whole);
-        }, cancel);
+        }, _backend, cancel);
         return new(step.Count, Timing.Of(forward), Timing.Of(backward), Timing.Of(optimizer), Timing.Of(step), Batch.SourceTokenCount + Batch.TargetTokenCount,
-            ProductFlops.Step(Config, Batch), UpdateBytes(), _options.Operands, PeakMemory.Megabytes);
+            ProductFlops.Step(Config, Batch), UpdateBytes(), _options.Operands, conditions);
     }
 
     /// <summary>Compulsory traffic of the update, as the optimizer's own ops state it.</summary>

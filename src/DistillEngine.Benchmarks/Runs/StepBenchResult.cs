@@ -7,9 +7,8 @@ namespace DistillEngine.Benchmarks;
 /// <param name="Tokens">Source and target tokens of a step.</param>
 /// <param name="ProductFlops">Of all matrix products of forward and backward.</param>
 /// <param name="OptimizerBytes">Compulsory traffic of the update.</param>
-/// <param name="PeakRssMb">Most resident memory of the process up to the last step, 10⁶ bytes.</param>
 public sealed record StepBenchResult(int Steps, Timing Forward, Timing Backward, Timing Optimizer, Timing Step, int Tokens, long ProductFlops, long OptimizerBytes,
-    DType Operands, double PeakRssMb)
+    DType Operands, RunConditions Conditions)
 {
     public double TokensPerSecond => Tokens / Step.Median * 1e3;
 

@@ -32,7 +32,7 @@ static class BenchDecodeVerb
             using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
             var (result, recording) = Measure(io, options, backend, p.GetValue(profile));
             // The buffers of the roofline come after the generation's memory is read and freed.
-            Roof roof = RooflineMeter.Measure(backend);
+            Roof roof = result.Conditions.Limits(RooflineMeter.Measure(backend));
             recording?.Write(io, roof, DecodeWork.OperandsOf(options.Weights));
             if (p.GetValue(json)) WriteJson(io, backend, result, roof);
             else WriteText(io, backend, result, roof, options.Weights);
@@ -58,7 +58,7 @@ static class BenchDecodeVerb
         w.WriteNumber("bytesPerToken", r.BytesPerToken);
         w.WriteNumber("limitMs", r.LimitMs(roof));
         w.WriteNumber("shareOfLimit", r.ShareOfLimit(roof));
-        w.WriteNumber("peakRssMb", r.PeakRssMb);
+        w.WriteNumber("peakRssMb", r.Conditions.PeakRssMb);
     });
 
     static void WriteText(Io io, IBackend backend, DecodeBenchResult r, Roof roof, WeightForm weights)
@@ -67,7 +67,7 @@ static class BenchDecodeVerb
         BenchVerb.WriteTiming(io, "generation", r.Time);
         io.Output.WriteLine(FormattableString.Invariant($"tokens       {r.TokensPerSecond,10:F1} a second ({r.Sequences} x {r.TokensEach}, {r.Runs} runs)"));
         io.Output.WriteLine(FormattableString.Invariant($"reads        {r.BytesPerToken * 1e-6,10:F1} MB a token"));
-        io.Output.WriteLine(FormattableString.Invariant($"memory       {r.PeakRssMb,10:F0} MB resident at most"));
+        io.Output.WriteLine(FormattableString.Invariant($"memory       {r.Conditions.PeakRssMb,10:F0} MB resident at most"));
         BenchVerb.WriteLimit(io, r.LimitMs(roof), r.ShareOfLimit(roof), roof.Gflops(DecodeWork.OperandsOf(weights)), roof.ReadGBs);
     }
 }

@@ -43,7 +43,7 @@ static class BenchStepVerb
             using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), precision.Of(p));
             var (result, recording) = Measure(io, options, backend, p.GetValue(profile));
             // The buffers of the roofline come after the step's memory is read and freed.
-            Roof roof = RooflineMeter.Measure(backend);
+            Roof roof = result.Conditions.Limits(RooflineMeter.Measure(backend));
             recording?.Write(io, roof, options.Operands);
             if (p.GetValue(json)) WriteJson(io, backend, result, roof);
             else WriteText(io, backend, result, roof);
@@ -69,7 +69,7 @@ static class BenchStepVerb
         w.WriteNumber("optimizerMs", r.Optimizer.Median);
         w.WriteNumber("stepMs", r.Step.Median);
         w.WriteNumber("tokensPerSecond", r.TokensPerSecond);
-        w.WriteNumber("peakRssMb", r.PeakRssMb);
+        w.WriteNumber("peakRssMb", r.Conditions.PeakRssMb);
         w.WriteNumber("limitMs", r.LimitMs(roof));
         w.WriteNumber("shareOfLimit", r.ShareOfLimit(roof));
     });
@@ -82,7 +82,7 @@ static class BenchStepVerb
         BenchVerb.WriteTiming(io, "optimizer", r.Optimizer);
         BenchVerb.WriteTiming(io, "step", r.Step);
         io.Output.WriteLine(FormattableString.Invariant($"tokens       {r.TokensPerSecond,10:F0} a second ({r.Tokens:N0} a step, {r.Steps} steps)"));
-        io.Output.WriteLine(FormattableString.Invariant($"memory       {r.PeakRssMb,10:F0} MB resident at most"));
+        io.Output.WriteLine(FormattableString.Invariant($"memory       {r.Conditions.PeakRssMb,10:F0} MB resident at most"));
         io.Output.WriteLine(FormattableString.Invariant($"work         {r.ProductFlops * 1e-9,10:F1} GFLOP of products, {r.OptimizerBytes * 1e-9:F2} GB for the update"));
         BenchVerb.WriteLimit(io, r.LimitMs(roof), r.ShareOfLimit(roof), roof.Gflops(r.Operands), roof.ReadGBs);
     }

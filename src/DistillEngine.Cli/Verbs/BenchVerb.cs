@@ -33,5 +33,5 @@ static class BenchVerb
 
     /// <summary>The limit in words.</summary>
     public static void WriteLimit(Io io, double limitMs, double share, double gflops, double readGBs) => io.Output.WriteLine(FormattableString.Invariant(
-        $"limit        {limitMs,10:F2} ms at {gflops:F0} GFLOP/s and {readGBs:F1} GB/s, measured just now: {100 * share:F1} % reached"));
+        $"limit        {limitMs,10:F2} ms at {gflops:F0} GFLOP/s and {readGBs:F1} GB/s, measured in this run: {100 * share:F1} % reached"));
 }

@@ -35,7 +35,7 @@ public class BenchTests
         using CpuBackend backend = new(CpuIsas.Choose(), threads: 2);
         using var bench = new StepBench(new StepBenchOptions { Model = "tiny", Batch = 1, Source = 4, Target = 3 }, backend);
         StepBenchResult result = bench.Run(CancellationToken.None);
-        Assert.True(result.Steps >= 7 && result.PeakRssMb > 0);
+        Assert.True(result.Steps >= 7 && result.Conditions.PeakRssMb > 0 && result.Conditions.ReadGBs > 0);
         Assert.All([result.Forward, result.Backward, result.Optimizer, result.Step], t => Assert.True(t.Min > 0 && t.Min <= t.Median && t.Median <= t.Max));
         Assert.True(result.Forward.Min + result.Backward.Min + result.Optimizer.Min <= result.Step.Max);
         Assert.Equal(7, result.Tokens);
