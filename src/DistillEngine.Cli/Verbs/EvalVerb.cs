@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using DistillEngine.Benchmarks;
 using DistillEngine.Data.Metrics;
 using DistillEngine.Data.Rationales;
 using DistillEngine.Kernels;
@@ -25,9 +26,9 @@ static class EvalVerb
         generation.AddTo(command);
         command.SetAction(p =>
         {
-            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), report: io.Error.WriteLine);
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), weights: generation.Weights(p), report: io.Error.WriteLine);
             using StudentModel student = StudentModel.Open(p.GetValue(model)!, p.GetValue(task), backend, generation.Weights(p));
-            EvaluationResult result = Profiling.Run(p.GetValue(profile), io, backend,
+            EvaluationResult result = Profiling.Run(p.GetValue(profile), io, backend, DecodeWork.OperandsOf(generation.Weights(p)),
                 () => Evaluate(io, student, p.GetValue(data)!, generation.Rows(p), generation.Options(p)));
             if (p.GetValue(json))
                 io.WriteJson(w =>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using DistillEngine.Benchmarks;
+using DistillEngine.Core;
 using DistillEngine.Kernels;
 
 namespace DistillEngine.Cli.Verbs;
@@ -11,7 +12,8 @@ static class Profiling
 
     /// <summary>Does the work and, if asked, shows its ops; also where the user stopped it.</summary>
     /// <param name="backend">What computes.</param>
-    public static T Run<T>(bool isOn, Io io, IBackend backend, Func<T> work)
+    /// <param name="operands">Type of the products' operands.</param>
+    public static T Run<T>(bool isOn, Io io, IBackend backend, DType operands, Func<T> work)
     {
         if (!isOn) return work();
         using var recording = new Recording(backend);
@@ -30,7 +32,7 @@ static class Profiling
         void Show()
         {
             recording.Dispose();
-            recording.Write(io, RooflineMeter.Measure(backend), DeviceOptions.TypeOf(backend.Precision));
+            recording.Write(io, RooflineMeter.Measure(backend), operands);
         }
     }
 }

@@ -73,9 +73,9 @@ static class TrainVerb
                 ValidationData = p.GetValue(validation), ValidationFraction = p.GetValue(validationFraction), Patience = p.GetValue(patience),
                 MaxNewTokens = p.GetValue(maxNewTokens), Keep = p.GetValue(keep), Resume = p.GetValue(resume),
             };
-            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), precision.Of(p), io.Error.WriteLine);
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), precision.Of(p), report: io.Error.WriteLine);
             var observer = new TrainingConsole(io, options.Steps, p.GetValue(json));
-            Profiling.Run(p.GetValue(profile), io, backend, () => new TrainingRun(options, backend, observer).Execute(io.Cancel));
+            Profiling.Run(p.GetValue(profile), io, backend, DeviceOptions.TypeOf(backend.Precision), () => new TrainingRun(options, backend, observer).Execute(io.Cancel));
             observer.Finish($"Trained {options.Output}. Next: distill eval --model {options.Output} --data FILE, or distill predict --model {options.Output} \"a question\" --explain");
             return ExitCode.Ok;
         });

@@ -37,6 +37,17 @@ public class DeviceOptionTests
     }
 
     [Theory]
+    [InlineData("eval --model m --data d --weights int8")]
+    [InlineData("predict --model m question --weights int8")]
+    [InlineData("bench decode --model tiny --weights int8")]
+    public void EveryVerb_WithWeightsThatTheDeviceCannotMultiply_SaysWhatToDo(string line)
+    {
+        CliResult result = CliResult.Of([.. line.Split(' '), "--device", GpuDevices.Emulator]);
+        Assert.True(result.Code == 2 && result.Output.Length == 0, result.ToString());
+        Assert.Contains("--weights int8 --device cpu-emulator: the device multiplies float32 weights alone; leave out --weights, or take --device cpu.", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("gpu")]
     [InlineData("cuda:")]
     [InlineData("cuda:-1")]
