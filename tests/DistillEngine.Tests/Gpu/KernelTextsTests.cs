@@ -12,7 +12,7 @@ public class KernelTextsTests
     [InlineData(9, 0)]
     public void Ptx_OfEveryKernel_NamesItsTargetAndCallsNothingOutside(int major, int minor)
     {
-        IReadOnlyList<(string Name, string Text)> texts = KernelTexts.Ptx(major, minor);
+        IReadOnlyList<(string Name, string Text)> texts = PtxTexts.Of(major, minor);
         Assert.NotEmpty(texts);
         Assert.All(texts, kernel =>
         {

@@ -17,7 +17,7 @@ public class PtxAssemblerTests
     {
         PtxAssembler? assembler = PtxAssembler.Find();
         if (assembler is null) Assert.Skip($"There is no ptxas in PATH, and {PtxAssembler.Variable} names none.");
-        var rows = KernelTexts.Ptx(architecture / 10, architecture % 10).Select(kernel => (kernel.Name, Result: assembler.Assemble(kernel.Text, architecture))).ToArray();
+        var rows = PtxTexts.Of(architecture / 10, architecture % 10).Select(kernel => (kernel.Name, Result: assembler.Assemble(kernel.Text, architecture))).ToArray();
         string[] table =
         [
             $"# Kernels for sm_{architecture} by ptxas {assembler.Version()}", "",

@@ -74,15 +74,15 @@ public class TensorCoreTests
     [Fact]
     public void Ptx_OfTensorCoreKernels_HoldsTheirInstructionsFromCapability8On()
     {
-        foreach (var (name, text) in KernelTexts.Ptx(8, 0).Where(kernel => kernel.Name.StartsWith("MatMulTensorTile", StringComparison.Ordinal)))
+        foreach (var (name, text) in PtxTexts.Of(8, 0).Where(kernel => kernel.Name.StartsWith("MatMulTensorTile", StringComparison.Ordinal)))
         {
             Assert.Contains(name.Contains("Bf16", StringComparison.Ordinal) ? "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32" : "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", text, StringComparison.Ordinal);
             Assert.DoesNotContain(CudaShared.Placeholder, text, StringComparison.Ordinal);
             // Static shared memory of a group, without asking for more.
             Assert.InRange(int.Parse(System.Text.RegularExpressions.Regex.Match(text, @"\.shared \.align 128 \.b8 \w+\[(\d+)\]").Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture), 1, 48 << 10);
         }
-        Assert.Equal(18, KernelTexts.Ptx(8, 0).Count(kernel => kernel.Name.StartsWith("MatMulTensorTile", StringComparison.Ordinal)));
-        Assert.DoesNotContain(KernelTexts.Ptx(7, 0), kernel => kernel.Name.StartsWith("MatMulTensorTile", StringComparison.Ordinal));
+        Assert.Equal(18, PtxTexts.Of(8, 0).Count(kernel => kernel.Name.StartsWith("MatMulTensorTile", StringComparison.Ordinal)));
+        Assert.DoesNotContain(PtxTexts.Of(7, 0), kernel => kernel.Name.StartsWith("MatMulTensorTile", StringComparison.Ordinal));
     }
 
     static GpuBackend Open<TTile>(ComputePrecision precision) where TTile : struct, ITensorTile
