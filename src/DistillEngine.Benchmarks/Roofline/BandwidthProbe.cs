@@ -18,7 +18,9 @@ sealed class BandwidthProbe : IDisposable
     public BandwidthProbe(IBackend backend)
     {
         if (backend is not CpuBackend cpu) return;
+        long started = Stopwatch.GetTimestamp();
         _meter = new RooflineMeter(CpuIsas.Choose(), cpu.ThreadCount);
+        Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 
     /// <summary>Bytes of its buffers.</summary>
@@ -27,9 +29,13 @@ sealed class BandwidthProbe : IDisposable
     /// <summary>10⁹ bytes a second, the median of all times; null where nothing was read.</summary>
     public double? ReadGBs => _readGBs.Count == 0 ? null : Timing.Of(_readGBs).Median;
 
+    /// <summary>What the probe took so far.</summary>
+    public double Seconds { get; private set; }
+
     public void Read()
     {
         if (_meter is null) return;
+        long began = Stopwatch.GetTimestamp();
         double best = 0;
         for (int pass = 0; pass < Passes; pass++)
         {
@@ -38,6 +44,7 @@ sealed class BandwidthProbe : IDisposable
             best = Math.Max(best, RooflineMeter.StreamBytes / Stopwatch.GetElapsedTime(started).TotalSeconds * 1e-9);
         }
         _readGBs.Add(best);
+        Seconds += Stopwatch.GetElapsedTime(began).TotalSeconds;
     }
 
     public void Dispose() => _meter?.Dispose();

@@ -27,7 +27,7 @@ static class Repetition
         using var probe = new BandwidthProbe(backend);
         Repeat(probe.Read, run, measured, LeastRuns, LeastTime, cancel);
         probe.Read();
-        return new(peak, probe.ReadGBs);
+        return new(peak, probe.ReadGBs, probe.Seconds);
     }
 
     static void Repeat(Action before, Action run, Action<double> measured, int leastRuns, TimeSpan leastTime, CancellationToken cancel)

@@ -33,7 +33,7 @@ static class BenchDecodeVerb
             var (result, recording) = Measure(io, options, backend, p.GetValue(profile));
             // The buffers of the roofline come after the generation's memory is read and freed.
             Roof roof = result.Conditions.Limits(RooflineMeter.Measure(backend));
-            recording?.Write(io, roof, DecodeWork.OperandsOf(options.Weights));
+            recording?.Write(io, roof, DecodeWork.OperandsOf(options.Weights), result.Conditions.ProbeSeconds);
             if (p.GetValue(json)) WriteJson(io, backend, result, roof);
             else WriteText(io, backend, result, roof, options.Weights);
             return ExitCode.Ok;

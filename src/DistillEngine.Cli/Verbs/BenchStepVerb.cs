@@ -44,7 +44,7 @@ static class BenchStepVerb
             var (result, recording) = Measure(io, options, backend, p.GetValue(profile));
             // The buffers of the roofline come after the step's memory is read and freed.
             Roof roof = result.Conditions.Limits(RooflineMeter.Measure(backend));
-            recording?.Write(io, roof, options.Operands);
+            recording?.Write(io, roof, options.Operands, result.Conditions.ProbeSeconds);
             if (p.GetValue(json)) WriteJson(io, backend, result, roof);
             else WriteText(io, backend, result, roof);
             return ExitCode.Ok;

@@ -25,8 +25,9 @@ sealed class Recording(IDevice device) : IDisposable
 
     /// <summary>Shows the table on stderr.</summary>
     /// <param name="operands">Type of the products' operands.</param>
-    public void Write(Io io, Roof roof, DType operands)
+    /// <param name="aside">What in between was no work, in seconds.</param>
+    public void Write(Io io, Roof roof, DType operands, double aside = 0)
     {
-        foreach (string line in ProfileTable.Lines(_log, _seconds, roof, operands)) io.Error.WriteLine(line);
+        foreach (string line in ProfileTable.Lines(_log, _seconds - aside, roof, operands)) io.Error.WriteLine(line);
     }
 }
