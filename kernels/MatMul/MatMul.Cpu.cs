@@ -54,6 +54,8 @@ sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm, CpuIsa isa =
                 inputs, into, y, stride);
     }
 
+    protected override void RefineGreatestCore(Tensor x, Weight w, Tensor y) => GreatestRefinement.Run(pool, x, w.Packed!, y);
+
     protected override void BackwardInputCore(Tensor dy, Weight w, Into into, Tensor dx) =>
         BackwardInput(dy.HostPointer<float>(), w.Outputs, w.Value.HostPointer<float>(), dy.Shape.D0, w.Outputs, w.Inputs, into,
             dx.HostPointer<float>());

@@ -43,6 +43,22 @@ public abstract class MatMul
     /// <summary>Whether products take weights of this form.</summary>
     public virtual bool Supports(WeightForm form) => form == WeightForm.F32;
 
+    /// <summary>Computes anew, from the whole numbers and their remainders, every result that may be the greatest of its row, so that the choice is
+    /// that of weights and inputs before they were rounded. The others stay.</summary>
+    /// <param name="x">float32 [rows, inputs], as given to Forward.</param>
+    /// <param name="w">Packed, with remainders.</param>
+    /// <param name="y">float32 [rows, outputs], as Forward wrote it. A row whose greatest result is not finite stays as it is.</param>
+    /// <exception cref="ArgumentException">A shape or dtype differs from the above, or the weight has no remainders.</exception>
+    public void RefineGreatest(Tensor x, Weight w, Tensor y)
+    {
+        int rows = x.Shape.D0;
+        Check.Shape(x, new(rows, w.Inputs), "matmul.refine_greatest");
+        Check.Shape(y, new(rows, w.Outputs), "matmul.refine_greatest");
+        Check.That(w.HasRemainders, "matmul.refine_greatest", $"a weight with remainders, got '{w.Name}' in {w.Form.Name()}");
+        using var _ = Trace.Op("matmul.refine_greatest", RefineGreatestCost(rows, w.Outputs));
+        RefineGreatestCore(x, w, y);
+    }
+
     /// <summary>dx = dy W and dWeight += dyᵀ x.</summary>
     /// <param name="dy">float32 [rows, outputs].</param>
     /// <param name="x">float32 [rows, inputs], as given to Forward.</param>
@@ -81,6 +97,9 @@ public abstract class MatMul
         return new(input.Flops + weight.Flops, input.Bytes + weight.Bytes);
     }
 
+    /// <summary>Every result read twice: for the greatest, and for those near it. The few that are computed anew are not counted.</summary>
+    public static Cost RefineGreatestCost(int rows, int outputs) => new(2L * rows * outputs, 2 * sizeof(float) * (long)rows * outputs);
+
     /// <summary>The same with the bytes that the weight takes in its form.</summary>
     public static Cost ForwardCost(int rows, Weight w, Into into = Into.Overwrite)
     {
@@ -92,6 +111,9 @@ public abstract class MatMul
     {
         for (int i = 0; i < weights.Length; i++) ForwardCore(x, weights[i], Into.Overwrite, outputs[i]);
     }
+
+    /// <summary>Only devices that support packed weights have it.</summary>
+    protected virtual void RefineGreatestCore(Tensor x, Weight w, Tensor y) => throw new NotSupportedException();
 
     protected abstract void ForwardCore(Tensor x, Weight w, Into into, Tensor y);
     protected abstract void BackwardInputCore(Tensor dy, Weight w, Into into, Tensor dx);

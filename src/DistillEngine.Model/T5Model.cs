@@ -145,10 +145,16 @@ public sealed class T5Model : IDisposable
     /// <summary>float32 [target rows, dModel]: after the decoder's final norm, before any scaling.</summary>
     public Tensor DecoderOutput => _network.Decoder.Output(_pass, _pass.Target.Count);
 
-    /// <summary>logits = states · headᵀ, without <see cref="T5Config.LogitScale"/>, which changes no order.</summary>
+    /// <summary>logits = states · headᵀ, without <see cref="T5Config.LogitScale"/>, which changes no order. Where the
+    /// head is held in int8 or int4, those that may be a row's greatest are computed with more bits.</summary>
     /// <param name="states">float32 [rows, dModel].</param>
     /// <param name="logits">float32 [rows, vocabulary]; overwritten.</param>
-    public void UnscaledLogits(Tensor states, Tensor logits) => _pass.Kernels.MatMul.Forward(states, Head, Into.Overwrite, logits);
+    public void UnscaledLogits(Tensor states, Tensor logits)
+    {
+        MatMul ops = _pass.Kernels.MatMul;
+        ops.Forward(states, Head, Into.Overwrite, logits);
+        if (Head.HasRemainders) ops.RefineGreatest(states, Head, logits);
+    }
 
     public void Dispose()
     {

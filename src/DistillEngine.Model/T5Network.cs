@@ -13,7 +13,7 @@ sealed class T5Network
         (EncoderBias, Encoder) = BuildEncoder(plan, shared);
         (DecoderBias, CrossAttentions, Decoder) = BuildDecoder(plan, shared);
         IReadOnlyList<ParameterSpec> specs = plan.Parameters.Specs;
-        Head = c.TiedHead ? shared : plan.Linear("lm_head", c.VocabularySize, c.DModel, 1);
+        Head = c.TiedHead ? shared : plan.Linear("lm_head", c.VocabularySize, c.DModel, 1, ParameterUse.VocabularyLinear);
         // Keys and values of the encoder's output are computed once a source.
         TokenMaps =
         [

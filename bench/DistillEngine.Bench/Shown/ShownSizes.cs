@@ -1,6 +1,7 @@
 using DistillEngine.Benchmarks;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
+using DistillEngine.Training.Demo;
 
 namespace DistillEngine.Bench.Shown;
 
@@ -39,6 +40,12 @@ sealed record ShownSizes
 
     public required int Target { get; init; }
 
+    /// <summary>Seeds of the demo's models whose choices are compared, and their steps of training.</summary>
+    public required ulong[] AgreementSeeds { get; init; }
+
+    /// <inheritdoc cref="AgreementSeeds"/>
+    public required long AgreementSteps { get; init; }
+
     public required int[] AttentionLengths { get; init; }
 
     /// <summary>Turns of works that take milliseconds, and of those that take up to a second.</summary>
@@ -68,6 +75,7 @@ sealed record ShownSizes
         WeightBytes = 256L << 20,
         Small = "v1.1-small", Base = "v1.1-base", Batch = 8, DecodeBatches = [1, 8, 32],
         DecodeForms = [WeightForm.F32, WeightForm.BF16, WeightForm.Int8, WeightForm.Int4], Source = 64, Target = 32,
+        AgreementSeeds = [1, 2, 3, 4], AgreementSteps = DemoData.Steps,
         AttentionLengths = [128, 512, 1024, 2048, 4096], ShortTurns = 15, LongTurns = 5,
         Roof = threads => RooflineMeter.Measure(CpuIsas.Choose(), threads),
     };
@@ -86,6 +94,8 @@ sealed record ShownSizes
         DecodeForms = [WeightForm.Int8],
         Source = 4,
         Target = 3,
+        AgreementSeeds = [1],
+        AgreementSteps = 1,
         AttentionLengths = [8, 16],
         ShortTurns = 1,
         LongTurns = 1,

@@ -13,6 +13,7 @@ sealed record ShownSuite(string Name, string What, Func<ShownSizes, ShownTable> 
         new("threads", "the step on one thread and on all, in turns", ShownThreads.Run),
         new("ragged", "rows as long as those of SVAMP and CQA", ShownRagged.Run),
         new("decoding", "greedy generation in every weight form", ShownDecoding.Run),
+        new("agreement", "tokens that low forms of the weights choose as fp32 does, four trained models", ShownAgreement.Run),
         new("attention-memory", "memory by length up to 4,096", ShownAttentionMemory.Run),
         new("allocations", "managed bytes of a step and of a token", ShownAllocations.Run),
     ];

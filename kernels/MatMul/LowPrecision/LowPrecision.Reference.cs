@@ -16,6 +16,17 @@ public static class LowPrecisionReference
         return values;
     }
 
+    /// <summary>The same with the remainders of whole numbers.</summary>
+    public static double[] FineValues(PackedWeight weight)
+    {
+        double[] values = Values(weight);
+        ReadOnlySpan<sbyte> remainders = weight.Remainders.HostSpan<sbyte>();
+        for (int output = 0; output < weight.Outputs; output++)
+            for (int input = 0; input < weight.Inputs; input++)
+                values[output * weight.Inputs + input] += remainders[output * weight.Inputs + input] * Scale(weight, output, input) / PackedWeight.RemainderUnits;
+        return values;
+    }
+
     static double Value(PackedWeight weight, ReadOnlySpan<byte> data, int output, int input)
     {
         int group = output / PackedWeight.GroupOutputs, lane = output % PackedWeight.GroupOutputs;
@@ -26,12 +37,20 @@ public static class LowPrecisionReference
             case WeightForm.BF16:
                 return WeightPacker.FromBF16(BitConverter.ToUInt16(data[(Word(2) + 2 * (input % 2))..]));
             case WeightForm.Int8:
-                return (double)(data[Word(4) + input % 4] - PackedWeight.Zero(weight.Form)) * weight.Scales.HostSpan<float>()[output];
+                return (data[Word(4) + input % 4] - PackedWeight.Zero(weight.Form)) * Scale(weight, output, input);
             default:
                 int number = (data[Word(8) + input % 4] >> (4 * (input % 8 / 4)) & 15) - PackedWeight.Zero(weight.Form);
-                int scale = group * weight.Scales.Shape.D1 + input / PackedWeight.BlockInputs * PackedWeight.GroupOutputs + lane;
-                return number * (double)WeightPacker.FromBF16(weight.Scales.HostSpan<ushort>()[scale]);
+                return number * Scale(weight, output, input);
         }
+    }
+
+    /// <summary>Of a whole number.</summary>
+    static double Scale(PackedWeight weight, int output, int input)
+    {
+        if (weight.Form == WeightForm.Int8) return weight.Scales.HostSpan<float>()[output];
+        int group = output / PackedWeight.GroupOutputs, lane = output % PackedWeight.GroupOutputs;
+        int scale = group * weight.Scales.Shape.D1 + input / PackedWeight.BlockInputs * PackedWeight.GroupOutputs + lane;
+        return WeightPacker.FromBF16(weight.Scales.HostSpan<ushort>()[scale]);
     }
 
     /// <summary>

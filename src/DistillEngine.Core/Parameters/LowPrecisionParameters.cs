@@ -37,6 +37,7 @@ sealed class LowPrecisionParameters : IDisposable
         foreach (ParameterSpec spec in specs)
         {
             if (WeightForms.KeepsRows(spec.Use, form)) bytes += Aligned(spec.Shape.Count, DType.BF16);
+            if (WeightForms.KeepsRemainders(spec.Use, form)) bytes += Aligned(spec.Shape.Count, DType.I8);
             if (WeightForms.OfProducts(spec.Use, form) is not { } packed) continue;
             long groups = PackedWeight.GroupsOf(spec.Shape.D0);
             bytes += Aligned(groups * PackedWeight.GroupBytes(packed, spec.Shape.D1), DType.U8);
@@ -73,13 +74,15 @@ sealed class LowPrecisionParameters : IDisposable
         float[] values = new float[PackedWeight.GroupOutputs * packed.Inputs];
         byte[] data = new byte[packed.Data.Shape.D1];
         byte[] scales = new byte[PackedWeight.GroupScales(packed.Form, packed.Inputs) * PackedWeight.ScaleType(packed.Form).SizeInBytes()];
+        sbyte[] remainders = new sbyte[packed.Remainders.IsAbsent ? 0 : values.Length];
         for (int group = 0; group < packed.Groups; group++)
         {
             int first = group * PackedWeight.GroupOutputs, count = Math.Min(PackedWeight.GroupOutputs, packed.Outputs - first);
             Span<float> rows = values.AsSpan(0, count * packed.Inputs);
             read((long)first * packed.Inputs, rows);
-            packer.PackGroup(rows, data, scales);
+            packer.PackGroup(rows, data, scales, remainders);
             _device.Upload<byte>(data, packed.Data.Rows(group, 1));
+            if (!packed.Remainders.IsAbsent) _device.Upload<sbyte>(remainders.AsSpan(0, rows.Length), packed.Remainders.Rows(first, count));
             if (packed.Form == WeightForm.Int8) _device.Upload<float>(MemoryMarshal.Cast<byte, float>(scales), packed.Scales.Rows(group, 1));
             else if (packed.Form == WeightForm.Int4) _device.Upload<ushort>(MemoryMarshal.Cast<byte, ushort>(scales), packed.Scales.Rows(group, 1));
         }
@@ -90,7 +93,8 @@ sealed class LowPrecisionParameters : IDisposable
         var (outputs, inputs) = (spec.Shape.D0, spec.Shape.D1);
         int groups = PackedWeight.GroupsOf(outputs), scales = PackedWeight.GroupScales(form, inputs);
         Tensor data = Take(spec.Name, new(groups, PackedWeight.GroupBytes(form, inputs)), DType.U8, ref offset);
-        return new(form, outputs, inputs, data, scales == 0 ? default : Take(spec.Name, new(groups, scales), PackedWeight.ScaleType(form), ref offset));
+        return new(form, outputs, inputs, data, scales == 0 ? default : Take(spec.Name, new(groups, scales), PackedWeight.ScaleType(form), ref offset),
+            WeightForms.KeepsRemainders(spec.Use, form) ? Take(spec.Name, spec.Shape, DType.I8, ref offset) : default);
     }
 
     Tensor Take(string name, Shape shape, DType type, ref long offset)

@@ -15,6 +15,9 @@ public enum ParameterUse : byte
     /// <summary>Rows looked up by id.</summary>
     Rows,
 
-    /// <summary>Both an embedding and the vocabulary's map.</summary>
+    /// <summary>Both an embedding and the vocabulary's map, as <see cref="VocabularyLinear"/>.</summary>
     RowsAndLinear,
+
+    /// <summary>The vocabulary's map: the right operand of products whose greatest result is chosen.</summary>
+    VocabularyLinear,
 }

@@ -11,13 +11,18 @@ namespace DistillEngine.Core;
 /// </remarks>
 /// <param name="Data">bytes [groups, <see cref="GroupBytes"/>].</param>
 /// <param name="Scales">float32 [groups, 32] for int8; bfloat16 [groups, blocks · 32] for int4; absent for bfloat16.</param>
-public sealed record PackedWeight(WeightForm Form, int Outputs, int Inputs, Tensor Data, Tensor Scales)
+/// <param name="Remainders">int8 [outputs, inputs], row by row: what rounding took from each whole number, in units of 1 / <see cref="RemainderUnits"/>;
+/// absent where the map is kept without (<see cref="WeightForms.KeepsRemainders"/>). Products do not read them.</param>
+public sealed record PackedWeight(WeightForm Form, int Outputs, int Inputs, Tensor Data, Tensor Scales, Tensor Remainders = default)
 {
     /// <summary>Outputs of a group: two of the widest vectors, so that every width finds whole vectors and the widest reads whole groups.</summary>
     public const int GroupOutputs = 32;
 
     /// <summary>Inputs that share a scale of <see cref="WeightForm.Int4"/>.</summary>
     public const int BlockInputs = 32;
+
+    /// <summary>Units of a remainder in one step of the whole numbers: a remainder reaches a step to either side, as int4's largest number needs.</summary>
+    public const int RemainderUnits = sbyte.MaxValue;
 
     public int Groups => GroupsOf(Outputs);
 

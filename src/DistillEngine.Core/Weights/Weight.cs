@@ -23,6 +23,9 @@ public sealed class Weight
 
     public WeightForm Form => Packed?.Form ?? WeightForm.F32;
 
+    /// <summary>Whether products' greatest results can be computed anew with more bits.</summary>
+    public bool HasRemainders => Packed is { Remainders.IsAbsent: false };
+
     /// <summary>Bytes that a product reads.</summary>
     public long ByteLength => Packed?.ByteLength ?? sizeof(float) * (long)Outputs * Inputs;
 

@@ -23,7 +23,7 @@ public static class WeightForms
     /// </remarks>
     public static WeightForm? OfProducts(ParameterUse use, WeightForm form) => use switch
     {
-        ParameterUse.Linear or ParameterUse.RowsAndLinear => form,
+        ParameterUse.Linear or ParameterUse.RowsAndLinear or ParameterUse.VocabularyLinear => form,
         ParameterUse.SensitiveLinear => form == WeightForm.F32 ? form : WeightForm.BF16,
         _ => null,
     };
@@ -34,4 +34,10 @@ public static class WeightForms
     /// <summary>Whether a model opened in <paramref name="form"/> keeps a parameter as bfloat16 rows, to be looked up.</summary>
     public static bool KeepsRows(ParameterUse use, WeightForm form) =>
         form != WeightForm.F32 && use is (ParameterUse.Rows or ParameterUse.RowsAndLinear);
+
+    /// <summary>Whether a model opened in <paramref name="form"/> keeps the remainders of a parameter beside its packed numbers, so that the
+    /// greatest results of a product can be computed anew.</summary>
+    /// <remarks>Of all maps it is the vocabulary's whose rounding changes the most choices: what it gets wrong no later layer evens out.</remarks>
+    public static bool KeepsRemainders(ParameterUse use, WeightForm form) =>
+        form is WeightForm.Int8 or WeightForm.Int4 && use is (ParameterUse.RowsAndLinear or ParameterUse.VocabularyLinear);
 }

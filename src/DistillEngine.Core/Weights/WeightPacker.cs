@@ -27,12 +27,14 @@ public sealed class WeightPacker(WeightForm form, int inputs)
     /// <param name="rows">float32 [count, inputs] of 1 … 32 outputs.</param>
     /// <param name="data">One group; overwritten.</param>
     /// <param name="scales">Bytes of one group's scales; overwritten.</param>
-    public void PackGroup(ReadOnlySpan<float> rows, Span<byte> data, Span<byte> scales)
+    /// <param name="remainders">int8 [count, inputs], overwritten; empty where none are kept.</param>
+    public void PackGroup(ReadOnlySpan<float> rows, Span<byte> data, Span<byte> scales, Span<sbyte> remainders = default)
     {
         int count = rows.Length / inputs;
         if (form == WeightForm.BF16) PackBF16(rows, count, MemoryMarshal.Cast<byte, uint>(data));
         else if (form == WeightForm.Int8) PackInt8(rows, count, MemoryMarshal.Cast<byte, uint>(data), MemoryMarshal.Cast<byte, float>(scales));
         else PackInt4(rows, count, MemoryMarshal.Cast<byte, uint>(data), MemoryMarshal.Cast<byte, ushort>(scales));
+        if (!remainders.IsEmpty) PackRemainders(rows, count, scales, remainders);
     }
 
     /// <summary>float32 to bfloat16, to nearest even; NaN stays NaN.</summary>
@@ -94,6 +96,26 @@ public sealed class WeightPacker(WeightForm form, int inputs)
         for (int step = 0; step < _padded / 8; step++)
             for (int lane = 0; lane < Lanes; lane++)
                 data[step * Lanes + lane] = Nibbles(_bytes.AsSpan(lane * _padded + step * 8, 8));
+    }
+
+    void PackRemainders(ReadOnlySpan<float> rows, int count, ReadOnlySpan<byte> scales, Span<sbyte> remainders)
+    {
+        const int Units = PackedWeight.RemainderUnits;
+        int block = form == WeightForm.Int8 ? inputs : PackedWeight.BlockInputs;
+        for (int row = 0; row < count; row++)
+        {
+            for (int start = 0; start < inputs; start += block)
+            {
+                int scale = start / block * Lanes + row;
+                float step = form == WeightForm.Int8 ? MemoryMarshal.Cast<byte, float>(scales)[scale] : FromBF16(MemoryMarshal.Cast<byte, ushort>(scales)[scale]);
+                for (int i = start; i < Math.Min(start + block, inputs); i++)
+                {
+                    float rest = (rows[row * inputs + i] / step - _bytes[row * _padded + i]) * Units;
+                    // Of a row of zeros, or one that is not finite, nothing remains.
+                    remainders[row * inputs + i] = (sbyte)(float.IsFinite(rest) ? Whole(Math.Clamp(rest, -Units, Units)) : 0);
+                }
+            }
+        }
     }
 
     /// <summary>The step that brings the number of greatest magnitude to −8: it uses the range that has no positive counterpart.</summary>

@@ -36,6 +36,27 @@ public class WeightPackerTests
         }
     }
 
+    [Theory]
+    [InlineData(WeightForm.Int8)]
+    [InlineData(WeightForm.Int4)]
+    public void PackGroup_WithRemainders_IsWithinHalfAUnit(WeightForm form)
+    {
+        using var host = new HostTensors(seed: 2);
+        foreach (var (outputs, inputs) in new[] { (1, 1), (3, 31), (16, 64), (20, 130), (33, 257) })
+        {
+            Tensor values = host.Random("w", new(outputs, inputs));
+            double[] fine = LowPrecisionReference.FineValues(Pack(host, values, form));
+            ReadOnlySpan<float> exact = values.HostSpan<float>();
+            for (int i = 0; i < fine.Length; i++)
+            {
+                double step = Greatest(exact.Slice(i / inputs * inputs, inputs)) / (form == WeightForm.Int8 ? 127 : 8);
+                // A scale that is itself rounded, to 8 bits, leaves a little more than a step of the largest numbers.
+                double allowed = step * (form == WeightForm.Int8 ? 0.51 / 127 : 0.51 / 127 + 8.0 / 256);
+                Assert.True(Math.Abs(fine[i] - exact[i]) <= allowed, $"{form} [{outputs}, {inputs}] {i}: {fine[i]} for {exact[i]}, seed {host.Seed}");
+            }
+        }
+    }
+
     [Fact]
     public void PackGroup_OfInt8_BringsTheGreatestWeightTo127()
     {
@@ -93,7 +114,8 @@ public class WeightPackerTests
         var (outputs, inputs) = (values.Shape.D0, values.Shape.D1);
         int groups = PackedWeight.GroupsOf(outputs), scales = PackedWeight.GroupScales(form, inputs);
         Tensor data = host.Empty("data", new(groups, PackedWeight.GroupBytes(form, inputs)), DType.U8);
-        var packed = new PackedWeight(form, outputs, inputs, data, scales == 0 ? default : host.Empty("scales", new(groups, scales), PackedWeight.ScaleType(form)));
+        var packed = new PackedWeight(form, outputs, inputs, data, scales == 0 ? default : host.Empty("scales", new(groups, scales), PackedWeight.ScaleType(form)),
+            form == WeightForm.BF16 ? default : host.Empty("remainders", new(outputs, inputs), DType.I8));
         var packer = new WeightPacker(form, inputs);
         for (int group = 0; group < groups; group++)
         {
@@ -104,7 +126,8 @@ public class WeightPackerTests
                 WeightForm.Int4 => MemoryMarshal.AsBytes(packed.Scales.Rows(group, 1).HostSpan<ushort>()),
                 _ => [],
             };
-            packer.PackGroup(values.Rows(group * PackedWeight.GroupOutputs, count).HostSpan<float>(), data.Rows(group, 1).HostSpan<byte>(), groupScales);
+            packer.PackGroup(values.Rows(group * PackedWeight.GroupOutputs, count).HostSpan<float>(), data.Rows(group, 1).HostSpan<byte>(), groupScales,
+                packed.Remainders.IsAbsent ? [] : packed.Remainders.Rows(group * PackedWeight.GroupOutputs, count).HostSpan<sbyte>());
         }
         Assert.True(host.GuardsAreIntact());
         return packed;

@@ -63,7 +63,7 @@ sealed class HostTensors(int seed) : IDisposable
 
     unsafe Tensor Make(string name, Shape shape, DType type)
     {
-        long words = shape.Count * type.SizeInBytes() / sizeof(uint);
+        long words = (shape.Count * type.SizeInBytes() + sizeof(uint) - 1) / sizeof(uint);
         var buffer = new HostBuffer((words + GuardElements) * sizeof(uint), name);
         new Span<uint>(buffer.Pointer, checked((int)words + GuardElements)).Fill(uint.MaxValue);
         _buffers.Add((buffer, words));

@@ -20,10 +20,11 @@ public class LowPrecisionModelTests
         Assert.Equal(backend.Allocated["parameters"] + backend.Allocated.GetValueOrDefault("low-precision parameters"), needs.Parameters);
     }
 
-    /// <summary>Of 4 bytes a weight: 2, about 1 and about a half in the maps; the embedding and the feed-forward's second map take 2.</summary>
+    /// <summary>Of 4 bytes a weight: 2, about 1 and about a half in the maps; the embedding and the feed-forward's second map take 2, and the
+    /// remainders of the vocabulary's map one more.</summary>
     [Theory]
-    [InlineData("v1.1-small", 0.51, 0.35, 0.28)]
-    [InlineData("v1.1-base", 0.51, 0.36, 0.27)]
+    [InlineData("v1.1-small", 0.51, 0.39, 0.33)]
+    [InlineData("v1.1-base", 0.51, 0.38, 0.3)]
     public void Measure_OfLowForms_LeavesNoFloat32Behind(string preset, double bf16, double int8, double int4)
     {
         long Parameters(WeightForm form) => T5Model.Measure(T5Presets.Find(preset)!, BatchLimits.Full(1, 1, 1), training: false, form).Parameters;

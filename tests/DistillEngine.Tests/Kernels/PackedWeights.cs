@@ -1,0 +1,28 @@
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+
+namespace DistillEngine.Tests.Kernels;
+
+/// <summary>Packs maps for op tests, as a model's parameters are packed.</summary>
+sealed class PackedWeights : IDisposable
+{
+    readonly CpuBackend _store = new(CpuIsa.Scalar, 1);
+    readonly List<IDisposable> _owned = [];
+
+    /// <param name="values">float32 [outputs, inputs].</param>
+    /// <param name="use"><see cref="ParameterUse.VocabularyLinear"/> keeps the remainders.</param>
+    public Weight Pack(Tensor values, WeightForm form, ParameterUse use = ParameterUse.Linear)
+    {
+        var store = new ParameterStore([new(values.Name, values.Shape, Initializer.Normal, 1, use)], _store, training: false, form);
+        _owned.Add(store);
+        float[] source = values.HostSpan<float>().ToArray();
+        store.Write(new(0), (start, destination) => source.AsSpan((int)start, destination.Length).CopyTo(destination));
+        return store.Weight(new(0));
+    }
+
+    public void Dispose()
+    {
+        foreach (IDisposable owned in _owned) owned.Dispose();
+        _store.Dispose();
+    }
+}
