@@ -2,17 +2,21 @@ using System.Runtime.InteropServices;
 
 namespace DistillEngine.Kernels;
 
-/// <summary>The arguments of a routine of <see cref="PackedTileEmitter"/>: y[rows, 32] = or += x Wᵀ with one group of packed weights.</summary>
+/// <summary>The arguments of a routine of <see cref="PackedTileEmitter"/>: y[rows, outputs] = or += x Wᵀ with the packed weights of a tile, which are a group's 32 outputs or half of them.</summary>
 [StructLayout(LayoutKind.Explicit)]
 unsafe struct PackedTileCall
 {
     public const int AtX = 0, AtW = 8, AtY = 16, AtStrideBytes = 24, AtSteps = 32, AtOffsets = 40, AtRowScales = 48, AtScales = 56, AtNext = 64,
-        AtAhead = 72, AtAdd = 80, AtMasks = 88;
+        AtAhead = 72, AtAdd = 80, AtMasks = 88, AtLaneMasks = 96;
 
-    /// <summary>Words of inputs [steps, rows]; for int4 [blocks, 8, rows].</summary>
+    /// <summary>Lanes that have a word of their own: the outputs of the narrower tiles.</summary>
+    public const int MaskedLanes = 16;
+
+    /// <summary>Words of inputs [steps, rows], or two of each [steps, rows, 2] (<see cref="PackedTileFormat.InputWords"/>); for int4 eight steps a
+    /// block.</summary>
     [FieldOffset(AtX)] public void* X;
 
-    /// <summary>The group's numbers, front to back.</summary>
+    /// <summary>The numbers of the tile's first output; a step further lie those of the next inputs.</summary>
     [FieldOffset(AtW)] public byte* W;
 
     [FieldOffset(AtY)] public float* Y;
@@ -29,7 +33,7 @@ unsafe struct PackedTileCall
     /// <summary>float32 [rows]; not for bfloat16.</summary>
     [FieldOffset(AtRowScales)] public float* RowScales;
 
-    /// <summary>The group's scales. Moved by the routine.</summary>
+    /// <summary>The scales of the tile's first output on. Moved by the routine.</summary>
     [FieldOffset(AtScales)] public void* Scales;
 
     /// <summary>What the first step starts to read from memory.</summary>
@@ -41,6 +45,9 @@ unsafe struct PackedTileCall
     /// <summary>0 overwrites y without reading it, 1 adds.</summary>
     [FieldOffset(AtAdd)] public long Add;
 
-    /// <summary>A bit for each of the 32 outputs that exists; the others are neither read nor written.</summary>
+    /// <summary>A bit for each output that exists; the others are neither read nor written.</summary>
     [FieldOffset(AtMasks)] public uint Masks;
+
+    /// <summary>Where there are no mask registers and some outputs are missing: a word for each, negative where it exists.</summary>
+    [FieldOffset(AtLaneMasks)] public fixed int LaneMasks[MaskedLanes];
 }

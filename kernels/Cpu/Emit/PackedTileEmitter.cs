@@ -5,13 +5,15 @@ using static Iced.Intel.AssemblerRegisters;
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// Writes the machine code of products with <see cref="PackedWeight"/>, for AVX-512 with dot products of bfloat16 pairs or of four bytes
-/// (VNNI): some rows of inputs by one group of 32 outputs, along all inputs, with all sums in registers. A step loads two vectors of weights
-/// and broadcasts a word a row; the scales are applied when the sums are stored. Bound: memory for few rows, arithmetic for many.
+/// Writes the machine code of products with <see cref="PackedWeight"/>: some rows of inputs by two vectors of outputs of a group, along all inputs,
+/// with all sums in registers. A step loads two vectors of weights and broadcasts a word a row; the scales are applied when the sums are stored.
+/// Bound: memory for few rows, arithmetic for many.
 /// </summary>
 /// <remarks>
-/// int8 and int4: weights are unsigned (128 or 8 too large) and inputs signed bytes, as the instruction wants them; sums begin at minus what
-/// the excess amounts to, so they are exact. A row's bits depend neither on the other rows nor on their number.
+/// int8 and int4: weights are unsigned (128 or 8 too large) and inputs signed bytes, as the dot product of bytes wants them; sums begin at minus what
+/// the excess amounts to, so they are exact. Without that instruction both are widened to pairs of int16, whose dot products are as exact (bytes
+/// would saturate). bfloat16 without dot products is multiplied as float32, input by input in order.
+/// A row's bits depend neither on the other rows nor on their number.
 /// </remarks>
 sealed class PackedTileEmitter
 {
@@ -21,38 +23,46 @@ sealed class PackedTileEmitter
     // Steps of four inputs in a block of int4, two of which lie in one word of weights.
     const int BlockSteps = PackedWeight.BlockInputs / 4;
 
-    const int VectorBytes = 64, StepBytes = 2 * VectorBytes;
+    // From a step's weights to the next: those of the whole group.
+    const int StepBytes = PackedWeight.GroupOutputs * 4;
 
     // All are free to change under the conventions of every system, and so are the vector registers 0 to 5 and 16 to 31.
     const Register Call = Register.RAX, X = Register.R8, W = Register.R9, Ahead = Register.R10, Next = Register.R11, Count = Register.RCX, Other = Register.RDX;
 
-    const int FirstSum = 16;
+    // Registers 6 to 15 belong to the caller on Windows.
+    const int FirstSaved = 6, SavedCount = 10, SavedBytes = 16;
+
+    // Where weights are widened: the first of two times two vectors, what the inputs' words and the products take turns in, and the mask.
+    const int WidenedInput = 4, Mask = 5, WidenedProduct = 6;
 
     readonly Assembler _code = new(64);
-    readonly WeightForm _form;
+    readonly PackedTileFormat _format;
     readonly int _rows;
+    readonly bool _windows;
 
-    PackedTileEmitter(WeightForm form, int rows) => (_form, _rows) = (form, rows);
-
-    /// <summary>Rows whose sums fit into the registers; int4 has two sums an element, within a block and over the blocks.</summary>
-    public static int MaxRows(WeightForm form) => form == WeightForm.Int4 ? 4 : 8;
+    PackedTileEmitter(PackedTileFormat format, int rows, bool windows) => (_format, _rows, _windows) = (format, rows, windows);
 
     /// <summary>The code of a routine that takes a pointer to a <see cref="PackedTileCall"/>.</summary>
-    /// <param name="form">Not float32.</param>
-    /// <param name="rows">1 … <see cref="MaxRows"/>.</param>
+    /// <param name="rows">1 … <see cref="PackedTileFormat.MaxRows"/>.</param>
     /// <param name="windows">Whether the caller follows the convention of Windows.</param>
-    public static byte[] Emit(WeightForm form, int rows, bool windows) => new PackedTileEmitter(form, rows).Emit(windows);
+    public static byte[] Emit(PackedTileFormat format, int rows, bool windows) => new PackedTileEmitter(format, rows, windows).Emit();
 
-    byte[] Emit(bool windows)
+    byte[] Emit()
     {
-        _code.mov(rax, windows ? rcx : rdi);
+        _code.mov(rax, _windows ? rcx : rdi);
+        if (SavesRegisters)
+        {
+            _code.sub(rsp, SavedCount * SavedBytes);
+            for (int i = 0; i < SavedCount; i++)
+                Put(Instruction.Create(Code.VEX_Vmovups_xmmm128_xmm, At(Register.RSP, i * SavedBytes), Register.XMM0 + (FirstSaved + i)));
+        }
         LoadArgument(X, PackedTileCall.AtX);
         LoadArgument(W, PackedTileCall.AtW);
         LoadArgument(Count, PackedTileCall.AtSteps);
         LoadArgument(Next, PackedTileCall.AtNext);
         LoadArgument(Ahead, PackedTileCall.AtAhead);
         BeginSums();
-        if (_form == WeightForm.Int4) LoopOverBlocks();
+        if (_format.Form == WeightForm.Int4) LoopOverBlocks();
         else LoopOverSteps();
         Finish();
         var stream = new MemoryStream();
@@ -60,22 +70,33 @@ sealed class PackedTileEmitter
         return stream.ToArray();
     }
 
+    bool SavesRegisters => _windows && !_format.HasMaskRegisters;
+
     void BeginSums()
     {
-        if (_form == WeightForm.Int8)
+        // What of a word of weights is taken at a time.
+        int? mask = _format.Form switch
+        {
+            WeightForm.Int4 => _format.Widens ? 0x000F_000F : 0x0F0F_0F0F,
+            WeightForm.Int8 => _format.Widens ? 0x00FF_00FF : null,
+            _ => _format.Widens ? unchecked((int)0xFFFF_0000) : null,
+        };
+        if (mask is { } bits)
+        {
+            _code.mov(edx, bits);
+            _code.vmovd(xmm5, edx);
+            Put(Instruction.Create(_format.Broadcast, Vector(Mask), Register.XMM5));
+        }
+        if (_format.Form == WeightForm.Int8)
         {
             // The scales lie apart from the weights; by the time they are needed they have come.
             LoadArgument(Other, PackedTileCall.AtScales);
-            for (int v = 0; v < 2; v++) Put(Instruction.Create(Code.Prefetcht0_m8, At(Other, v * VectorBytes)));
+            for (int v = 0; v < 2; v++) Put(Instruction.Create(Code.Prefetcht0_m8, At(Other, v * _format.VectorBytes)));
             LoadArgument(Other, PackedTileCall.AtOffsets);
-            BroadcastOffsets(FirstSum);
+            BroadcastOffsets(_format.FirstSum);
             return;
         }
-        for (int i = 0; i < 2 * _rows; i++) Put(Instruction.Create(Code.EVEX_Vpxord_zmm_k1z_zmm_zmmm512b32, Vector(FirstSum + i), Vector(FirstSum + i), Vector(FirstSum + i)));
-        if (_form != WeightForm.Int4) return;
-        _code.mov(edx, 0x0F0F0F0F);
-        _code.vmovd(xmm5, edx);
-        Put(Instruction.Create(Code.EVEX_Vpbroadcastd_zmm_k1z_xmmm32, NibbleMask, Register.XMM5));
+        for (int i = 0; i < 2 * _rows; i++) Put(Instruction.Create(_format.Xor, Vector(_format.FirstSum + i), Vector(_format.FirstSum + i), Vector(_format.FirstSum + i)));
     }
 
     /// <summary>Both sums of every row from the register on begin with the row's offset.</summary>
@@ -90,14 +111,35 @@ sealed class PackedTileEmitter
     void Step(int step)
     {
         Fetch();
-        for (int v = 0; v < 2; v++) Load(Vector(v), W, step * StepBytes + v * VectorBytes);
-        Multiply(step, firstWeights: 0, FirstSum, inputs: 2, inputCount: 4);
+        for (int v = 0; v < 2; v++)
+        {
+            int offset = step * StepBytes + v * _format.VectorBytes;
+            if (!_format.Widens)
+            {
+                Load(Vector(v), W, offset);
+                continue;
+            }
+            var (lower, upper) = Widened(v);
+            Load(upper, W, offset);
+            if (_format.Form == WeightForm.BF16)
+            {
+                Put(Instruction.Create(_format.ShiftLeft, lower, upper, 16));
+                Put(Instruction.Create(_format.And, upper, upper, Vector(Mask)));
+            }
+            else
+            {
+                Put(Instruction.Create(_format.And, lower, upper, Vector(Mask)));
+                Put(Instruction.Create(Code.VEX_Vpsrlw_ymm_ymm_imm8, upper, upper, 8));
+            }
+        }
+        if (_format.Widens) MultiplyWidened(step, _format.FirstSum);
+        else Multiply(step, firstWeights: 0, _format.FirstSum, inputs: 2);
     }
 
     void LoopOverBlocks()
     {
         // Sums within a block lie behind those over the blocks.
-        int blockSums = FirstSum + 2 * _rows;
+        int blockSums = _format.FirstSum + 2 * _rows;
         Label block = _code.CreateLabel();
         _code.Label(ref block);
         LoadArgument(Other, PackedTileCall.AtOffsets);
@@ -106,31 +148,56 @@ sealed class PackedTileEmitter
         for (int step = 0; step < BlockSteps; step += 2)
         {
             Fetch();
-            for (int v = 0; v < 2; v++)
-            {
-                Load(Vector(2 + v), W, step / 2 * StepBytes + v * VectorBytes);
-                Put(Instruction.Create(Code.EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32, Vector(v), Vector(2 + v), NibbleMask));
-                Put(Instruction.Create(Code.EVEX_Vpsrld_zmm_k1z_zmmm512b32_imm8, Vector(2 + v), Vector(2 + v), 4));
-                Put(Instruction.Create(Code.EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32, Vector(2 + v), Vector(2 + v), NibbleMask));
-            }
-            Multiply(step, firstWeights: 0, blockSums, inputs: 4, inputCount: 1);
-            Multiply(step + 1, firstWeights: 2, blockSums, inputs: 4, inputCount: 1);
+            if (_format.Widens) MultiplyNibblesWidened(step, blockSums);
+            else MultiplyNibbles(step, blockSums);
         }
         LoadArgument(Other, PackedTileCall.AtScales);
         for (int v = 0; v < 2; v++)
         {
-            Put(Instruction.Create(Code.EVEX_Vpmovzxwd_zmm_k1z_ymmm256, Vector(v), At(Other, v * VectorBytes / 2)));
-            Put(Instruction.Create(Code.EVEX_Vpslld_zmm_k1z_zmmm512b32_imm8, Vector(v), Vector(v), 16));
+            Put(Instruction.Create(_format.WidenWords, Vector(v), At(Other, v * _format.VectorBytes / 2)));
+            Put(Instruction.Create(_format.ShiftLeft, Vector(v), Vector(v), 16));
         }
         _code.add(Argument(PackedTileCall.AtScales), PackedWeight.GroupOutputs * sizeof(ushort));
         for (int i = 0; i < 2 * _rows; i++)
         {
-            Put(Instruction.Create(Code.EVEX_Vcvtdq2ps_zmm_k1z_zmmm512b32_er, Vector(blockSums + i), Vector(blockSums + i)));
-            Put(Instruction.Create(Code.EVEX_Vfmadd231ps_zmm_k1z_zmm_zmmm512b32_er, Vector(FirstSum + i), Vector(blockSums + i), Vector(i % 2)));
+            Put(Instruction.Create(_format.ToFloat, Vector(blockSums + i), Vector(blockSums + i)));
+            Put(Instruction.Create(_format.MultiplyAdd, Vector(_format.FirstSum + i), Vector(blockSums + i), Vector(i % 2)));
         }
         Advance(BlockSteps, BlockSteps / 2);
         _code.dec(rcx);
         _code.jnz(block);
+    }
+
+    void MultiplyNibbles(int step, int blockSums)
+    {
+        for (int v = 0; v < 2; v++)
+        {
+            Load(Vector(2 + v), W, step / 2 * StepBytes + v * _format.VectorBytes);
+            Put(Instruction.Create(_format.And, Vector(v), Vector(2 + v), Vector(Mask)));
+            Put(Instruction.Create(_format.ShiftRight, Vector(2 + v), Vector(2 + v), 4));
+            Put(Instruction.Create(_format.And, Vector(2 + v), Vector(2 + v), Vector(Mask)));
+        }
+        Multiply(step, firstWeights: 0, blockSums, inputs: 4);
+        Multiply(step + 1, firstWeights: 2, blockSums, inputs: 4);
+    }
+
+    /// <summary>The lower halves of all bytes are one step, the upper ones the next; each step's even and odd bytes become int16.</summary>
+    void MultiplyNibblesWidened(int step, int blockSums)
+    {
+        for (int half = 0; half < 2; half++)
+        {
+            for (int v = 0; v < 2; v++)
+            {
+                var (even, odd) = Widened(v);
+                Load(odd, W, step / 2 * StepBytes + v * _format.VectorBytes);
+                Register shifted = half == 0 ? odd : even;
+                if (half == 1) Put(Instruction.Create(Code.VEX_Vpsrlw_ymm_ymm_imm8, even, odd, 4));
+                Put(Instruction.Create(_format.And, even, shifted, Vector(Mask)));
+                Put(Instruction.Create(Code.VEX_Vpsrlw_ymm_ymm_imm8, odd, odd, 8 + 4 * half));
+                if (half == 0) Put(Instruction.Create(_format.And, odd, odd, Vector(Mask)));
+            }
+            MultiplyWidened(step + half, blockSums);
+        }
     }
 
     /// <summary>Starts two reads ahead: the processor's own prefetch stops at the end of every page.</summary>
@@ -142,96 +209,149 @@ sealed class PackedTileEmitter
     }
 
     /// <summary>sums += weights · inputs for every row, whose broadcast words take turns in some registers.</summary>
-    void Multiply(int step, int firstWeights, int firstSum, int inputs, int inputCount)
+    void Multiply(int step, int firstWeights, int firstSum, int inputs)
     {
-        Code code = _form == WeightForm.BF16 ? Code.EVEX_Vdpbf16ps_zmm_k1z_zmm_zmmm512b32 : Code.EVEX_Vpdpbusd_zmm_k1z_zmm_zmmm512b32;
         for (int row = 0; row < _rows; row++)
         {
-            Register word = Vector(inputs + row % inputCount);
+            Register word = Vector(inputs + row % _format.InputRegisters);
             Broadcast(word, X, (step * _rows + row) * sizeof(int));
-            for (int v = 0; v < 2; v++) Put(Instruction.Create(code, Vector(firstSum + 2 * row + v), Vector(firstWeights + v), word));
+            for (int v = 0; v < 2; v++) Put(Instruction.Create(_format.Dot, Vector(firstSum + 2 * row + v), Vector(firstWeights + v), word));
         }
     }
 
+    /// <summary>The same with the two parts of widened weights and two words of inputs.</summary>
+    void MultiplyWidened(int step, int firstSum)
+    {
+        for (int row = 0; row < _rows; row++)
+            for (int part = 0; part < 2; part++)
+            {
+                Broadcast(Vector(WidenedInput), X, ((step * _rows + row) * 2 + part) * sizeof(int));
+                for (int v = 0; v < 2; v++)
+                {
+                    var (lower, upper) = Widened(v);
+                    Register sum = Vector(firstSum + 2 * row + v), weights = part == 0 ? lower : upper, product = Vector(WidenedProduct + v);
+                    if (_format.Form == WeightForm.BF16)
+                    {
+                        Put(Instruction.Create(_format.MultiplyAdd, sum, Vector(WidenedInput), weights));
+                        continue;
+                    }
+                    Put(Instruction.Create(Code.VEX_Vpmaddwd_ymm_ymm_ymmm256, product, weights, Vector(WidenedInput)));
+                    Put(Instruction.Create(Code.VEX_Vpaddd_ymm_ymm_ymmm256, sum, sum, product));
+                }
+            }
+    }
+
+    /// <summary>Where the first and the second part of a vector's widened weights lie.</summary>
+    (Register Lower, Register Upper) Widened(int vector) => (Vector(2 * vector), Vector(2 * vector + 1));
+
     void Advance(int inputSteps, int weightSteps)
     {
-        Put(Instruction.Create(Code.Add_rm64_imm32, X, inputSteps * _rows * sizeof(int)));
+        Put(Instruction.Create(Code.Add_rm64_imm32, X, inputSteps * _rows * _format.InputWords * sizeof(int)));
         Put(Instruction.Create(Code.Add_rm64_imm32, W, weightSteps * StepBytes));
     }
 
     void Finish()
     {
-        Label add = _code.CreateLabel();
         // The pointers of the loop are used up.
-        Register y = W, stride = Ahead, rowScales = X;
-        LoadArgument(y, PackedTileCall.AtY);
-        LoadArgument(stride, PackedTileCall.AtStrideBytes);
+        Register rowScales = X;
         LoadArgument(rowScales, PackedTileCall.AtRowScales);
-        for (int v = 0; v < 2; v++) Put(Instruction.Create(Code.VEX_Kmovw_kr_km16, Register.K1 + v, At(Call, PackedTileCall.AtMasks + v * sizeof(ushort))));
-        if (_form == WeightForm.Int8)
+        if (_format.Form == WeightForm.Int8)
         {
             LoadArgument(Other, PackedTileCall.AtScales);
-            for (int v = 0; v < 2; v++) Load(Vector(v), Other, v * VectorBytes);
+            for (int v = 0; v < 2; v++) Load(Vector(v), Other, v * _format.VectorBytes);
         }
         for (int row = 0; row < _rows; row++) Scale(row, rowScales);
-        _code.cmp(Argument(PackedTileCall.AtAdd), 0);
-        _code.jne(add);
-        Store(y, stride, adds: false);
-        _code.Label(ref add);
-        Store(y, stride, adds: true);
+        LoadArgument(Y, PackedTileCall.AtY);
+        LoadArgument(Stride, PackedTileCall.AtStrideBytes);
+        if (_format.HasMaskRegisters)
+        {
+            for (int v = 0; v < 2; v++) Put(Instruction.Create(Code.VEX_Kmovw_kr_km16, Register.K1 + v, At(Call, PackedTileCall.AtMasks + v * sizeof(ushort))));
+            StoreOrAdd(masks: true);
+            return;
+        }
+        // Masked stores are slow on some processors, so that whole tiles do without.
+        Label masked = _code.CreateLabel();
+        _code.cmp(__word_ptr[rax + PackedTileCall.AtMasks], -1);
+        _code.jne(masked);
+        StoreOrAdd(masks: false);
+        _code.Label(ref masked);
+        for (int v = 0; v < 2; v++) Load(Vector(v), Call, PackedTileCall.AtLaneMasks + v * _format.VectorBytes);
+        StoreOrAdd(masks: true);
     }
 
     void Scale(int row, Register rowScales)
     {
-        if (_form == WeightForm.BF16) return;
+        if (_format.Form == WeightForm.BF16) return;
         Broadcast(Vector(2), rowScales, row * sizeof(float));
         for (int v = 0; v < 2; v++)
         {
             Register sum = Sum(row, v), factor = Vector(2);
-            if (_form == WeightForm.Int8)
+            if (_format.Form == WeightForm.Int8)
             {
                 factor = Vector(3);
-                Put(Instruction.Create(Code.EVEX_Vmulps_zmm_k1z_zmm_zmmm512b32_er, factor, Vector(2), Vector(v)));
-                Put(Instruction.Create(Code.EVEX_Vcvtdq2ps_zmm_k1z_zmmm512b32_er, sum, sum));
+                Put(Instruction.Create(_format.Multiply, factor, Vector(2), Vector(v)));
+                Put(Instruction.Create(_format.ToFloat, sum, sum));
             }
-            Put(Instruction.Create(Code.EVEX_Vmulps_zmm_k1z_zmm_zmmm512b32_er, sum, sum, factor));
+            Put(Instruction.Create(_format.Multiply, sum, sum, factor));
         }
     }
 
-    void Store(Register y, Register stride, bool adds)
+    void StoreOrAdd(bool masks)
+    {
+        Label add = _code.CreateLabel();
+        _code.cmp(Argument(PackedTileCall.AtAdd), 0);
+        _code.jne(add);
+        Store(adds: false, masks);
+        _code.Label(ref add);
+        Store(adds: true, masks);
+    }
+
+    void Store(bool adds, bool masks)
     {
         for (int row = 0; row < _rows; row++)
         {
-            for (int v = 0; v < 2; v++)
-            {
-                MemoryOperand place = At(y, v * VectorBytes);
-                if (adds)
-                {
-                    Instruction load = Instruction.Create(Code.EVEX_Vmovups_zmm_k1z_zmmm512, Vector(2), place);
-                    (load.OpMask, load.ZeroingMasking) = (Register.K1 + v, true);
-                    Put(load);
-                    Put(Instruction.Create(Code.EVEX_Vaddps_zmm_k1z_zmm_zmmm512b32_er, Sum(row, v), Sum(row, v), Vector(2)));
-                }
-                Instruction store = Instruction.Create(Code.EVEX_Vmovups_zmmm512_k1z_zmm, place, Sum(row, v));
-                store.OpMask = Register.K1 + v;
-                Put(store);
-            }
-            if (row + 1 < _rows) Put(Instruction.Create(Code.Add_rm64_r64, y, stride));
+            for (int v = 0; v < 2; v++) Store(Sum(row, v), v, adds, masks);
+            if (row + 1 < _rows) Put(Instruction.Create(Code.Add_rm64_r64, Y, Stride));
+        }
+        if (SavesRegisters)
+        {
+            for (int i = 0; i < SavedCount; i++)
+                Put(Instruction.Create(Code.VEX_Vmovups_xmm_xmmm128, Register.XMM0 + (FirstSaved + i), At(Register.RSP, i * SavedBytes)));
+            _code.add(rsp, SavedCount * SavedBytes);
         }
         // Else SSE code that runs next would wait for the upper halves at every instruction.
         _code.vzeroupper();
         _code.ret();
     }
 
-    static Register NibbleMask => Register.ZMM5;
+    void Store(Register sum, int v, bool adds, bool masks)
+    {
+        MemoryOperand place = At(Y, v * _format.VectorBytes);
+        Register old = Vector(2), mask = Vector(v);
+        bool masksLanes = masks && !_format.HasMaskRegisters;
+        if (adds)
+        {
+            Instruction load = masksLanes ? Instruction.Create(Code.VEX_Vmaskmovps_ymm_ymm_m256, old, mask, place) : Instruction.Create(_format.Load, old, place);
+            if (_format.HasMaskRegisters) (load.OpMask, load.ZeroingMasking) = (Register.K1 + v, true);
+            Put(load);
+            Put(Instruction.Create(_format.Add, sum, sum, old));
+        }
+        Instruction store = masksLanes ? Instruction.Create(Code.VEX_Vmaskmovps_m256_ymm_ymm, place, mask, sum) : Instruction.Create(_format.Store, place, sum);
+        if (_format.HasMaskRegisters) store.OpMask = Register.K1 + v;
+        Put(store);
+    }
 
-    static Register Vector(int number) => Register.ZMM0 + number;
+    static Register Y => W;
 
-    static Register Sum(int row, int vector) => Vector(FirstSum + 2 * row + vector);
+    static Register Stride => Ahead;
 
-    void Load(Register to, Register address, int offset) => Put(Instruction.Create(Code.EVEX_Vmovups_zmm_k1z_zmmm512, to, At(address, offset)));
+    Register Vector(int number) => _format.FirstRegister + number;
 
-    void Broadcast(Register to, Register address, int offset) => Put(Instruction.Create(Code.EVEX_Vpbroadcastd_zmm_k1z_xmmm32, to, At(address, offset)));
+    Register Sum(int row, int vector) => Vector(_format.FirstSum + 2 * row + vector);
+
+    void Load(Register to, Register address, int offset) => Put(Instruction.Create(_format.Load, to, At(address, offset)));
+
+    void Broadcast(Register to, Register address, int offset) => Put(Instruction.Create(_format.Broadcast, to, At(address, offset)));
 
     void LoadArgument(Register register, int field) => Put(Instruction.Create(Code.Mov_r64_rm64, register, At(Call, field)));
 

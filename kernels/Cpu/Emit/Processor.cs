@@ -30,6 +30,9 @@ static unsafe class Processor
     /// <summary>Whether the processor has AVX-512-VNNI, dot products of bytes.</summary>
     public static bool HasVnni => Machine.Avx512Obstacle is null && Bit(Leaf(7, 0).Ecx, 11);
 
+    /// <summary>Whether the processor has AVX-VNNI, the same in 256 bits without AVX-512.</summary>
+    public static bool HasAvxVnni => Machine.Avx2Obstacle is null && Bit(Leaf(7, 1).Eax, 4);
+
     /// <summary>Bytes of the second-level cache that one core has; an assumption of 512 KiB where the processor does not tell.</summary>
     public static long SecondCacheBytes => Machine.SecondCacheBytes;
 

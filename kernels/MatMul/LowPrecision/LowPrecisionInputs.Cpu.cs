@@ -4,9 +4,10 @@ using DistillEngine.Core;
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// The left factor of products with packed weights, in panels of rows, step by step along the inputs. For emitted tiles a step of a row is
-/// a word: two bfloat16, or four whole numbers of 8 bits for int8 and int4. For portable loops it is twice as wide: two float32, or the four
-/// numbers in 16 bits, the first and the third in one word, the others in the next; their panels hold four rows, or the last one alone.
+/// The left factor of products with packed weights, in panels of rows, step by step along the inputs. For emitted tiles with dot products a step
+/// of a row is a word: two bfloat16, or four whole numbers of 8 bits for int8 and int4. For other tiles and portable loops it is twice as wide: two
+/// float32, or the four numbers in 16 bits, the first and the third in one word, the others in the next. Panels of portable loops hold four rows, or
+/// the last one alone.
 /// </summary>
 /// <remarks>
 /// Whole numbers have one scale a row and are added exactly in 32 bits, so they give the same bits whatever the panel. Split: by panels.
@@ -26,7 +27,7 @@ unsafe struct LowPrecisionInputs
     float* _x;
     byte* _rows;
     int _inputs, _limit, _parts, _zero;
-    bool _isEmitted;
+    bool _isEmitted, _isWidened;
 
     public int Rows, Padded, Blocks;
 
@@ -67,6 +68,7 @@ unsafe struct LowPrecisionInputs
         where TVector : struct, IVectorF32<TVector>
     {
         int padded = PackedWeight.PaddedInputs(form, inputs), steps = form == WeightForm.BF16 ? padded / 2 : padded / 4;
+        int inputWords = tiles?.InputWords ?? 2;
         var job = new LowPrecisionInputs
         {
             _x = x,
@@ -74,10 +76,11 @@ unsafe struct LowPrecisionInputs
             _limit = Limit(padded),
             _zero = PackedWeight.Zero(form),
             _isEmitted = tiles is not null,
+            _isWidened = inputWords == 2,
             Rows = rows,
             Padded = padded,
             Steps = steps,
-            RowBytes = steps * (tiles is null ? 2 * sizeof(int) : sizeof(int)),
+            RowBytes = steps * inputWords * sizeof(int),
             Blocks = form switch { WeightForm.Int4 => padded / PackedWeight.BlockInputs, WeightForm.Int8 => 1, _ => 0 },
         };
         // Panels of even heights: a last one of few rows would cost as much as a full one.
@@ -92,7 +95,7 @@ unsafe struct LowPrecisionInputs
         job.Offsets = (int*)(memory + offsetsAt);
         job.Scales = (float*)(memory + scalesAt);
         job._rows = memory + rowAt;
-        pool.Run(job._parts, form != WeightForm.BF16 ? &RoundPart<TVector> : tiles is null ? &CopyPart : &PackPart, &job);
+        pool.Run(job._parts, form != WeightForm.BF16 ? &RoundPart<TVector> : inputWords == 2 ? &CopyPart : &PackPart, &job);
         return job;
     }
 
@@ -143,7 +146,7 @@ unsafe struct LowPrecisionInputs
                 job.Scales[row] = row < job.Rows ? RoundRow<TVector>(job, job._x + (long)row * job._inputs, numbers, offsets, rows)
                     : Clear(job, numbers, offsets, rows);
                 uint* from = (uint*)numbers, to = (uint*)job.PanelAt(panel);
-                if (job._isEmitted)
+                if (!job._isWidened)
                     for (int step = 0, at = i; step < job.Steps; step++, at += rows) to[at] = from[step];
                 else
                     for (int step = 0, at = 2 * i; step < job.Steps; step++, at += 2 * rows) (to[at], to[at + 1]) = (Even(from[step]), Even(from[step] >> 8));

@@ -8,7 +8,7 @@ namespace DistillEngine.Kernels;
 /// Split: by vectors of outputs over all maps; so an element's bits depend neither on the threads nor on the other rows.
 /// Memory: the weights are read once for every block of rows whose inputs fit the second cache, front to back; inputs come from the caches.
 /// Bound: memory for few rows, arithmetic for many. Inputs: for int8 and int4 rounded to 8 bits a row; for bfloat16 weights to bfloat16
-/// where the processor multiplies such pairs, else float32. Sums: for bfloat16 weights float32, fused, in order of the inputs; for int8 exact
+/// where the chosen kernels multiply such pairs, else float32. Sums: for bfloat16 weights float32, fused, in order of the inputs; for int8 exact
 /// in int32; for int4 exact within 32 inputs, then float32 in order. Emitted tiles where there are some, else portable loops, which for whole
 /// numbers give the same bits.
 /// </summary>
@@ -38,7 +38,7 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
         PackedWeight first = weights[0].Packed!;
         int rows = x.Shape.D0;
         if (rows == 0) return;
-        var job = new Job { Emitted = tiles, Form = first.Form, Into = into, TileOutputs = tiles is null ? 2 * TVector.Count : PackedWeight.GroupOutputs };
+        var job = new Job { Emitted = tiles, Form = first.Form, Into = into, TileOutputs = tiles?.Outputs ?? 2 * TVector.Count };
         long total = 0;
         for (int i = 0; i < weights.Length; i++)
         {
@@ -105,7 +105,7 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
     [SkipLocalsInit]
     static void Multiply(in Job job, in Map map, int panel, int output, int columns, byte* w, byte* next, long ahead)
     {
-        int row = panel * job.X.PanelRows, group = output / PackedWeight.GroupOutputs;
+        int row = panel * job.X.PanelRows;
         PackedTileCall call;
         call.X = job.X.Panels + (long)row * job.X.RowBytes;
         call.W = w;
@@ -114,11 +114,13 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
         call.Steps = job.Form == WeightForm.Int4 ? job.X.Blocks : job.X.Steps;
         call.Offsets = job.X.Offsets + (long)row * job.X.Blocks;
         call.RowScales = job.X.Scales + row;
-        call.Scales = job.Form == WeightForm.Int4 ? (ushort*)map.Scales + group * (long)map.GroupScales : (float*)map.Scales + output;
+        call.Scales = job.Form == WeightForm.Int4 ? BlockScales(map, output) : (float*)map.Scales + output;
         call.Next = next;
         call.Ahead = ahead;
         call.Add = job.Into == Into.Add ? 1 : 0;
         call.Masks = uint.MaxValue >> (PackedWeight.GroupOutputs - columns);
+        if (job.TileOutputs == PackedTileCall.MaskedLanes && columns < job.TileOutputs)
+            for (int lane = 0; lane < PackedTileCall.MaskedLanes; lane++) call.LaneMasks[lane] = lane < columns ? -1 : 0;
         job.Emitted!.Run(job.X.Height(panel), &call);
     }
 

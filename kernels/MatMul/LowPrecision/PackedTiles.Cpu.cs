@@ -13,22 +13,41 @@ sealed unsafe class PackedTiles
 
     const byte Int3 = 0xCC; // Between routines: a stray jump stops.
 
-    static readonly Lazy<PackedTiles?>[] Emitted = [.. Enum.GetValues<WeightForm>().Select(form => new Lazy<PackedTiles?>(() => Create(form)))];
+    static readonly WeightForm[] Forms = Enum.GetValues<WeightForm>();
 
+    static readonly Lazy<PackedTiles?>[] Avx512 = Each(PackedTileFormat.Avx512), AvxVnni = Each(PackedTileFormat.AvxVnni), Avx2 = Each(PackedTileFormat.Avx2);
+
+    readonly PackedTileFormat _format;
     readonly nint[] _routines;
 
-    PackedTiles(nint[] routines) => _routines = routines;
+    PackedTiles(PackedTileFormat format, nint[] routines) => (_format, _routines) = (format, routines);
 
     /// <summary>Most rows of a call.</summary>
     public int MaxRows => _routines.Length;
 
+    /// <summary>Outputs of a call: a group of the packed weights or half of one.</summary>
+    public int Outputs => _format.Outputs;
+
+    /// <inheritdoc cref="PackedTileFormat.InputWords"/>
+    public int InputWords => _format.InputWords;
+
     /// <summary>The tiles of a form under an ISA; null where portable loops take their place.</summary>
-    public static PackedTiles? For(CpuIsa isa, WeightForm form) => form switch
+    public static PackedTiles? For(CpuIsa isa, WeightForm form) => (form, isa) switch
     {
-        WeightForm.BF16 when CpuIsas.HasBf16(isa) => Emitted[(int)form].Value,
-        WeightForm.Int8 or WeightForm.Int4 when isa is CpuIsa.Avx512 or CpuIsa.Avx512Bf16 && Processor.HasVnni => Emitted[(int)form].Value,
+        (WeightForm.BF16, CpuIsa.Avx512Bf16) => EmittedGemmKernel.OfBf16() is null ? null : Avx512[(int)form].Value,
+        (WeightForm.BF16, CpuIsa.Avx2) => Narrow(form),
+        (WeightForm.Int8 or WeightForm.Int4, CpuIsa.Avx512 or CpuIsa.Avx512Bf16) => Processor.HasVnni ? Avx512[(int)form].Value : Narrow(form),
+        (WeightForm.Int8 or WeightForm.Int4, CpuIsa.Avx2) => Narrow(form),
         _ => null,
     };
+
+    /// <summary>Every kind of tiles of a form that can run here.</summary>
+    public static IEnumerable<PackedTiles> All(WeightForm form)
+    {
+        if (For(CpuIsa.Avx512Bf16, form) is { Outputs: PackedWeight.GroupOutputs } wide) yield return wide;
+        if (form != WeightForm.BF16 && Processor.HasAvxVnni && AvxVnni[(int)form].Value is { } bytes) yield return bytes;
+        if (Processor.Obstacle(CpuIsa.Avx2) is null && Avx2[(int)form].Value is { } widening) yield return widening;
+    }
 
     /// <summary>Rounds rows to bfloat16 pairs, words [steps, rows].</summary>
     public static void PackBF16(float* x, int rows, int inputs, void* panel) =>
@@ -38,20 +57,30 @@ sealed unsafe class PackedTiles
         // A tile takes some microseconds, allocates nothing and never waits, so that the garbage collector can wait for it.
         ((delegate* unmanaged[SuppressGCTransition]<PackedTileCall*, void>)_routines[rows - 1])(call);
 
-    static PackedTiles? Create(WeightForm form)
+    public override string ToString() => _format.ToString();
+
+    /// <summary>Tiles of 256 bits, with dot products of bytes where the processor has them.</summary>
+    static PackedTiles? Narrow(WeightForm form)
     {
-        if (form == WeightForm.BF16 && EmittedGemmKernel.OfBf16() is null) return null;
+        if (Processor.Obstacle(CpuIsa.Avx2) is not null) return null;
+        return (form != WeightForm.BF16 && Processor.HasAvxVnni ? AvxVnni : Avx2)[(int)form].Value;
+    }
+
+    static Lazy<PackedTiles?>[] Each(Func<WeightForm, PackedTileFormat> format) => [.. Forms.Select(form => new Lazy<PackedTiles?>(() => Create(format(form))))];
+
+    static PackedTiles? Create(PackedTileFormat format)
+    {
         var code = new List<byte>();
-        var routines = new nint[PackedTileEmitter.MaxRows(form)];
+        var routines = new nint[format.MaxRows];
         for (int rows = 1; rows <= routines.Length; rows++)
         {
             while (code.Count % CodeAlignment != 0) code.Add(Int3);
             routines[rows - 1] = code.Count;
-            code.AddRange(PackedTileEmitter.Emit(form, rows, OperatingSystem.IsWindows()));
+            code.AddRange(PackedTileEmitter.Emit(format, rows, OperatingSystem.IsWindows()));
         }
         nint memory = ExecutableMemory.Load(code.ToArray());
         if (memory == 0) return null;
         for (int i = 0; i < routines.Length; i++) routines[i] += memory;
-        return new(routines);
+        return new(format, routines);
     }
 }

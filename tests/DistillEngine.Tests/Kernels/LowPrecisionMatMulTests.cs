@@ -16,8 +16,7 @@ public sealed class LowPrecisionMatMulTests : IDisposable
         (6, 67, 3), (8, 128, 64), (17, 100, 40), (24, 70, 96), (600, 516, 33),
     ];
 
-    readonly CpuBackend _store = new(CpuIsa.Scalar, 1);
-    readonly List<IDisposable> _owned = [];
+    readonly PackedWeights _packed = new();
 
     public static TheoryData<CpuIsa, WeightForm> Variants => [.. from isa in CpuIsas.All from form in Forms select (isa, form)];
 
@@ -81,6 +80,34 @@ public sealed class LowPrecisionMatMulTests : IDisposable
             return y.HostSpan<float>().ToArray();
         })];
         Assert.All(results, r => Assert.Equal(results[0], r));
+    }
+
+    /// <summary>Also those that the choice for this processor passes over.</summary>
+    [Theory]
+    [InlineData(WeightForm.BF16)]
+    [InlineData(WeightForm.Int8)]
+    [InlineData(WeightForm.Int4)]
+    public void Multiply_WithAnyEmittedTiles_GivesTheBitsOfThePortableLoops(WeightForm form)
+    {
+        using var pool = new ComputePool(2);
+        // Dot products of bfloat16 pairs round the inputs, and add two products at a time.
+        PackedTiles[] all = [.. PackedTiles.All(form).Where(tiles => form != WeightForm.BF16 || tiles.InputWords == 2)];
+        if (all.Length == 0) Assert.Skip($"There are no tiles of {form.Name()} here.");
+        foreach (var (rows, inputs, outputs) in Sizes)
+            foreach (Into into in new[] { Into.Overwrite, Into.Add })
+            {
+                using var host = new HostTensors(seed: rows * 10_000 + inputs * 100 + outputs);
+                Tensor x = host.Random("x", new(rows, inputs)), start = host.Random("y", new(rows, outputs)), expected = host.Copy(start);
+                Weight w = Pack(host.Random("w", new(outputs, inputs)), form);
+                LowPrecisionProducts<F32x8>.Multiply(pool, null, x, [w], into, [expected]);
+                foreach (PackedTiles tiles in all)
+                {
+                    Tensor y = host.Copy(start);
+                    LowPrecisionProducts<F32x8>.Multiply(pool, tiles, x, [w], into, [y]);
+                    Assert.True(expected.HostSpan<float>().SequenceEqual(y.HostSpan<float>()), $"{rows} × {inputs} → {outputs}, {into}, {tiles}");
+                }
+                Assert.True(host.GuardsAreIntact());
+            }
     }
 
     [Theory]
@@ -199,20 +226,9 @@ public sealed class LowPrecisionMatMulTests : IDisposable
         Assert.Contains("'the.w' is held as int8 alone", e.Message);
     }
 
-    public void Dispose()
-    {
-        foreach (IDisposable owned in _owned) owned.Dispose();
-        _store.Dispose();
-    }
+    public void Dispose() => _packed.Dispose();
 
-    Weight Pack(Tensor values, WeightForm form)
-    {
-        var store = new ParameterStore([new(values.Name, values.Shape, Initializer.Normal, 1, ParameterUse.Linear)], _store, training: false, form);
-        _owned.Add(store);
-        float[] source = values.HostSpan<float>().ToArray();
-        store.Write(new(0), (start, destination) => source.AsSpan((int)start, destination.Length).CopyTo(destination));
-        return store.Weight(new(0));
-    }
+    Weight Pack(Tensor values, WeightForm form) => _packed.Pack(values, form);
 
     static void AssertClose(Tensor x, Weight w, Into into, float[] old, Tensor y, string what)
     {
