@@ -31,12 +31,16 @@ public sealed unsafe partial class AttentionCpu<TVector>(ComputePool pool) : Att
         void** scratch = stackalloc void*[pool.ThreadCount];
         if (call.MaxQueries <= 1)
         {
-            ForwardQueries(ref call, scratch);
+            if (k.DType == DType.BF16) ForwardQueries<Bf16Rows>(ref call, scratch);
+            else ForwardQueries<FloatRows>(ref call, scratch);
             return;
         }
+        Check.That(k.DType == DType.F32, "attention.forward", "float32 keys and values where a sequence has several queries");
         ProvideScratch(ref call, scratch, ForwardBytes(call));
         pool.Run(call.Parts, &ForwardPart, &call);
     }
+
+    public override bool Supports(DType type) => type is DType.F32 or DType.BF16;
 
     public long ScratchBytes(int queries, int keys, int headWidth, bool hasBias)
     {
@@ -66,7 +70,7 @@ public sealed unsafe partial class AttentionCpu<TVector>(ComputePool pool) : Att
                     PanelPrefetch ahead = Ahead(call, s, head, end > work, tiles: call.ForwardTiles(span));
                     ForwardHead(call, span, head, start, end, new ForwardScratch(memory, call, span.QueryCount, span.KeyCount), ref ahead);
                 }
-                else if (start <= 0) ForwardQuery(call, span, head, head + 1, memory);
+                else if (start <= 0) ForwardQuery<FloatRows>(call, span, head, head + 1, memory);
             }
         }
     }

@@ -28,9 +28,12 @@ public abstract class Attention
     /// <summary>Widest head that this implementation takes.</summary>
     public virtual int MaxHeadWidth => int.MaxValue;
 
+    /// <summary>Whether keys and values may be of this type in <see cref="Forward"/>.</summary>
+    public virtual bool Supports(DType type) => type == DType.F32;
+
     /// <param name="q">float32 [queryRows, heads · headWidth].</param>
-    /// <param name="k">float32 [keyRows, heads · headWidth].</param>
-    /// <param name="v">float32 [keyRows, heads · headWidth].</param>
+    /// <param name="k">float32 [keyRows, heads · headWidth]; or bfloat16 where this device <see cref="Supports"/> it and no sequence has more than one query.</param>
+    /// <param name="v">As k.</param>
     /// <param name="spans">int32 [sequences, 6], see <see cref="AttentionSpan"/>; query rows of different sequences do not overlap.</param>
     /// <param name="heads">Number of heads; divides the width.</param>
     /// <param name="bias">Relative bias of self-attention, or default.</param>
@@ -41,10 +44,11 @@ public abstract class Attention
     public void Forward(Tensor q, Tensor k, Tensor v, Tensor spans, int heads, Masking masking, RelativeBias bias, DropoutSite dropout,
         Tensor y, Tensor logSumExp)
     {
-        CheckInputs(q, k, v, spans, heads, bias, "attention.forward");
+        CheckInputs(q, k, v, spans, heads, bias, "attention.forward", k.DType);
+        Check.That(Supports(k.DType), "attention.forward", $"keys and values in a type that this device has, got {k.DType}");
         Check.Shape(y, q.Shape, "attention.forward");
         Check.Shape(logSumExp, new(q.Shape.D0, heads), "attention.forward");
-        using var _ = Trace.Op("attention.forward", Trace.IsOpen ? AttentionCost.Forward(spans, masking, q.Shape.D1) : default);
+        using var _ = Trace.Op("attention.forward", Trace.IsOpen ? AttentionCost.Forward(spans, masking, q.Shape.D1, k.DType) : default);
         ForwardCore(q, k, v, spans, heads, masking, bias, dropout, y, logSumExp);
     }
 
@@ -60,7 +64,7 @@ public abstract class Attention
     public void Backward(Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, Tensor logSumExp, Tensor spans, int heads, Masking masking,
         RelativeBias bias, DropoutSite dropout, Tensor dq, Tensor dk, Tensor dv, Tensor dTable, Tensor tablePartials)
     {
-        CheckInputs(q, k, v, spans, heads, bias, "attention.backward");
+        CheckInputs(q, k, v, spans, heads, bias, "attention.backward", DType.F32);
         Check.Shape(dy, q.Shape, "attention.backward");
         Check.Shape(y, q.Shape, "attention.backward");
         Check.Shape(logSumExp, new(q.Shape.D0, heads), "attention.backward");
@@ -83,14 +87,14 @@ public abstract class Attention
     protected abstract void BackwardCore(Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, Tensor logSumExp, Tensor spans, int heads,
         Masking masking, RelativeBias bias, DropoutSite dropout, Tensor dq, Tensor dk, Tensor dv, Tensor dTable, Tensor tablePartials);
 
-    void CheckInputs(Tensor q, Tensor k, Tensor v, Tensor spans, int heads, RelativeBias bias, string operation)
+    void CheckInputs(Tensor q, Tensor k, Tensor v, Tensor spans, int heads, RelativeBias bias, string operation, DType keys)
     {
         int width = q.Shape.D1;
         Check.Shape(q, new(q.Shape.D0, width), operation);
         Check.That(heads > 0 && width % heads == 0, operation, $"a width divisible by {heads} heads, got {width}");
         Check.That(width / heads <= MaxHeadWidth, operation, $"heads of at most {MaxHeadWidth} elements, got {width / heads}");
-        Check.Shape(k, new(k.Shape.D0, width), operation);
-        Check.Shape(v, k.Shape, operation);
+        Check.Shape(k, new(k.Shape.D0, width), operation, keys);
+        Check.Shape(v, k.Shape, operation, keys);
         Check.Shape(spans, new(spans.Shape.D0, AttentionSpan.Fields), operation, DType.I32);
         if (bias.IsAbsent) return;
         Check.Shape(bias.Table, new(bias.Table.Shape.D0, heads), operation);

@@ -11,8 +11,8 @@ public sealed unsafe partial class AttentionCpu<TVector>
         var call = new Call
         {
             Q = q.HostPointer<float>(),
-            K = k.HostPointer<float>(),
-            V = v.HostPointer<float>(),
+            K = Rows(k),
+            V = Rows(v),
             LogSumExp = logSumExp.HostPointer<float>(),
             Spans = (AttentionSpan*)spans.HostPointer<int>(),
             SpanCount = spans.Shape.D0,
@@ -46,6 +46,9 @@ public sealed unsafe partial class AttentionCpu<TVector>
         call.Parts = (int)Math.Min(Split.Parts(products, LeastProducts, pool.ThreadCount), Math.Max(1, blocks));
         return call;
     }
+
+    /// <summary>bfloat16 rows, too, which only calls with one query a sequence take.</summary>
+    static float* Rows(Tensor rows) => rows.DType == DType.BF16 ? (float*)rows.HostPointer<ushort>() : rows.HostPointer<float>();
 
     static bool IsInside(int start, int count, int rows) => start >= 0 && count > 0 && start <= rows - count;
 

@@ -9,10 +9,11 @@ public enum CpuIsa : byte
     Vector256,
     Vector512,
 
-    /// <summary>Emitted products for AVX2 and FMA.</summary>
+    /// <summary>Emitted products for AVX2 and FMA; those with int8 and int4 weights for AVX-VNNI where the processor has it.</summary>
     Avx2,
 
-    /// <summary>Emitted products for AVX-512 (F, BW, DQ, VL), and for int8 and int4 weights where the processor has VNNI as well.</summary>
+    /// <summary>Emitted products for AVX-512 (F, BW, DQ, VL), and for int8 and int4 weights where the processor has VNNI as well, else
+    /// those of <see cref="Avx2"/>.</summary>
     Avx512,
 
     /// <summary>The same, and AVX-512-BF16 for products with operands in <see cref="ComputePrecision.Bf16"/> or weights in bfloat16; float32

@@ -29,6 +29,15 @@ static unsafe class Bf16
     /// <summary>Two steps as a word of a panel: the earlier one in the lower half.</summary>
     public static uint Word(float earlier, float later) => Round(earlier) >> 16 | Round(later) & Upper;
 
+    /// <summary>Rounds numbers into another place.</summary>
+    public static void RoundTo(float* values, long count, ushort* to)
+    {
+        long i = 0;
+        for (; i + Vector256<ushort>.Count <= count; i += Vector256<ushort>.Count)
+            Vector256.Narrow(Round(Vector256.Load(values + i)) >>> 16, Round(Vector256.Load(values + i + Vector256<float>.Count)) >>> 16).Store(to + i);
+        for (; i < count; i++) to[i] = (ushort)(Round(values[i]) >> 16);
+    }
+
     /// <summary>Rounds numbers where they are.</summary>
     public static void RoundInPlace(float* values, long count)
     {

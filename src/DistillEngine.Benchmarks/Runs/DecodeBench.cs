@@ -24,11 +24,11 @@ public sealed class DecodeBench : IDisposable
         Batch = RandomBatch(options, config);
         (_sequences, _lengths) = (new int[BenchModel.Tokens(options.Batch, 1L + options.Tokens)], new int[options.Batch]);
         BenchModel.RequireMemory(T5Model.Measure(config, Batch.Limits, training: false, options.Weights).Total
-            + GreedyGenerator.ByteLength(config, options.Batch, options.Tokens, Batch.Limits.MaxSourceTokens), backend);
+            + GreedyGenerator.ByteLength(config, options.Batch, options.Tokens, Batch.Limits.MaxSourceTokens, options.Cache), backend);
         _model = new T5Model(config, Batch.Limits, backend, training: false, options.Weights);
         BenchModel.Fill(_model, options.Model);
-        _generator = new GreedyGenerator(_model, options.Tokens);
-        _generation = new GenerationOptions { MaxNewTokens = options.Tokens, MinNewTokens = options.Tokens };
+        _generator = new GreedyGenerator(_model, options.Tokens, options.Cache);
+        _generation = new GenerationOptions { MaxNewTokens = options.Tokens, MinNewTokens = options.Tokens, CacheType = options.Cache };
     }
 
     public T5Model Model => _model;
@@ -62,7 +62,7 @@ public sealed class DecodeBench : IDisposable
     {
         List<double> times = [];
         RunConditions conditions = Repetition.Run(() => Generate(), times.Add, _backend, cancel);
-        return new(times.Count, Timing.Of(times), _options.Batch, _options.Tokens, DecodeWork.Of(Config, Batch, _options.Tokens, _options.Weights), conditions);
+        return new(times.Count, Timing.Of(times), _options.Batch, _options.Tokens, DecodeWork.Of(Config, Batch, _options.Tokens, _options.Weights, _options.Cache), conditions);
     }
 
     public void Dispose()

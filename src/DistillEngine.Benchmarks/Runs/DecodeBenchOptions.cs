@@ -19,4 +19,7 @@ public sealed record DecodeBenchOptions
 
     /// <summary>How the model's matrices are held.</summary>
     public WeightForm Weights { get; init; } = WeightForm.F32;
+
+    /// <summary>How keys and values are kept.</summary>
+    public DType Cache { get; init; } = DType.F32;
 }

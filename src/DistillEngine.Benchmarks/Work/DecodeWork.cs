@@ -10,15 +10,16 @@ public readonly record struct DecodeWork(ProductWork Encoder, ProductWork Step)
 {
     /// <param name="batch">The sources.</param>
     /// <param name="tokens">New tokens of each.</param>
-    /// <param name="weights">How matrices are held; keys and values are float32.</param>
-    public static DecodeWork Of(T5Config config, Batch batch, int tokens, WeightForm weights)
+    /// <param name="weights">How matrices are held.</param>
+    /// <param name="cache">How keys and values are kept.</param>
+    public static DecodeWork Of(T5Config config, Batch batch, int tokens, WeightForm weights, DType cache = DType.F32)
     {
         long decoderBytes = T5Model.BytesPerToken(config, weights);
         // The encoder's matrices are held as the decoder's are, in the same proportions.
         double bytesOfWeight = (double)decoderBytes / ProductFlops.DecoderWeights(config);
         // Step t of T reads t + 1 keys of its own: (T + 1)/2 on average, in halves to stay whole.
         long keysTwice = (long)batch.SequenceCount * (tokens + 1) + 2L * batch.SourceTokenCount;
-        long keyBytes = sizeof(float) * (long)config.DecoderLayers * config.InnerWidth * keysTwice;
+        long keyBytes = cache.SizeInBytes() * (long)config.DecoderLayers * config.InnerWidth * keysTwice;
         return new(
             Split(weights, ProductFlops.Encoder(config, batch), batch.SourceTokenCount, ProductFlops.EncoderWeights(config),
                 ProductFlops.SensitiveWeights(config, config.EncoderLayers), (long)(bytesOfWeight * ProductFlops.EncoderWeights(config))),

@@ -15,21 +15,23 @@ static class BenchDecodeVerb
         Option<int> source = BenchVerb.Count("--source", "Tokens of each source", 64);
         Option<int> tokens = BenchVerb.Count("--tokens", "New tokens of each sequence; none ends early", 32);
         ChoiceOption<WeightForm> weights = GenerationOptionSet.WeightsOption();
+        ChoiceOption<DType> cache = GenerationOptionSet.CacheOption();
         Option<int> threads = DeviceOptions.Threads();
         Option<string> device = DeviceOptions.Device();
         Option<bool> profile = Profiling.Option();
         Option<bool> json = CommonOptions.Json("device, ms (median, encoder included), tokensPerSecond, bytesPerToken, limitMs, shareOfLimit (0 to 1), peakRssMb");
         var command = new Command("decode", "Time greedy generation from random sources, and compare with what the machine allows")
         {
-            model, batch, source, tokens, weights, threads, device, profile, json,
+            model, batch, source, tokens, weights, cache, threads, device, profile, json,
         };
         command.SetAction(p =>
         {
             var options = new DecodeBenchOptions
             {
                 Model = p.GetValue(model)!, Batch = p.GetValue(batch), Source = p.GetValue(source), Tokens = p.GetValue(tokens), Weights = weights.Of(p),
+                Cache = cache.Of(p),
             };
-            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), weights: options.Weights);
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), weights: options.Weights, cache: options.Cache);
             var (result, recording) = Measure(io, options, backend, p.GetValue(profile));
             // The buffers of the roofline come after the generation's memory is read and freed.
             Roof roof = result.Conditions.Limits(RooflineMeter.Measure(backend));

@@ -38,21 +38,27 @@ static class DeviceOptions
     /// <summary>The element type of a precision, for the limits.</summary>
     public static DType TypeOf(ComputePrecision precision) => precision == ComputePrecision.Bf16 ? DType.BF16 : DType.F32;
 
-    /// <summary>Opens what <c>--device</c> names. <c>auto</c> takes the processor where its threads are counted or weights are held in a low form.</summary>
+    /// <summary>Opens what <c>--device</c> names. <c>auto</c> takes the processor where its threads are counted, or weights, keys or values are held
+    /// in a low form.</summary>
     /// <param name="weights">How the matrices of the model will be held.</param>
+    /// <param name="cache">How keys and values will be kept while decoding.</param>
     /// <param name="report">Takes lines for the user.</param>
     /// <exception cref="UsageException">The device is unknown, absent, not part of this program, does not compute in this precision or with
     /// such weights, or has no threads to be counted.</exception>
-    public static IBackend Open(string device, int threads, ComputePrecision precision = ComputePrecision.F32, WeightForm weights = WeightForm.F32, Action<string>? report = null)
+    public static IBackend Open(string device, int threads, ComputePrecision precision = ComputePrecision.F32, WeightForm weights = WeightForm.F32, DType cache = DType.F32,
+        Action<string>? report = null)
     {
-        if (device == "auto") device = threads == 0 && weights == WeightForm.F32 ? Accelerators.Preferred() ?? "cpu" : "cpu";
+        if (device == "auto") device = threads == 0 && weights == WeightForm.F32 && cache == DType.F32 ? Accelerators.Preferred() ?? "cpu" : "cpu";
         if (device != "cpu")
         {
             if (threads != 0)
                 throw new UsageException($"--threads {threads} --device {device}: the threads are those of the processor; leave out --threads, or take --device cpu.");
             IBackend backend = Accelerators.Open(device, precision, report);
-            if (backend.Kernels.MatMul.Supports(weights)) return backend;
+            bool multiplies = backend.Kernels.MatMul.Supports(weights);
+            if (multiplies && backend.Kernels.Attention.Supports(cache)) return backend;
             backend.Dispose();
+            if (multiplies)
+                throw new UsageException($"--cache bf16 --device {device}: the device keeps float32 keys and values alone; leave out --cache, or take --device cpu.");
             throw new UsageException($"--weights {weights.Name()} --device {device}: the device multiplies float32 weights alone; leave out --weights, or take --device cpu.");
         }
         return precision == ComputePrecision.Tf32

@@ -26,7 +26,7 @@ static class EvalVerb
         generation.AddTo(command);
         command.SetAction(p =>
         {
-            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), weights: generation.Weights(p), report: io.Error.WriteLine);
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), weights: generation.Weights(p), cache: generation.Cache(p), report: io.Error.WriteLine);
             using StudentModel student = StudentModel.Open(p.GetValue(model)!, p.GetValue(task), backend, generation.Weights(p));
             EvaluationResult result = Profiling.Run(p.GetValue(profile), io, backend, DecodeWork.OperandsOf(generation.Weights(p)),
                 () => Evaluate(io, student, p.GetValue(data)!, generation.Rows(p), generation.Options(p)));

@@ -17,12 +17,18 @@ sealed class GenerationOptionSet
 
     readonly ChoiceOption<WeightForm> _weights = WeightsOption();
 
+    readonly ChoiceOption<DType> _cache = CacheOption();
+
     public static ChoiceOption<WeightForm> WeightsOption() => new("--weights", "How the model's matrices are held while decoding; fewer bits read faster",
         [.. Enum.GetValues<WeightForm>().Select(form => (form.Name(), form))]);
+
+    public static ChoiceOption<DType> CacheOption() => new("--cache", "How keys and values are kept while decoding; bf16 takes half of the memory, on the processor alone",
+        ("f32", DType.F32), ("bf16", DType.BF16));
 
     public void AddTo(Command command)
     {
         command.Options.Add(_weights);
+        command.Options.Add(_cache);
         command.Options.Add(_rows);
         command.Options.Add(_maxNewTokens);
         command.Options.Add(_minNewTokens);
@@ -32,11 +38,13 @@ sealed class GenerationOptionSet
 
     public WeightForm Weights(ParseResult p) => _weights.Of(p);
 
+    public DType Cache(ParseResult p) => _cache.Of(p);
+
     public int Rows(ParseResult p) => p.GetValue(_rows);
 
     public GenerationOptions Options(ParseResult p) => new()
     {
         MaxNewTokens = p.GetValue(_maxNewTokens), MinNewTokens = p.GetValue(_minNewTokens), RepetitionPenalty = p.GetValue(_repetitionPenalty),
-        NoRepeatNgramSize = p.GetValue(_noRepeatNgram),
+        NoRepeatNgramSize = p.GetValue(_noRepeatNgram), CacheType = _cache.Of(p),
     };
 }

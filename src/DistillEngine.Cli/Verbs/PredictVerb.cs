@@ -24,7 +24,7 @@ static class PredictVerb
         generation.AddTo(command);
         command.SetAction(p =>
         {
-            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), weights: generation.Weights(p), report: io.Error.WriteLine);
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), weights: generation.Weights(p), cache: generation.Cache(p), report: io.Error.WriteLine);
             using StudentModel student = StudentModel.Open(p.GetValue(model)!, p.GetValue(task), backend, generation.Weights(p));
             bool isExplaining = p.GetValue(explain);
             if (isExplaining && student.Method == TrainingMethod.Standard)

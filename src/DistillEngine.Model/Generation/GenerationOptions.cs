@@ -1,3 +1,5 @@
+using DistillEngine.Core;
+
 namespace DistillEngine.Model;
 
 /// <summary>How greedy decoding chooses and ends. Defaults change nothing.</summary>
@@ -19,9 +21,13 @@ public sealed record GenerationOptions
     /// <summary>Ids from here on are never chosen: the rows by which an embedding exceeds its tokenizer. 0 = all may be.</summary>
     public int VocabularySize { get; init; }
 
+    /// <summary>How keys and values are kept from token to token: float32, or bfloat16 in half of the memory.</summary>
+    public DType CacheType { get; init; } = DType.F32;
+
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
     public void Validate()
     {
+        if (CacheType is not (DType.F32 or DType.BF16)) throw new ArgumentException($"cache type is {CacheType}, expected F32 or BF16.");
         if (MaxNewTokens < 1) throw new ArgumentException($"max new tokens is {MaxNewTokens}, expected at least 1.");
         if (MinNewTokens < 0 || MinNewTokens > MaxNewTokens)
             throw new ArgumentException($"min new tokens is {MinNewTokens}, expected 0 to max new tokens = {MaxNewTokens}.");

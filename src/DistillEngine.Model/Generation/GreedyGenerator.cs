@@ -16,12 +16,17 @@ public sealed class GreedyGenerator : IDisposable
 
     /// <param name="model">Any model; its limits bound the sources, and the sequences by its target rows.</param>
     /// <param name="maxNewTokens">Most tokens of any later call.</param>
-    public GreedyGenerator(T5Model model, int maxNewTokens)
+    /// <param name="cacheType">How keys and values are kept, in any later call.</param>
+    /// <exception cref="ArgumentException">The device keeps them in float32 alone.</exception>
+    public GreedyGenerator(T5Model model, int maxNewTokens, DType cacheType = DType.F32)
     {
+        KernelSet ops = model.Backend.Kernels;
+        if (!ops.Attention.Supports(cacheType) || !ops.RowScatter.Supports(cacheType))
+            throw new ArgumentException($"{model.Backend.Name} keeps no keys and values in {cacheType}; take float32 or the CPU.", nameof(cacheType));
         _model = model;
-        MaxNewTokens = maxNewTokens;
+        (MaxNewTokens, CacheType) = (maxNewTokens, cacheType);
         int sequences = Math.Min(model.Limits.MaxSequences, model.Limits.MaxTargetTokens);
-        _cache = new KvCache(model.Config, sequences, maxNewTokens, model.Limits.MaxSourceTokens, model.Backend);
+        _cache = new KvCache(model.Config, sequences, maxNewTokens, model.Limits.MaxSourceTokens, model.Backend, cacheType);
         _logitsBuffer = model.Backend.Allocate(sizeof(float) * (long)sequences * model.Config.VocabularySize, "logits");
         _idsBuffer = model.Backend.Allocate(IdBytes(sequences, maxNewTokens), "generated ids");
         _tokens = new int[sequences];
@@ -31,9 +36,12 @@ public sealed class GreedyGenerator : IDisposable
 
     public int MaxNewTokens { get; }
 
+    /// <summary>How keys and values are kept.</summary>
+    public DType CacheType { get; }
+
     /// <summary>Bytes that decoding takes beside the model.</summary>
-    public static long ByteLength(T5Config config, int sequences, int maxNewTokens, int maxSourceTokens) =>
-        KvCache.ByteLength(config, sequences, maxNewTokens, maxSourceTokens) + sizeof(float) * (long)sequences * config.VocabularySize + IdBytes(sequences, maxNewTokens);
+    public static long ByteLength(T5Config config, int sequences, int maxNewTokens, int maxSourceTokens, DType cacheType = DType.F32) =>
+        KvCache.ByteLength(config, sequences, maxNewTokens, maxSourceTokens, cacheType) + sizeof(float) * (long)sequences * config.VocabularySize + IdBytes(sequences, maxNewTokens);
 
     /// <summary>Decodes every source of a batch; its targets are not looked at.</summary>
     /// <param name="sequences">int [sequences, 1 + MaxNewTokens] row-major: start token, chosen ids with <c>&lt;/s&gt;</c>, then padding.</param>
@@ -44,6 +52,7 @@ public sealed class GreedyGenerator : IDisposable
         options.Validate();
         int count = batch.SequenceCount, stride = 1 + options.MaxNewTokens;
         Check.That(options.MaxNewTokens <= MaxNewTokens, "generate", $"at most {MaxNewTokens} new tokens, as the generator was built for");
+        Check.That(options.CacheType == CacheType, "generate", $"keys and values in {CacheType}, as the generator was built for");
         Check.That(count <= _active.Length, "generate", $"at most {_active.Length} sequences, as the model was built for");
         Check.That(sequences.Length >= count * stride && lengths.Length >= count, "generate", "room for all sequences");
         sequences[..(count * stride)].Fill(_model.Config.PadId);

@@ -33,7 +33,16 @@ sealed class CrossAttention : SubLayer
     public void FillCache(Pass pass, KvCache cache)
     {
         int rows = pass.Source.Count;
-        Project(pass, cache.CrossKeys(_layer).First(rows), cache.CrossValues(_layer).First(rows));
+        Tensor keys = cache.CrossKeys(_layer).First(rows), values = cache.CrossValues(_layer).First(rows);
+        if (!cache.IsRounded)
+        {
+            Project(pass, keys, values);
+            return;
+        }
+        Tensor k = pass[_k, rows], v = pass[_v, rows];
+        Project(pass, k, v);
+        pass.Kernels.RowScatter.Round(k, keys);
+        pass.Kernels.RowScatter.Round(v, values);
     }
 
     protected override void BranchActivate(Pass pass, in RowSet rows, Tensor norm)

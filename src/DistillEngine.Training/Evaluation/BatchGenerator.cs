@@ -20,7 +20,7 @@ public sealed class BatchGenerator : IDisposable
         options.Validate();
         (_model, _options) = (model, options);
         _rows = Math.Min(rows, Math.Min(model.Limits.MaxSequences, model.Limits.MaxTargetTokens));
-        _generator = new GreedyGenerator(model, options.MaxNewTokens);
+        _generator = new GreedyGenerator(model, options.MaxNewTokens, options.CacheType);
         _batch = new Batch(model.Limits);
         _sequences = new int[_rows * (1 + options.MaxNewTokens)];
         _lengths = new int[_rows];

@@ -78,7 +78,7 @@ public sealed class StudentModel : IDisposable
     {
         BatchLimits limits = BatchGenerator.LimitsFor(sources, rows);
         long needed = T5Model.Measure(_folder.Config, limits, training: false, _form).Total
-            + GreedyGenerator.ByteLength(_folder.Config, limits.MaxSequences, options.MaxNewTokens, limits.MaxSourceTokens);
+            + GreedyGenerator.ByteLength(_folder.Config, limits.MaxSequences, options.MaxNewTokens, limits.MaxSourceTokens, options.CacheType);
         if (needed > SystemMemory.AvailableBytes)
             throw new InsufficientMemoryException($"Decoding needs {needed >> 20:N0} MiB, {SystemMemory.AvailableBytes >> 20:N0} MiB are free. Lower --batch or --max-new-tokens.");
         _model?.Dispose();

@@ -48,6 +48,17 @@ public class DeviceOptionTests
     }
 
     [Theory]
+    [InlineData("eval --model m --data d --cache bf16")]
+    [InlineData("predict --model m question --cache bf16")]
+    [InlineData("bench decode --model tiny --cache bf16")]
+    public void EveryVerb_WithACacheThatTheDeviceDoesNotKeep_SaysWhatToDo(string line)
+    {
+        CliResult result = CliResult.Of([.. line.Split(' '), "--device", GpuDevices.Emulator]);
+        Assert.True(result.Code == 2 && result.Output.Length == 0, result.ToString());
+        Assert.Contains("--cache bf16 --device cpu-emulator: the device keeps float32 keys and values alone; leave out --cache, or take --device cpu.", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("gpu")]
     [InlineData("cuda:")]
     [InlineData("cuda:-1")]

@@ -299,7 +299,7 @@ public class AttentionTests
     /// <summary>Rows of spans alone: the others keep the NaN of whatever the tensor held before.</summary>
     static float[] Numbers(Tensor x) => [.. x.HostSpan<float>().ToArray().Where(float.IsFinite)];
 
-    static Attention Create(CpuIsa isa, ComputePool pool) => CpuVariants.Create<Attention>(isa,
+    internal static Attention Create(CpuIsa isa, ComputePool pool) => CpuVariants.Create<Attention>(isa,
         () => new AttentionCpu<F32x1>(pool), () => new AttentionCpu<F32x4>(pool),
         () => new AttentionCpu<F32x8>(pool), () => new AttentionCpu<F32x16>(pool));
 }

@@ -64,7 +64,7 @@ public class RowScatterTests
         Assert.Contains("row_scatter.backward: 'dy'", e.Message, StringComparison.Ordinal);
     }
 
-    static RowScatter Create(CpuIsa isa, ComputePool pool) => CpuVariants.Create<RowScatter>(isa,
+    internal static RowScatter Create(CpuIsa isa, ComputePool pool) => CpuVariants.Create<RowScatter>(isa,
         () => new RowScatterCpu<F32x1>(pool), () => new RowScatterCpu<F32x4>(pool),
         () => new RowScatterCpu<F32x8>(pool), () => new RowScatterCpu<F32x16>(pool));
 }

@@ -118,6 +118,42 @@ public class DecodingTests
         Assert.Equal(MaxNewTokens, backend.Waits);
     }
 
+    [Theory]
+    [InlineData(TinyModels.Version10)]
+    [InlineData(TinyModels.Version11)]
+    public void Generate_WithABf16Cache_TakesHalfOfTheMemoryAndGivesASequenceTheSameIdsAlone(string name)
+    {
+        using var backend = new CountingBackend(CpuBackend.Open(2));
+        using T5Model model = TinyModels.Create(name, backend, training: false);
+        var options = new GenerationOptions { MaxNewTokens = MaxNewTokens, CacheType = DType.BF16 };
+        using (new GreedyGenerator(model, MaxNewTokens)) { }
+        long whole = backend.Allocated["key and value cache"];
+        using (new GreedyGenerator(model, MaxNewTokens, DType.BF16)) { }
+        Assert.Equal(whole / 2, backend.Allocated["key and value cache"] - whole);
+        Batch batch = TinyModels.Ragged();
+        int[][] together = Generate(model, batch, options);
+        for (int s = 0; s < together.Length; s++) Assert.Equal(together[s], Generate(model, TinyModels.Alone(batch, s), options)[0]);
+    }
+
+    [Fact]
+    public void Generate_OfATrainedModelWithABf16Cache_AgreesWithFloat32()
+    {
+        using var backend = CpuBackend.Open(2);
+        using T5Model model = Echo.Train(backend);
+        var (equal, count) = (0, 0);
+        foreach (Batch batch in Echo.Unseen())
+        {
+            int[][] expected = Generate(model, batch, new() { MaxNewTokens = Echo.Length });
+            int[][] got = Generate(model, batch, new() { MaxNewTokens = Echo.Length, CacheType = DType.BF16 });
+            for (int s = 0; s < expected.Length; s++)
+            {
+                count += expected[s].Length;
+                equal += expected[s].Zip(got[s]).Count(pair => pair.First == pair.Second);
+            }
+        }
+        Assert.True(equal >= 0.99 * count, $"{equal} of {count} tokens agree");
+    }
+
     [Fact]
     public void Generate_BeyondWhatItWasBuiltFor_Throws()
     {
@@ -127,12 +163,13 @@ public class DecodingTests
         Batch batch = TinyModels.Ragged();
         int[] ids = new int[100], lengths = new int[3];
         Assert.Throws<ArgumentException>(() => generator.Generate(batch, new() { MaxNewTokens = 5 }, ids, lengths));
+        Assert.Throws<ArgumentException>(() => generator.Generate(batch, new() { MaxNewTokens = 4, CacheType = DType.BF16 }, ids, lengths));
         Assert.Throws<ArgumentException>(() => generator.Generate(batch, new() { MaxNewTokens = 4 }, ids.AsSpan(0, 3), lengths));
     }
 
     static int[][] Generate(T5Model model, Batch batch, GenerationOptions options)
     {
-        using var generator = new GreedyGenerator(model, options.MaxNewTokens);
+        using var generator = new GreedyGenerator(model, options.MaxNewTokens, options.CacheType);
         int stride = 1 + options.MaxNewTokens;
         int[] ids = new int[batch.SequenceCount * stride], lengths = new int[batch.SequenceCount];
         generator.Generate(batch, options, ids, lengths);

@@ -42,16 +42,17 @@ public class AllocationTests
 
     // What each call of Generate allocates may not grow with the tokens it makes.
     [Theory]
-    [InlineData(WeightForm.F32)]
-    [InlineData(WeightForm.BF16)]
-    [InlineData(WeightForm.Int8)]
-    [InlineData(WeightForm.Int4)]
-    public void Generate_OfMoreTokens_AllocatesNoMore(WeightForm form)
+    [InlineData(WeightForm.F32, DType.F32)]
+    [InlineData(WeightForm.F32, DType.BF16)]
+    [InlineData(WeightForm.BF16, DType.F32)]
+    [InlineData(WeightForm.Int8, DType.BF16)]
+    [InlineData(WeightForm.Int4, DType.F32)]
+    public void Generate_OfMoreTokens_AllocatesNoMore(WeightForm form, DType cache)
     {
         using var backend = CpuBackend.Open(2);
         using var model = new T5Model(TinyModels.Config(TinyModels.Version11), TinyModels.Limits, backend, training: false, form);
         model.Initialize(5);
-        using var generator = new GreedyGenerator(model, 30);
+        using var generator = new GreedyGenerator(model, 30, cache);
         Batch batch = TinyModels.Ragged();
         int[] ids = new int[31 * batch.SequenceCount], lengths = new int[batch.SequenceCount];
         Generate(5);
@@ -60,7 +61,7 @@ public class AllocationTests
 
         long Generate(int tokens)
         {
-            GenerationOptions options = new() { MaxNewTokens = tokens, MinNewTokens = tokens, RepetitionPenalty = 2, NoRepeatNgramSize = 2, VocabularySize = 30 };
+            GenerationOptions options = new() { MaxNewTokens = tokens, MinNewTokens = tokens, RepetitionPenalty = 2, NoRepeatNgramSize = 2, VocabularySize = 30, CacheType = cache };
             return Allocations.Of(() => generator.Generate(batch, options, ids, lengths));
         }
     }
