@@ -31,7 +31,12 @@ sealed class AttentionGpu : Attention
     public AttentionGpu(Gpu gpu)
     {
         _gpu = gpu;
-        _shapes = gpu.IsEmulator ? [ShapeKernels.Of<EmulatedHeads>(gpu)] : [ShapeKernels.Of<Heads64>(gpu), ShapeKernels.Of<Heads128>(gpu)];
+        _shapes = gpu switch
+        {
+            { IsEmulator: true } => [ShapeKernels.Of<EmulatedHeads>(gpu)],
+            { HasShuffles: true } => [ShapeKernels.Of<SharedHeads64>(gpu), ShapeKernels.Of<SharedHeads128>(gpu)],
+            _ => [ShapeKernels.Of<Heads64>(gpu), ShapeKernels.Of<Heads128>(gpu)],
+        };
         _deltas = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, AttentionNumbers, ArrayView<float>>>(AttentionBackward.Deltas);
         _addTable = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, int, AttentionNumbers, ArrayView<float>>>(AttentionBackward.AddTable);
     }
@@ -88,10 +93,11 @@ sealed class AttentionGpu : Attention
     ShapeKernels ShapeOf(AttentionNumbers n) => Array.Find(_shapes, shape => n.HeadWidth <= shape.Width)!;
 
     /// <summary>All kernels of one shape.</summary>
-    sealed record ShapeKernels(int Threads, int Width, DeviceKernel<ForwardKernel> Forward, DeviceKernel<ForwardKernel> DecodeForward,
+    /// <param name="Rows">Queries or keys of a group.</param>
+    sealed record ShapeKernels(int Threads, int Rows, int Width, DeviceKernel<ForwardKernel> Forward, DeviceKernel<ForwardKernel> DecodeForward,
         DeviceKernel<BackwardByKey> ValueGradients, DeviceKernel<BackwardByKey> KeyGradients, DeviceKernel<BackwardByQuery> QueryGradients)
     {
-        public static ShapeKernels Of<TShape>(Gpu gpu) where TShape : struct, IAttentionShape => new(TShape.Threads, TShape.Width,
+        public static ShapeKernels Of<TShape>(Gpu gpu) where TShape : struct, IAttentionShape => new(TShape.Threads, TShape.Threads / TShape.RowThreads, TShape.Width,
             gpu.Kernel<ForwardKernel>(AttentionForward.ByQuery<TShape>, TShape.Threads), gpu.Kernel<ForwardKernel>(AttentionForward.ByKey<TShape, WarpLanes>, AttentionForward.ByKey<TShape, SharedLanes>, TShape.Threads),
             gpu.Kernel<BackwardByKey>(AttentionBackward.ByKey<TShape, OfValues>, TShape.Threads),
             gpu.Kernel<BackwardByKey>(AttentionBackward.ByKey<TShape, OfKeys>, TShape.Threads), gpu.Kernel<BackwardByQuery>(AttentionBackward.ByQuery<TShape>, TShape.Threads));
@@ -100,7 +106,7 @@ sealed class AttentionGpu : Attention
         /// <paramref name="rows"/>.</summary>
         public KernelConfig Grid(Gpu gpu, int spansTimesHeads, int rows)
         {
-            int shares = Math.Min((rows + Threads - 1) / Threads, (gpu.MostGroups + spansTimesHeads - 1) / spansTimesHeads);
+            int shares = Math.Min((rows + Rows - 1) / Rows, (gpu.MostGroups + spansTimesHeads - 1) / spansTimesHeads);
             return new(new Index3D(spansTimesHeads, Math.Max(shares, 1), 1), new Index3D(Threads, 1, 1));
         }
     }

@@ -22,13 +22,13 @@ readonly struct OfKeys : IKeyGradient
 
 /// <summary>
 /// Device code of attention's backward. Weights are recomputed from logSumExp. With δ = Σ dy · y of a query: dScore = weight ·
-/// (keep · dy·v − δ), dq = Σ dScore k, dk = Σ dScore q, dv = Σ weight · keep · dy. Every sum belongs to one thread: no atomics. Bound by
+/// (keep · dy·v − δ), dq = Σ dScore k, dk = Σ dScore q, dv = Σ weight · keep · dy. Every sum belongs to one thread, or a few in a fixed order: no atomics. Bound by
 /// FMA throughput, 16 · keys flops an element of q where 10 are the least: scores are recomputed rather than kept.
 /// </summary>
 /// <remarks>Source: arXiv:2205.14135 algorithm 4.</remarks>
 static class AttentionBackward
 {
-    /// <summary>Buckets of the bias that a call sums: a group keeps one sum a bucket and thread in shared memory.</summary>
+    /// <summary>Buckets of the bias that a call sums: a group keeps one sum a bucket and query in shared memory.</summary>
     public const int MaxBuckets = 64;
 
     /// <summary>δ of every query row and head.</summary>
@@ -44,22 +44,23 @@ static class AttentionBackward
         }
     }
 
-    /// <summary>One group a sequence, head and share of the keys, one thread a key; tiles of queries pass through shared memory.</summary>
+    /// <summary>One group a sequence, head and share of the keys, <see cref="IAttentionShape.RowThreads"/> threads a key; tiles of queries pass through shared memory.</summary>
     public static void ByKey<TShape, TGradient>(ArrayView<float> dy, ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> logSumExp,
         ArrayView<float> deltas, ArrayView<int> spans, ArrayView<float> table, ArrayView<int> bucketOfDistance, AttentionNumbers n, ArrayView<float> gradient)
         where TShape : struct, IAttentionShape where TGradient : struct, IKeyGradient
     {
         ArrayView<float> queries = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width), slopes = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width);
-        var key = LocalMemory.Allocate1D<float>(TShape.Width);
-        var value = LocalMemory.Allocate1D<float>(TShape.Width);
-        var result = LocalMemory.Allocate1D<float>(TShape.Width);
+        var key = LocalMemory.Allocate1D<float>(TShape.Width / TShape.RowThreads);
+        var value = LocalMemory.Allocate1D<float>(TShape.Width / TShape.RowThreads);
+        var result = LocalMemory.Allocate1D<float>(TShape.Width / TShape.RowThreads);
+        int rows = TShape.Threads / TShape.RowThreads;
         HeadSpan span = HeadSpan.Of(spans, Grid.IdxX, n.Heads);
-        for (int first = Grid.IdxY * TShape.Threads; first < span.KeyCount; first += Grid.DimY * TShape.Threads)
+        for (int first = Grid.IdxY * rows; first < span.KeyCount; first += Grid.DimY * rows)
         {
-            int j = first + Group.IdxX;
+            int j = first + AttentionRows<TShape>.Own();
             bool isActive = j < span.KeyCount;
             AttentionRows<TShape>.Load(k, span.Key(j, n), isActive, n, key);
-            AttentionRows<TShape>.Load(v, span.Key(j, n), isActive && !TGradient.IsOfValues, n, value);
+            if (!TGradient.IsOfValues) AttentionRows<TShape>.Load(v, span.Key(j, n), isActive, n, value);
             AttentionRows<TShape>.Clear(result);
             // Queries before the group's first key do not see any of its keys.
             int start = n.IsCausal != 0 && first > span.QueryPosition ? first - span.QueryPosition : 0;
@@ -69,9 +70,12 @@ static class AttentionBackward
                 for (int t = 0; t < TShape.TileRows; t++)
                 {
                     int i = tile + t;
+                    // Threads that share a row exchange their parts of a product, so that none may be missing from it.
+                    float product = AttentionRows<TShape>.Dot(key, queries, t);
+                    float dProduct = TGradient.IsOfValues ? 0 : AttentionRows<TShape>.Dot(value, slopes, t);
                     if (isActive && i < span.QueryCount && j < span.Visible(i, n))
                     {
-                        float score = AttentionRows<TShape>.Dot(key, queries, t) + n.Bias(table, bucketOfDistance, j - span.QueryPosition - i, span.Head);
+                        float score = product + n.Bias(table, bucketOfDistance, j - span.QueryPosition - i, span.Head);
                         float weight = DeviceMath.Exp(score - logSumExp[span.Row(i, n)]);
                         float keep = n.Keep(CounterRng.RowKey(span.Sequence, span.QueryPosition + i), span.Head, j);
                         if (TGradient.IsOfValues)
@@ -80,8 +84,7 @@ static class AttentionBackward
                         }
                         else
                         {
-                            float dWeight = keep * AttentionRows<TShape>.Dot(value, slopes, t);
-                            AttentionRows<TShape>.AddScaled(weight * (dWeight - deltas[span.Row(i, n)]), queries, t, result);
+                            AttentionRows<TShape>.AddScaled(weight * (keep * dProduct - deltas[span.Row(i, n)]), queries, t, result);
                         }
                     }
                 }
@@ -90,25 +93,27 @@ static class AttentionBackward
         }
     }
 
-    /// <summary>One group a sequence and head, one thread a query, and each thread a sum a bucket of the bias's gradient, which are added in
-    /// order at the end. A call sums the buckets from <see cref="AttentionNumbers.FirstBucket"/> on, as many as shared memory holds, and the call
-    /// that begins at 0 writes dq. That may be dy: a thread has read its row before it writes it.</summary>
+    /// <summary>One group a sequence and head, <see cref="IAttentionShape.RowThreads"/> threads a query, the first of which has a sum a bucket of the
+    /// bias's gradient; they are added in order at the end. A call sums the buckets from <see cref="AttentionNumbers.FirstBucket"/> on, as many as shared memory holds, and the call
+    /// that begins at 0 writes dq. That may be dy: a thread has read its part of a row before it writes it.</summary>
     /// <param name="tablePartials">[sequences, heads · buckets]; written where there is a bias.</param>
     public static void ByQuery<TShape>(ArrayView<float> dy, ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> logSumExp,
         ArrayView<float> deltas, ArrayView<int> spans, ArrayView<float> table, ArrayView<int> bucketOfDistance, AttentionNumbers n, ArrayView<float> dq,
         ArrayView<float> tablePartials) where TShape : struct, IAttentionShape
     {
         ArrayView<float> keys = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width), values = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width);
-        ArrayView<float> bucketSums = SharedMemory.Allocate<float>(MaxBuckets * TShape.Threads);
-        var query = LocalMemory.Allocate1D<float>(TShape.Width);
-        var slope = LocalMemory.Allocate1D<float>(TShape.Width);
-        var result = LocalMemory.Allocate1D<float>(TShape.Width);
+        ArrayView<float> bucketSums = SharedMemory.Allocate<float>(MaxBuckets * (TShape.Threads / TShape.RowThreads));
+        var query = LocalMemory.Allocate1D<float>(TShape.Width / TShape.RowThreads);
+        var slope = LocalMemory.Allocate1D<float>(TShape.Width / TShape.RowThreads);
+        var result = LocalMemory.Allocate1D<float>(TShape.Width / TShape.RowThreads);
+        int rows = TShape.Threads / TShape.RowThreads, row = AttentionRows<TShape>.Own();
         HeadSpan span = HeadSpan.Of(spans, Grid.IdxX, n.Heads);
-        if (n.HasBias != 0)
-            for (int bucket = 0; bucket < MaxBuckets; bucket++) bucketSums[bucket * TShape.Threads + Group.IdxX] = 0;
-        for (int first = 0; first < span.QueryCount; first += TShape.Threads)
+        bool sumsBuckets = n.HasBias != 0 && AttentionRows<TShape>.IsFirst();
+        if (sumsBuckets)
+            for (int bucket = 0; bucket < MaxBuckets; bucket++) bucketSums[bucket * rows + row] = 0;
+        for (int first = 0; first < span.QueryCount; first += rows)
         {
-            ThreadQuery own = ThreadQuery.Of(span, first, TShape.Threads, n);
+            ThreadQuery own = ThreadQuery.Of(span, first, row, rows, n);
             bool isActive = own.Index < span.QueryCount;
             AttentionRows<TShape>.Load(q, span.Query(own.Index, n), isActive, n, query);
             AttentionRows<TShape>.Load(dy, span.Query(own.Index, n), isActive, n, slope);
@@ -120,18 +125,19 @@ static class AttentionBackward
                 for (int t = 0; t < TShape.TileRows; t++)
                 {
                     int j = tile + t;
+                    float product = AttentionRows<TShape>.Dot(query, keys, t), dProduct = AttentionRows<TShape>.Dot(slope, values, t);
                     if (j < own.Visible)
                     {
                         int distance = j - span.QueryPosition - own.Index;
-                        float score = AttentionRows<TShape>.Dot(query, keys, t) + n.Bias(table, bucketOfDistance, distance, span.Head);
+                        float score = product + n.Bias(table, bucketOfDistance, distance, span.Head);
                         float weight = DeviceMath.Exp(score - denominator);
-                        float dWeight = n.Keep(own.RowKey, span.Head, j) * AttentionRows<TShape>.Dot(slope, values, t);
+                        float dWeight = n.Keep(own.RowKey, span.Head, j) * dProduct;
                         float dScore = weight * (dWeight - delta);
                         AttentionRows<TShape>.AddScaled(dScore, keys, t, result);
-                        if (n.HasBias != 0)
+                        if (sumsBuckets)
                         {
                             int bucket = bucketOfDistance[n.Entry(distance)] - n.FirstBucket;
-                            if (bucket >= 0 && bucket < MaxBuckets) bucketSums[bucket * TShape.Threads + Group.IdxX] += dScore;
+                            if (bucket >= 0 && bucket < MaxBuckets) bucketSums[bucket * rows + row] += dScore;
                         }
                     }
                 }
@@ -145,7 +151,7 @@ static class AttentionBackward
             if (n.FirstBucket + bucket < n.Buckets)
             {
                 float sum = 0;
-                for (int thread = 0; thread < TShape.Threads; thread++) sum += bucketSums[bucket * TShape.Threads + thread];
+                for (int other = 0; other < rows; other++) sum += bucketSums[bucket * rows + other];
                 tablePartials[(long)Grid.IdxX * n.Buckets + n.FirstBucket + bucket] = sum;
             }
         }

@@ -8,7 +8,7 @@ namespace DistillEngine.Kernels;
 static class AttentionForward
 {
     /// <summary>
-    /// One group a sequence, head and share of the queries, one thread a query: its row and its result stay in registers while tiles of keys
+    /// One group a sequence, head and share of the queries, <see cref="IAttentionShape.RowThreads"/> threads a query: its row and its result stay in registers while tiles of keys
     /// and values pass through shared memory, from where all threads read the same four floats at a time. Bound by FMA throughput, 4 · keys
     /// flops an element of q. Sums are float32 along the keys in order.
     /// </summary>
@@ -16,13 +16,15 @@ static class AttentionForward
         ArrayView<int> bucketOfDistance, AttentionNumbers n, ArrayView<float> y, ArrayView<float> logSumExp) where TShape : struct, IAttentionShape
     {
         ArrayView<float> keys = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width), values = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width);
-        var query = LocalMemory.Allocate1D<float>(TShape.Width);
-        var result = LocalMemory.Allocate1D<float>(TShape.Width);
-        var scores = LocalMemory.Allocate1D<float>(TShape.TileRows);
+        var query = LocalMemory.Allocate1D<float>(TShape.Width / TShape.RowThreads);
+        var result = LocalMemory.Allocate1D<float>(TShape.Width / TShape.RowThreads);
+        // Not registers: the loop over a tile's rows is too long to unroll, and only constants name registers.
+        ArrayView<float> scores = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Threads);
+        int rows = TShape.Threads / TShape.RowThreads;
         HeadSpan span = HeadSpan.Of(spans, Grid.IdxX, n.Heads);
-        for (int first = Grid.IdxY * TShape.Threads; first < span.QueryCount; first += Grid.DimY * TShape.Threads)
+        for (int first = Grid.IdxY * rows; first < span.QueryCount; first += Grid.DimY * rows)
         {
-            ThreadQuery own = ThreadQuery.Of(span, first, TShape.Threads, n);
+            ThreadQuery own = ThreadQuery.Of(span, first, AttentionRows<TShape>.Own(), rows, n);
             bool isActive = own.Index < span.QueryCount;
             AttentionRows<TShape>.Load(q, span.Query(own.Index, n), isActive, n, query);
             AttentionRows<TShape>.Clear(result);
@@ -39,18 +41,18 @@ static class AttentionForward
                         score += n.Bias(table, bucketOfDistance, tile + j - span.QueryPosition - own.Index, span.Head);
                         greatest = DeviceMath.Max(greatest, score);
                     }
-                    scores[j] = score;
+                    scores[j * TShape.Threads + Group.IdxX] = score;
                 }
                 if (greatest > max)
                 {
                     float scale = DeviceMath.Exp(max - greatest);
                     sum *= scale;
-                    for (int d = 0; d < TShape.Width; d++) result[d] *= scale;
+                    AttentionRows<TShape>.Scale(result, scale);
                 }
                 max = greatest;
                 for (int j = 0; j < TShape.TileRows; j++)
                 {
-                    float weight = tile + j < own.Visible ? DeviceMath.Exp(scores[j] - max) : 0;
+                    float weight = tile + j < own.Visible ? DeviceMath.Exp(scores[j * TShape.Threads + Group.IdxX] - max) : 0;
                     sum += weight;
                     AttentionRows<TShape>.AddScaled(weight * n.Keep(own.RowKey, span.Head, tile + j), values, j, result);
                 }
@@ -58,7 +60,7 @@ static class AttentionForward
             if (isActive)
             {
                 AttentionRows<TShape>.Store(result, 1 / sum, n, y, span.Query(own.Index, n));
-                logSumExp[span.Row(own.Index, n)] = (float)(max + DeviceMath.Log(sum));
+                if (AttentionRows<TShape>.IsFirst()) logSumExp[span.Row(own.Index, n)] = (float)(max + DeviceMath.Log(sum));
             }
         }
     }

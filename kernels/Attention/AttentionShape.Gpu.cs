@@ -7,8 +7,12 @@ namespace DistillEngine.Kernels;
 /// <summary>Extents of an attention kernel: constants of the compiled code, so that a head's row stays in registers.</summary>
 interface IAttentionShape
 {
-    /// <summary>Threads of a group, each with a query or a key of its own; a power of two.</summary>
+    /// <summary>Threads of a group, a power of two.</summary>
     static abstract int Threads { get; }
+
+    /// <summary>Neighbouring threads of a warp that share a query or a key, a power of two. Shares of 32 elements keep loops over them so short
+    /// that NVIDIA's assembler unrolls them, and three of them fit a thread's registers: both must be for none to lie in its memory.</summary>
+    static abstract int RowThreads { get; }
 
     /// <summary>Greatest head width, a multiple of 4; narrower heads are padded with zeros.</summary>
     static abstract int Width { get; }
@@ -18,39 +22,89 @@ interface IAttentionShape
 
     /// <inheritdoc cref="IMatMulTile.MultiplyAdd"/>
     static abstract float MultiplyAdd(float a, float b, float c);
+
+    /// <summary>The sum of what the threads of a row have, in each of them. All threads of the warp must call.</summary>
+    static abstract float SumOfRow(float share);
 }
 
 /// <summary>T5's heads of 64 up to XL.</summary>
-readonly struct Heads64 : IAttentionShape
+readonly struct SharedHeads64 : IAttentionShape
 {
-    public static int Threads => 64;
+    public static int Threads => 128;
+    public static int RowThreads => 2;
     public static int Width => 64;
     public static int TileRows => 16;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MultiplyAdd(float a, float b, float c) => a * b + c;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float SumOfRow(float share) => share + Warp.ShuffleXor(share, 1);
 }
 
 /// <summary>T5-3B's and 11B's heads.</summary>
-readonly struct Heads128 : IAttentionShape
+readonly struct SharedHeads128 : IAttentionShape
 {
-    public static int Threads => 64;
+    public static int Threads => 256;
+    public static int RowThreads => 4;
     public static int Width => 128;
     public static int TileRows => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MultiplyAdd(float a, float b, float c) => a * b + c;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float SumOfRow(float share)
+    {
+        float pair = share + Warp.ShuffleXor(share, 1);
+        return pair + Warp.ShuffleXor(pair, 2);
+    }
+}
+
+/// <summary>Heads of 64 on devices whose threads cannot exchange registers, <see cref="Gpu.HasShuffles"/>: a thread has rows of its own, and those that
+/// its registers do not hold lie in its local memory.</summary>
+readonly struct Heads64 : IAttentionShape
+{
+    public static int Threads => 64;
+    public static int RowThreads => 1;
+    public static int Width => 64;
+    public static int TileRows => 16;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => a * b + c;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float SumOfRow(float share) => share;
+}
+
+/// <summary>The same for heads of 128.</summary>
+readonly struct Heads128 : IAttentionShape
+{
+    public static int Threads => 64;
+    public static int RowThreads => 1;
+    public static int Width => 128;
+    public static int TileRows => 8;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => a * b + c;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float SumOfRow(float share) => share;
 }
 
 /// <summary>4 threads, as each is one of the operating system's on the emulator.</summary>
 readonly struct EmulatedHeads : IAttentionShape
 {
     public static int Threads => 4;
+    public static int RowThreads => 2;
     public static int Width => 128;
     public static int TileRows => 16;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MultiplyAdd(float a, float b, float c) => MathF.FusedMultiplyAdd(a, b, c);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float SumOfRow(float share) => share + Warp.ShuffleXor(share, 1);
 }
 
 /// <summary>Numbers of a call.</summary>

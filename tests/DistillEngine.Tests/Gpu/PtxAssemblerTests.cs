@@ -13,7 +13,7 @@ public class PtxAssemblerTests
     [InlineData(70)]
     [InlineData(80)]
     [InlineData(90)]
-    public void Assembler_OfEveryKernel_TakesItAndKeepsProductsInRegisters(int architecture)
+    public void Assembler_OfEveryKernel_TakesItAndKeepsNumbersInRegisters(int architecture)
     {
         PtxAssembler? assembler = PtxAssembler.Find();
         if (assembler is null) Assert.Skip($"There is no ptxas in PATH, and {PtxAssembler.Variable} names none.");
@@ -30,8 +30,11 @@ public class PtxAssemblerTests
         Assert.All(rows, row =>
         {
             Assert.True(row.Result.Error is null, $"{row.Name}: {row.Result.Error}");
-            // A product's sums live in registers, or each of its multiply-adds goes to memory.
-            if (row.Name.StartsWith("MatMul", StringComparison.Ordinal)) Assert.Equal((row.Name, 0, 0), (row.Name, row.Result.StackBytes, row.Result.SpillBytes));
+            // Sums and rows live in registers, or each multiply-add goes to memory. For Volta the assembler of CUDA 11.8 does not unroll the
+            // loops of the attention's forward, whose two rows then lie in local memory.
+            int most = architecture == 70 && row.Name.StartsWith("AttentionForward.ByQuery", StringComparison.Ordinal) ? 2 * 32 * sizeof(float) : 0;
+            Assert.True(row.Result.StackBytes <= most && row.Result.SpillBytes == 0,
+                $"{row.Name}: {row.Result.StackBytes} bytes of stack, {row.Result.SpillBytes} spilled");
         });
     }
 
