@@ -40,7 +40,7 @@ sealed unsafe class Bf16Packer
         else Interleave(origin, source.Stride, count, width, depth, (uint*)panel);
     }
 
-    /// <summary>Packs a group of whole row panels of contiguous steps, <see cref="GemmPack512.Group"/> × <see cref="GemmPack512.Rows"/> lines.</summary>
+    /// <summary>Packs a group of whole row panels of contiguous steps, <see cref="GemmPack512.GroupRows"/> lines.</summary>
     /// <param name="panelStride">Words from a panel to the next.</param>
     public void RowPanels(in GemmOperand source, long first, long start, int depth, float* panels, long panelStride)
     {
@@ -54,11 +54,11 @@ sealed unsafe class Bf16Packer
             call.TargetStrideBytes = GemmPack512.Rows * sizeof(uint);
             call.PanelStrideBytes = panelStride * sizeof(uint);
             call.Count = rounds;
-            call.MaskFirst(GemmPack512.Group * GemmPack512.Rows);
+            call.MaskFirst(GemmPack512.GroupRows);
             Run(_rowPanels, &call);
         }
         // The last round must leave alone what lies behind the panels.
-        for (int panel = 0; panel < GemmPack512.Group; panel++)
+        for (int panel = 0; panel < GemmKernel.PanelGroup; panel++)
             Panel(source, first + panel * GemmPack512.Rows, GemmPack512.Rows, GemmPack512.Rows, start + 2 * rounds, depth - 2 * rounds,
                 panels + panel * panelStride + rounds * GemmPack512.Rows);
     }

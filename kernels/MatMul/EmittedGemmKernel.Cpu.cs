@@ -66,8 +66,8 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
     public override void PackRowPanels(in GemmOperand a, long first, int count, long start, in GemmPiece piece, float* panels, long panelStride)
     {
         // A program compiled ahead of time for older processors has emitted tiles with 512-bit vectors, but no such code of its own.
-        bool isGroup = _format.HasMaskRegisters && (_bf16 is not null || GemmPack512.IsSupported)
-            && !a.LinesAreContiguous && count == GemmPack512.Group * GemmPack512.Rows;
+        bool isGroup = _format.Rows == GemmPack512.Rows && (_bf16 is not null || GemmPack512.IsSupported)
+            && !a.LinesAreContiguous && count == GemmPack512.GroupRows;
         float* from = panels + piece.Start / StepsPerWord * GemmPack512.Rows;
         if (!isGroup) base.PackRowPanels(a, first, count, start, piece, panels, panelStride);
         else if (_bf16 is not null) _bf16.RowPanels(a, first, start + piece.Start, piece.Depth, from, panelStride);

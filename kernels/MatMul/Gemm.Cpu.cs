@@ -19,9 +19,6 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
     // Columns per packed block of the right factor, 2 MiB: it stays in the outer caches while the row blocks pass. A multiple of every tile's.
     const int ColumnBlock = 1024;
 
-    // Row panels that are packed together: 4 × 12 rows are three cache lines.
-    const int PanelGroup = 4;
-
     // Least multiply-adds of a part: at 16 lanes a few microseconds, about what a run of the pool costs.
     const long LeastPartWork = 1 << 18;
 
@@ -121,72 +118,72 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
     {
         GemmKernel kernel = job.Kernel;
         int words = (int)Tiles(here.Depth, kernel.StepsPerWord), tileRows = kernel.Rows, tileColumns = kernel.Columns;
-        int panels = (int)Tiles(here.Rows, tileRows), lastGroup = (panels - 1) / PanelGroup * PanelGroup;
-        int nextPanels = (int)Tiles(next.Rows, tileRows), nextPacked = 0;
+        int panels = (int)Tiles(here.Rows, tileRows), lastGroup = (panels - 1) / GemmKernel.PanelGroup * GemmKernel.PanelGroup, nextPacked = 0;
         bool add = here.Start > 0 || job.Into == Into.Add;
-        // Both at once: the columns are on their way while the rows are packed.
-        GemmPrefetch.AskAll(job.A, here.Row, packedPanels == 0 ? Math.Min(PanelGroup * tileRows, here.Rows) : 0, here.Start, here.Depth);
-        GemmPrefetch.AskAll(job.B, here.Column, packB ? Math.Min(tileColumns, here.Columns) : 0, here.Start, here.Depth);
-        if (packedPanels == 0) PackRows(job, here, 0, new(0, here.Depth), packedA);
-        packedPanels = Math.Min(Math.Max(packedPanels, PanelGroup), panels);
-        if (packB) kernel.PackColumns(job.B, here.Column, Math.Min(tileColumns, here.Columns), here.Start, here.Depth, packedB);
+        Begin(packedPanels == 0 ? RowGroup(job, here, 0, packedA) : default, packB ? ColumnPanel(job, here, 0, keepB, packedB) : default);
+        packedPanels = Math.Min(Math.Max(packedPanels, GemmKernel.PanelGroup), panels);
         GemmPrefetch ahead = default;
         for (int column = 0; column < here.Columns; column += tileColumns)
         {
             int columns = Math.Min(tileColumns, here.Columns - column), nextColumn = column + tileColumns;
-            int nextColumns = packB ? Math.Min(tileColumns, here.Columns - nextColumn) : 0;
-            bool packsRows = packedPanels < panels, packsNext = !packsRows && nextColumn >= here.Columns;
-            int firstFree = packsRows ? lastGroup : 0;
-            float* b = ColumnPanel(packedB, column / tileColumns, tileColumns, keepB);
-            float* nextB = ColumnPanel(packedB, nextColumn / tileColumns, tileColumns, keepB);
+            bool isLast = nextColumn >= here.Columns, packsRows = packedPanels < panels, packsNext = isLast && !packsRows;
+            GemmLines nextColumns = packB && !isLast ? ColumnPanel(job, here, nextColumn, keepB, packedB) : default;
+            float* b = Panel(packedB, column / tileColumns, tileColumns, keepB);
             float* c = job.C + here.Row * job.Stride + here.Column + column;
             for (int panel = 0; panel < panels; panel++, c += tileRows * job.Stride)
             {
-                int rows = Math.Min(tileRows, here.Rows - panel * tileRows), group = panel / PanelGroup * PanelGroup;
-                int rowGroup = packsRows ? group + PanelGroup : group - PanelGroup;
-                ref readonly GemmBlock rowBlock = ref packsRows ? ref here : ref next;
-                bool ofRows = packsRows ? rowGroup >= packedPanels && rowGroup < panels : packsNext && rowGroup >= 0 && rowGroup < nextPanels;
-                GemmPiece piece = default;
-                if (ofRows)
-                {
-                    piece = GemmPiece.Of(job.A, rowBlock.Depth, panel - group, Math.Min(PanelGroup, panels - group), out GemmPiece asked);
-                    int row = rowGroup * tileRows;
-                    if (asked.Depth > 0)
-                        ahead = new(job.A, rowBlock.Row + row, Math.Min(PanelGroup * tileRows, rowBlock.Rows - row), rowBlock.Start + asked.Start, asked.Depth);
-                }
-                else if (nextColumns > 0 && panel >= firstFree)
-                {
-                    piece = GemmPiece.Of(job.B, here.Depth, panel - firstFree, panels - firstFree, out GemmPiece asked);
-                    if (asked.Depth > 0) ahead = new(job.B, here.Column + nextColumn, nextColumns, here.Start + asked.Start, asked.Depth);
-                }
-                bool isLastPanel = panel == panels - 1;
-                ahead.Result = isLastPanel ? job.C + here.Row * job.Stride + here.Column + nextColumn : c + tileRows * job.Stride;
-                ahead.ResultRows = isLastPanel && nextColumn >= here.Columns ? 0 : tileRows;
-                kernel.Multiply(packedA + (long)panel * tileRows * PackedWords, b, rows, columns, words, add, c, job.Stride, ref ahead);
+                int group = panel / GemmKernel.PanelGroup * GemmKernel.PanelGroup, tile = panel - group, tiles = Math.Min(GemmKernel.PanelGroup, panels - group);
+                GemmLines lines = nextColumns;
+                if (packsNext) lines = RowGroup(job, next, group - GemmKernel.PanelGroup, packedA);
+                else if (!packsRows) (tile, tiles) = (panel, panels);
+                else if (group < lastGroup) lines = group + GemmKernel.PanelGroup < packedPanels ? default : RowGroup(job, here, group + GemmKernel.PanelGroup, packedA);
+                GemmPiece piece = lines.Piece(tile, tiles, out GemmPiece asked);
+                if (asked.Depth > 0) ahead = lines.Ahead(asked);
+
+                bool isBottom = panel == panels - 1;
+                ahead.Result = isBottom ? job.C + here.Row * job.Stride + here.Column + nextColumn : c + tileRows * job.Stride;
+                ahead.ResultRows = isBottom && isLast ? 0 : tileRows;
+                kernel.Multiply(packedA + (long)panel * tileRows * PackedWords, b, Math.Min(tileRows, here.Rows - panel * tileRows), columns, words, add,
+                    c, job.Stride, ref ahead);
                 if (piece.Depth == 0) continue;
-                if (ofRows) PackRows(job, rowBlock, rowGroup, piece, packedA);
-                else
-                    kernel.PackColumns(job.B, here.Column + nextColumn, nextColumns, here.Start + piece.Start, piece.Depth,
-                        nextB + piece.Start / kernel.StepsPerWord * kernel.PanelColumns(nextColumns));
+                lines.Pack(piece);
                 ahead = default;
             }
             packedPanels = panels;
-            if (packsNext) nextPacked = Math.Min(lastGroup, nextPanels);
+            if (packsNext) nextPacked = Math.Min(lastGroup, (int)Tiles(next.Rows, tileRows));
         }
         return nextPacked;
     }
 
-    /// <summary>Columns that no further row block needs take turns in two places, which stay in the second cache.</summary>
-    static float* ColumnPanel(float* packedB, int panel, int tileColumns, bool keep) =>
-        packedB + (long)(keep ? panel : panel % 2) * tileColumns * PackedWords;
-
-    /// <summary>Packs a piece of a group of row panels.</summary>
-    static void PackRows(in Job job, in GemmBlock block, int group, in GemmPiece piece, float* packedA)
+    /// <summary>Packs what a block begins with. Both are asked for at once: the columns are on their way while the rows are packed.</summary>
+    static void Begin(GemmLines rows, GemmLines columns)
     {
-        GemmKernel kernel = job.Kernel;
-        int row = group * kernel.Rows, rows = Math.Min(PanelGroup * kernel.Rows, block.Rows - row);
-        kernel.PackRowPanels(job.A, block.Row + row, rows, block.Start, piece, packedA + (long)row * PackedWords, kernel.Rows * PackedWords);
+        rows.Ahead(rows.Whole).AskAll();
+        columns.Ahead(columns.Whole).AskAll();
+        if (rows.Whole.Depth > 0) rows.Pack(rows.Whole);
+        if (columns.Whole.Depth > 0) columns.Pack(columns.Whole);
     }
+
+    /// <summary>A group of row panels of a block, where it has one there.</summary>
+    /// <param name="group">First of the panels.</param>
+    static GemmLines RowGroup(in Job job, in GemmBlock block, int group, float* packedA)
+    {
+        int row = group * job.Kernel.Rows, rows = Math.Min(GemmKernel.PanelGroup * job.Kernel.Rows, block.Rows - row);
+        return row < 0 || rows <= 0 ? default
+            : new(job.Kernel, job.A, isRows: true, block.Row + row, rows, block.Start, block.Depth, packedA + (long)row * PackedWords);
+    }
+
+    /// <summary>A column panel of a block, from its column on.</summary>
+    static GemmLines ColumnPanel(in Job job, in GemmBlock block, int column, bool keep, float* packedB)
+    {
+        int tile = job.Kernel.Columns;
+        return new(job.Kernel, job.B, isRows: false, block.Column + column, Math.Min(tile, block.Columns - column), block.Start, block.Depth,
+            Panel(packedB, column / tile, tile, keep));
+    }
+
+    /// <summary>Columns that no further row block needs take turns in two places, which stay in the second cache.</summary>
+    static float* Panel(float* packedB, int panel, int tileColumns, bool keep) =>
+        packedB + (long)(keep ? panel : panel % 2) * tileColumns * PackedWords;
 
     struct Job
     {

@@ -6,6 +6,9 @@ namespace DistillEngine.Kernels;
 /// </summary>
 abstract unsafe class GemmKernel
 {
+    /// <summary>Row panels that are packed together: four of 12 rows are three cache lines of a step.</summary>
+    public const int PanelGroup = 4;
+
     // More steps that lie a multiple of 4 KiB apart would throw each other out of the first cache; fewer cost as much to begin as to copy.
     const int PanelSteps = 16;
 

@@ -20,9 +20,8 @@ static unsafe class GemmPack<TVector> where TVector : struct, IVectorF32<TVector
     public static void Panel(in GemmOperand source, long first, int count, int width, long start, int depth, float* panel)
     {
         if (count < width) new Span<float>(panel, depth * width).Clear();
-        float* origin = source.At(first, start);
-        int done = TVector.Count >= 8 && GemmPack512.IsSupported && count == width ? GemmPack512.Panel(origin, source, width, depth, panel) : 0;
-        origin = source.At(first, start + done);
+        int done = TVector.Count >= 8 && GemmPack512.IsSupported && count == width ? GemmPack512.Panel(source, first, width, start, depth, panel) : 0;
+        float* origin = source.At(first, start + done);
         panel += (long)done * width;
         if (source.LinesAreContiguous) Transpose(origin, source.Stride, count, width, depth - done, panel);
         else Copy(origin, source.Stride, count, width, depth - done, panel);

@@ -10,8 +10,11 @@ namespace DistillEngine.Kernels;
 /// </summary>
 static unsafe class GemmPack512
 {
-    /// <summary>Rows of a panel, panels of a group, columns of a panel.</summary>
-    public const int Rows = 12, Group = 4, Columns = 32;
+    /// <summary>Lines of a row panel, and of a column panel.</summary>
+    public const int Rows = 12, Columns = 32;
+
+    /// <summary>Lines of the <see cref="GemmKernel.PanelGroup"/> row panels that are copied together: three vectors.</summary>
+    public const int GroupRows = GemmKernel.PanelGroup * Rows;
 
     /// <summary>Steps, and most lines, of a transposed block: a cache line, and one in each of 16 registers.</summary>
     public const int Block = 16;
@@ -23,9 +26,10 @@ static unsafe class GemmPack512
     public static bool IsSupported => Avx512F.IsSupported;
 
     /// <summary>Packs what it can of a whole panel.</summary>
-    /// <returns>Steps that are packed; 0 for panels of other widths.</returns>
-    public static int Panel(float* origin, in GemmOperand source, int width, int depth, float* panel)
+    /// <returns>Steps that are packed; 0 for panels of other widths, and for row panels of contiguous steps, which a group takes at once.</returns>
+    public static int Panel(in GemmOperand source, long first, int width, long start, int depth, float* panel)
     {
+        float* origin = source.At(first, start);
         int whole = source.LinesAreContiguous ? depth / Block * Block : depth;
         if (source.LinesAreContiguous && width == Rows) TransposeRows(origin, source.Stride, whole, panel);
         else if (source.LinesAreContiguous && width == Columns) TransposeColumns(origin, source.Stride, whole, panel);

@@ -49,19 +49,13 @@ unsafe struct GemmPrefetch
         Jump = source.Stride * sizeof(float) - RunLines * CacheLine;
     }
 
-    /// <summary>Asks for a whole block at once, where nothing can be done meanwhile; parameters as in the constructor.</summary>
-    public static void AskAll(in GemmOperand source, long first, int count, long start, int depth)
-    {
-        var all = new GemmPrefetch(source, first, count, start, depth);
-        all.Ask(int.MaxValue, stride: 0);
-    }
+    /// <summary>Asks for all lines at once, where nothing can be done meanwhile.</summary>
+    public void AskAll() => Ask(int.MaxValue);
 
-    /// <summary>Asks for so many lines, or for those that are left, and for the first line of each row of the next result.</summary>
-    /// <param name="stride">Elements from a row of the result to the next.</param>
-    public void Ask(int lines, long stride)
+    /// <summary>Asks for so many lines, or for those that are left.</summary>
+    public void Ask(int lines)
     {
         if (!Sse.IsSupported) return;
-        for (; ResultRows > 0; ResultRows--, Result += stride) Sse.Prefetch1(Result);
         for (; lines > 0 && Left > 0; lines--, Left--)
         {
             Sse.Prefetch1(Line);
@@ -70,5 +64,13 @@ unsafe struct GemmPrefetch
             Line += Jump;
             InRun = RunLines;
         }
+    }
+
+    /// <summary>Asks for the first line of each row of the next result.</summary>
+    /// <param name="stride">Elements from a row to the next.</param>
+    public void AskForResult(long stride)
+    {
+        if (!Sse.IsSupported) return;
+        for (; ResultRows > 0; ResultRows--, Result += stride) Sse.Prefetch1(Result);
     }
 }

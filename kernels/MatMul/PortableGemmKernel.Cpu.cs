@@ -27,7 +27,8 @@ sealed unsafe class PortableGemmKernel<TVector> : GemmKernel where TVector : str
 
     public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride, ref GemmPrefetch ahead)
     {
-        ahead.Ask(words / WordsPerLine, stride);
+        ahead.AskForResult(stride);
+        ahead.Ask(words / WordsPerLine);
         Into into = add ? Into.Add : Into.Overwrite;
         if (rows == GemmTile<TVector>.Rows && columns == GemmTile<TVector>.Columns) GemmTile<TVector>.Multiply(a, b, words, into, c, stride);
         else Edge(a, b, words, into, c, stride, rows, columns);
