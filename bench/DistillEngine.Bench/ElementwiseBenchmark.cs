@@ -14,7 +14,7 @@ public class ElementwiseBenchmark : OpBenchmark
 
     static readonly DropoutSite Site = new(DropoutRate, 12345);
 
-    Tensor _x, _dx, _branch, _weight, _dWeight, _invRms, _gate, _up, _hidden, _dUp, _keys, _ids, _table, _dTable;
+    Tensor _x, _dx, _branch, _weight, _dWeight, _invRms, _gate, _up, _hidden, _dGate, _dUp, _keys, _ids, _table, _dTable;
 
     [Params(512, 2048)]
     public int Rows { get; set; }
@@ -25,7 +25,8 @@ public class ElementwiseBenchmark : OpBenchmark
         Shape narrow = new(Rows, Width), wide = new(Rows, DFeedForward);
         (_x, _dx, _branch) = (Random("x", narrow), Random("dx", narrow), Random("branch", narrow));
         (_weight, _dWeight, _invRms) = (Random("weight", new(Width)), Zeros("dWeight", new(Width)), Zeros("invRms", new(Rows)));
-        (_gate, _up, _hidden, _dUp) = (Random("gate", wide), Random("up", wide), Zeros("hidden", wide), Zeros("dUp", wide));
+        (_gate, _up, _hidden) = (Random("gate", wide), Random("up", wide), Zeros("hidden", wide));
+        (_dGate, _dUp) = (Zeros("dGate", wide), Zeros("dUp", wide));
         (_table, _dTable) = (Random("table", new(Vocabulary, Width)), Zeros("dTable", new(Vocabulary, Width)));
         _keys = From<int>("keys", new(Rows), [.. Enumerable.Range(0, Rows).Select(row => (int)CounterRng.RowKey(row / 64, row % 64))], DType.I32);
         _ids = From<int>("ids", new(Rows), [.. Enumerable.Range(0, Rows).Select(row => row * 7919 % Vocabulary)], DType.I32);
@@ -70,7 +71,7 @@ public class ElementwiseBenchmark : OpBenchmark
     [Benchmark]
     public void GatedGeluBackward()
     {
-        Ops.GatedGelu.Backward(_up, _gate, _up, _hidden, _dUp);
+        Ops.GatedGelu.Backward(_up, _gate, _up, _dGate, _dUp, _hidden);
         Wait();
     }
 

@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 
 namespace DistillEngine.Kernels;
 
-/// <summary>One element a thread and step; forward reads two floats and writes one, backward reads three and writes two; about 20
+/// <summary>One element a thread and step; forward reads two floats and writes one, backward reads three and writes three; about 20
 /// operations an element: bound by bandwidth. No sums.</summary>
 /// <remarks>gelu(x) = x σ(z) with z = 2√(2/π)(x + 0.044715x³), and e^(−|z|) is at most 1: nothing overflows and nothing cancels.</remarks>
 sealed class GatedGeluGpu(Gpu gpu) : GatedGelu
@@ -19,8 +19,10 @@ sealed class GatedGeluGpu(Gpu gpu) : GatedGelu
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>> _forward =
         gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(ForwardElements);
 
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>> _backward =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(BackwardElements);
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        ArrayView<float>, ArrayView<float>>> _backward =
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+            ArrayView<float>, ArrayView<float>>>(BackwardElements);
 
     protected override void ForwardCore(Tensor gate, Tensor up, Tensor y)
     {
@@ -28,11 +30,11 @@ sealed class GatedGeluGpu(Gpu gpu) : GatedGelu
         _forward.Launch(gpu.Stream, gpu.Elements(gate.Count), gpu.View<float>(gate), gpu.View<float>(up), gpu.View<float>(y));
     }
 
-    protected override void BackwardCore(Tensor dy, Tensor gate, Tensor up, Tensor dGate, Tensor dUp)
+    protected override void BackwardCore(Tensor dy, Tensor gate, Tensor up, Tensor dGate, Tensor dUp, Tensor y)
     {
         if (gate.Count == 0) return;
         _backward.Launch(gpu.Stream, gpu.Elements(gate.Count), gpu.View<float>(dy), gpu.View<float>(gate), gpu.View<float>(up),
-            gpu.View<float>(dGate), gpu.View<float>(dUp));
+            gpu.View<float>(dGate), gpu.View<float>(dUp), gpu.View<float>(y));
     }
 
     internal static void ForwardElements(ArrayView<float> gate, ArrayView<float> up, ArrayView<float> y)
@@ -50,7 +52,8 @@ sealed class GatedGeluGpu(Gpu gpu) : GatedGelu
         }
     }
 
-    internal static void BackwardElements(ArrayView<float> dy, ArrayView<float> gate, ArrayView<float> up, ArrayView<float> dGate, ArrayView<float> dUp)
+    internal static void BackwardElements(ArrayView<float> dy, ArrayView<float> gate, ArrayView<float> up, ArrayView<float> dGate, ArrayView<float> dUp,
+        ArrayView<float> y)
     {
         long stride = (long)Grid.DimX * Group.DimX;
         for (long i = (long)Grid.IdxX * Group.DimX + Group.IdxX; i < gate.Length; i += stride)
@@ -63,8 +66,10 @@ sealed class GatedGeluGpu(Gpu gpu) : GatedGelu
             float sigma = z > 0 ? greater : small * greater;
             // σ(z) σ(−z) = e^(−|z|) / (1 + e^(−|z|))², multiplied by x before z′: their product alone may overflow.
             float derivative = small * greater * greater * x * (3 * Cubic * square + Linear) + sigma;
-            dUp[i] = g * (x * sigma);
+            float value = x * sigma;
+            dUp[i] = g * value;
             dGate[i] = g * u * derivative;
+            y[i] = value * u;
         }
     }
 }

@@ -68,15 +68,31 @@ public abstract class MatMul
     /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
     public void Backward(Tensor dy, Tensor x, Weight w, Into into, Tensor dx, Tensor dWeight)
     {
-        int rows = x.Shape.D0;
+        BackwardInput(dy, w, into, dx);
+        BackwardWeight(dy, x, dWeight);
+    }
+
+    /// <summary>dx = or += dy W.</summary>
+    /// <inheritdoc cref="Backward"/>
+    public void BackwardInput(Tensor dy, Weight w, Into into, Tensor dx)
+    {
+        int rows = dy.Shape.D0;
         Check.Shape(dy, new(rows, w.Outputs), "matmul.backward");
-        Check.Shape(x, new(rows, w.Inputs), "matmul.backward");
-        Check.Shape(dx, x.Shape, "matmul.backward");
-        Check.Shape(dWeight, new(w.Outputs, w.Inputs), "matmul.backward");
-        using (Trace.Op("matmul.backward.input", ForwardCost(rows, w.Outputs, w.Inputs, into)))
-            BackwardInputCore(dy, w, into, dx);
-        using (Trace.Op("matmul.backward.weight", BackwardWeightCost(rows, w.Inputs, w.Outputs)))
-            BackwardWeightCore(dy, x, dWeight);
+        Check.Shape(dx, new(rows, w.Inputs), "matmul.backward");
+        using var _ = Trace.Op("matmul.backward.input", ForwardCost(rows, w.Outputs, w.Inputs, into));
+        BackwardInputCore(dy, w, into, dx);
+    }
+
+    /// <summary>dWeight += dyᵀ x.</summary>
+    /// <inheritdoc cref="Backward"/>
+    public void BackwardWeight(Tensor dy, Tensor x, Tensor dWeight)
+    {
+        var (rows, outputs, inputs) = (dy.Shape.D0, dWeight.Shape.D0, dWeight.Shape.D1);
+        Check.Shape(dy, new(rows, outputs), "matmul.backward");
+        Check.Shape(x, new(rows, inputs), "matmul.backward");
+        Check.Shape(dWeight, new(outputs, inputs), "matmul.backward");
+        using var _ = Trace.Op("matmul.backward.weight", BackwardWeightCost(rows, inputs, outputs));
+        BackwardWeightCore(dy, x, dWeight);
     }
 
     /// <summary>One product; also that of the gradient by x, where inputs and outputs change places. A result that is added to is read, too.</summary>

@@ -7,7 +7,7 @@ namespace DistillEngine.Model;
 sealed class GatedFeedForward : SubLayer
 {
     readonly ParameterId _wi0, _wi1, _wo;
-    readonly Slot _gate, _up, _hidden, _dHidden, _dUp;
+    readonly Slot _gate, _up, _hidden;
     readonly int _site;
 
     public GatedFeedForward(ModelPlan plan, string prefix, int rows) : base(plan, prefix, rows)
@@ -19,33 +19,42 @@ sealed class GatedFeedForward : SubLayer
         _wo = plan.Linear($"{prefix}.DenseReluDense.wo", c.DModel, c.DFeedForward, 1 / Math.Sqrt(c.DFeedForward), ParameterUse.SensitiveLinear);
         _gate = plan.Arena.Saved($"{prefix}.gate", wide);
         _up = plan.Arena.Saved($"{prefix}.up", wide);
-        _hidden = plan.Arena.Saved($"{prefix}.hidden", wide);
+        _hidden = plan.Arena.Scratch($"{prefix}.hidden", wide);
         _site = plan.NewDropoutSite();
-        if (!plan.Training) return;
-        _dHidden = plan.Arena.Scratch($"{prefix}.d_hidden", wide);
-        _dUp = plan.Arena.Scratch($"{prefix}.d_up", wide);
     }
 
     protected override void BranchActivate(Pass pass, in RowSet rows, Tensor norm)
     {
-        var (k, dropout) = (pass.Kernels, pass.Dropout(_site));
-        Tensor gate = pass[_gate, rows.Count], up = pass[_up, rows.Count], hidden = pass[_hidden, rows.Count];
-        k.MatMul.ForwardShared(norm, [pass.Weight(_wi0), pass.Weight(_wi1)], [gate, up]);
-        k.GatedGelu.Forward(gate, up, hidden);
-        if (dropout.IsActive) k.Dropout.Forward(hidden, rows.Keys, dropout, hidden);
+        Tensor gate = pass[_gate, rows.Count], up = pass[_up, rows.Count];
+        pass.Kernels.MatMul.ForwardShared(norm, [pass.Weight(_wi0), pass.Weight(_wi1)], [gate, up]);
     }
 
-    protected override void Project(Pass pass, in RowSet rows, Tensor branch) =>
-        pass.Kernels.MatMul.Forward(pass[_hidden, rows.Count], pass.Weight(_wo), Into.Overwrite, branch);
+    protected override void Project(Pass pass, in RowSet rows, Tensor branch)
+    {
+        var (k, hidden) = (pass.Kernels, pass[_hidden, rows.Count]);
+        k.GatedGelu.Forward(pass[_gate, rows.Count], pass[_up, rows.Count], hidden);
+        Drop(pass, rows, hidden);
+        k.MatMul.Forward(hidden, pass.Weight(_wo), Into.Overwrite, branch);
+    }
 
     protected override void BranchBackward(Pass pass, in RowSet rows, Tensor norm, Tensor dBranch, Tensor dNorm)
     {
         var (k, dropout) = (pass.Kernels, pass.Dropout(_site));
-        Tensor dHidden = pass[_dHidden, rows.Count], dUp = pass[_dUp, rows.Count], dGate = dHidden;
-        k.MatMul.Backward(dBranch, pass[_hidden, rows.Count], pass.Weight(_wo), Into.Overwrite, dHidden, pass.Gradient(_wo));
+        Tensor gate = pass[_gate, rows.Count], up = pass[_up, rows.Count], dHidden = pass[_hidden, rows.Count];
+        // Results take the places of what is no longer needed.
+        Tensor dGate = dHidden, dUp = up, hidden = gate;
+        k.MatMul.BackwardInput(dBranch, pass.Weight(_wo), Into.Overwrite, dHidden);
         if (dropout.IsActive) k.Dropout.Backward(dHidden, rows.Keys, dropout, dHidden);
-        k.GatedGelu.Backward(dHidden, pass[_gate, rows.Count], pass[_up, rows.Count], dGate, dUp);
+        k.GatedGelu.Backward(dHidden, gate, up, dGate, dUp, hidden);
+        Drop(pass, rows, hidden);
+        k.MatMul.BackwardWeight(dBranch, hidden, pass.Gradient(_wo));
         k.MatMul.Backward(dUp, norm, pass.Weight(_wi1), Into.Overwrite, dNorm, pass.Gradient(_wi1));
         k.MatMul.Backward(dGate, norm, pass.Weight(_wi0), Into.Add, dNorm, pass.Gradient(_wi0));
+    }
+
+    void Drop(Pass pass, in RowSet rows, Tensor hidden)
+    {
+        DropoutSite dropout = pass.Dropout(_site);
+        if (dropout.IsActive) pass.Kernels.Dropout.Forward(hidden, rows.Keys, dropout, hidden);
     }
 }

@@ -19,8 +19,8 @@ abstract class SubLayer
         (_width, _epsilon, _recompute) = (plan.Config.DModel, plan.Config.Epsilon, plan.Recompute);
         plan.Arena.BeginScope();
         _scale = plan.Parameters.Ones($"{prefix}.layer_norm.weight", new(_width));
-        _norm = plan.Arena.Saved($"{prefix}.norm", new(rows, _width));
-        _invRms = plan.Arena.Saved($"{prefix}.inv_rms", new(rows));
+        _norm = plan.Arena.Scratch($"{prefix}.norm", new(rows, _width));
+        _invRms = plan.Arena.Scratch($"{prefix}.inv_rms", new(rows));
         _branch = plan.Arena.Scratch($"{prefix}.branch", new(rows, _width));
         if (plan.Training) _dNorm = plan.Arena.Scratch($"{prefix}.d_norm", new(rows, _width));
         _site = plan.NewDropoutSite();
@@ -31,7 +31,7 @@ abstract class SubLayer
     public void Forward(Pass pass, in RowSet rows, Tensor x, Tensor y)
     {
         Tensor branch = pass[_branch, rows.Count];
-        Activate(pass, rows, x);
+        BranchActivate(pass, rows, Normalize(pass, rows, x));
         Project(pass, rows, branch);
         pass.Kernels.ResidualAdd.Forward(x, branch, rows.Keys, pass.Dropout(_site), y);
     }
@@ -40,7 +40,9 @@ abstract class SubLayer
     /// <param name="dy">float32 [rows, dModel]: gradient of y on entry, of x on return.</param>
     public void Backward(Pass pass, in RowSet rows, Tensor x, Tensor dy)
     {
-        if (_recompute) Activate(pass, rows, x);
+        // Cheaper computed again than kept: a hundredth of what the branch's maps take, and the width of a row less memory for every row.
+        Tensor norm = Normalize(pass, rows, x);
+        if (_recompute) BranchActivate(pass, rows, norm);
         Tensor dBranch = dy, dNorm = pass[_dNorm, rows.Count];
         DropoutSite dropout = pass.Dropout(_site);
         if (dropout.IsActive)
@@ -48,23 +50,22 @@ abstract class SubLayer
             dBranch = pass[_branch, rows.Count];
             pass.Kernels.ResidualAdd.Backward(dy, rows.Keys, dropout, dBranch);
         }
-        BranchBackward(pass, rows, pass[_norm, rows.Count], dBranch, dNorm);
+        BranchBackward(pass, rows, norm, dBranch, dNorm);
         pass.Kernels.RmsNorm.Backward(dNorm, x, pass.Value(_scale), pass[_invRms, rows.Count], Into.Add, dy, pass.Gradient(_scale));
     }
 
-    /// <summary>All that backward needs: the norm and what the branch computes from it, up to its last map.</summary>
-    void Activate(Pass pass, in RowSet rows, Tensor x)
+    Tensor Normalize(Pass pass, in RowSet rows, Tensor x)
     {
         Tensor norm = pass[_norm, rows.Count];
         pass.Kernels.RmsNorm.Forward(x, pass.Value(_scale), _epsilon, norm, pass[_invRms, rows.Count]);
-        BranchActivate(pass, rows, norm);
+        return norm;
     }
 
-    /// <summary>What backward needs of the branch, which is all but its last map.</summary>
+    /// <summary>What backward needs of the branch.</summary>
     /// <param name="norm">float32 [rows, dModel].</param>
     protected abstract void BranchActivate(Pass pass, in RowSet rows, Tensor norm);
 
-    /// <summary>The branch's last map.</summary>
+    /// <summary>The rest of the branch: its last map, and what comes before it where backward computes that again.</summary>
     /// <param name="branch">float32 [rows, dModel]; overwritten.</param>
     protected abstract void Project(Pass pass, in RowSet rows, Tensor branch);
 

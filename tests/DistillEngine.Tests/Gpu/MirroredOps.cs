@@ -26,9 +26,9 @@ sealed class MirroredGatedGelu(Mirror m) : GatedGelu
         m.Return();
     }
 
-    protected override void BackwardCore(Tensor dy, Tensor gate, Tensor up, Tensor dGate, Tensor dUp)
+    protected override void BackwardCore(Tensor dy, Tensor gate, Tensor up, Tensor dGate, Tensor dUp, Tensor y)
     {
-        m.Ops.GatedGelu.Backward(m[dy], m[gate], m[up], m[dGate], m[dUp]);
+        m.Ops.GatedGelu.Backward(m[dy], m[gate], m[up], m[dGate], m[dUp], m[y]);
         m.Return();
     }
 }
