@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using DistillEngine.Core;
 
 namespace DistillEngine.Kernels;
@@ -13,6 +14,8 @@ public sealed unsafe partial class AttentionCpu<TVector>
 {
     // Keys and values of a part, 80 KiB: they come from memory, since a token's weights have passed through the caches since the last one.
     const long LeastPartElements = 20 * 1024;
+
+    const int CacheLine = 64;
 
     // Keys, or values, that are taken side by side: their sums do not wait for each other.
     const int BlockRows = 4;
@@ -45,7 +48,14 @@ public sealed unsafe partial class AttentionCpu<TVector>
         long row = span.QueryStart, keys = span.KeyStart * (long)call.Width;
         var scratch = new QueryScratch(memory, endHead - firstHead, span.KeyCount);
         float* q = call.Q + row * call.Width;
+        // Values are asked for with the keys: else memory would rest until the softmax is done.
+        byte* nextKeys = (byte*)call.K + (keys + firstHead * width) * TRows.Bytes, nextValues = (byte*)call.V + (keys + firstHead * width) * TRows.Bytes;
+        int rowBytes = (endHead - firstHead) * width * TRows.Bytes;
+        Fetch(nextKeys, stride, rowBytes, Math.Min(BlockRows, visible));
         for (int j = 0; j < visible; j += BlockRows)
+        {
+            Fetch(nextKeys + (j + BlockRows) * stride, stride, rowBytes, Math.Min(BlockRows, visible - j - BlockRows));
+            Fetch(nextValues + j * stride, stride, rowBytes, Math.Min(BlockRows, visible - j));
             for (int head = firstHead; head < endHead; head++)
             {
                 byte* key = (byte*)call.K + (keys + j * (long)call.Width + head * width) * TRows.Bytes;
@@ -54,6 +64,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
                 else
                     for (int i = 0; j + i < visible; i++) scores[i] = Dot<TRows>(q + head * width, key + i * stride, width);
             }
+        }
         float* inverses = scratch.Inverses;
         for (int head = firstHead; head < endHead; head++)
         {
@@ -105,6 +116,14 @@ public sealed unsafe partial class AttentionCpu<TVector>
         }
         logSumExp = max + MathF.Log(total);
         return 1 / total;
+    }
+
+    /// <summary>Starts reading a part of so many rows, none if there are fewer than one; the processor's own prefetch knows no rows.</summary>
+    static void Fetch(byte* first, long stride, int bytes, int rows)
+    {
+        if (!Sse.IsSupported) return;
+        for (; rows > 0; rows--, first += stride)
+            for (int i = 0; i < bytes; i += CacheLine) Sse.Prefetch1(first + i);
     }
 
     /// <summary>Σ a[i] b[i] over vectors, then a scalar tail.</summary>
