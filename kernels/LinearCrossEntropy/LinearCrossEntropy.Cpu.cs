@@ -84,12 +84,12 @@ sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool, Gemm gemm) 
     }
 
     protected override void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp,
-        Tensor dx, Tensor dWeight, Tensor scratch)
+        Tensor dx, Gradient dWeight, Tensor scratch)
     {
         Job job = Start(x, w, scale, labels, logSumExp, scratch);
         CheckLabels(job, w.Outputs, labels, "linear_cross_entropy.backward");
         job.RowWeights = rowWeights.HostPointer<float>();
-        float* values = w.Value.HostPointer<float>(), dValues = dWeight.HostPointer<float>();
+        float* values = w.Value.HostPointer<float>(), dValues = dWeight.Sum.HostPointer<float>();
         for (; job.First < w.Outputs; job.First += job.Words)
         {
             if (job.Keeps) Select(ref job, w);
@@ -99,7 +99,7 @@ sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool, Gemm gemm) 
             _products.BackwardInput(job.Logits, job.Stride, values + offset, job.Rows, job.Words, w.Inputs,
                 job.First == 0 ? Into.Overwrite : Into.Add, dx.HostPointer<float>());
             _products.BackwardWeight(job.Logits, job.Stride, x.HostPointer<float>(), job.Rows, job.Words, w.Inputs,
-                dValues + offset);
+                dWeight.Into, dValues + offset);
         }
     }
 

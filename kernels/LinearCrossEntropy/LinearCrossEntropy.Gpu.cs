@@ -37,11 +37,15 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
         _finish.Launch(gpu.Stream, gpu.Elements(rows), labelView, sums, states, gpu.View<double>(logSumExp), gpu.View<float>(nats));
     }
 
-    protected override void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Tensor dWeight, Tensor scratch)
+    protected override void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Gradient dWeight, Tensor scratch)
     {
         int rows = x.Shape.D0;
-        if (rows == 0) return;
-        ArrayView<float> logits = gpu.View<float>(scratch), xView = gpu.View<float>(x), values = gpu.View<float>(w.Value), dValues = gpu.View<float>(dWeight);
+        ArrayView<float> logits = gpu.View<float>(scratch), xView = gpu.View<float>(x), values = gpu.View<float>(w.Value), dValues = gpu.View<float>(dWeight.Sum);
+        if (rows == 0)
+        {
+            if (dWeight.Into == Into.Overwrite) dValues.MemSetToZero(gpu.Stream);
+            return;
+        }
         for (int first = 0; first < w.Outputs; first += scratch.Shape.D1)
         {
             LogitsChunk chunk = Multiply(x, w, scale, first, scratch);
@@ -49,7 +53,7 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
             long offset = (long)first * w.Inputs, count = (long)chunk.Words * w.Inputs;
             matMul.BackwardInput(logits, chunk.Stride, values.SubView(offset, count), rows, chunk.Words, w.Inputs,
                 first == 0 ? Into.Overwrite : Into.Add, gpu.View<float>(dx));
-            matMul.BackwardWeight(logits, chunk.Stride, xView, rows, chunk.Words, w.Inputs, dValues.SubView(offset, count));
+            matMul.BackwardWeight(logits, chunk.Stride, xView, rows, chunk.Words, w.Inputs, dWeight.Into, dValues.SubView(offset, count));
         }
     }
 

@@ -47,20 +47,20 @@ public abstract class LinearCrossEntropy
         ForwardCore(x, w, scale, labels, logSumExp, nats, scratch);
     }
 
-    /// <summary>With p = softmax(logits) and g = rowWeights · (p − onehot(label)): dx = scale · g W, dWeight += scale · gᵀ x.</summary>
+    /// <summary>With p = softmax(logits) and g = rowWeights · (p − onehot(label)): dx = scale · g W, dWeight = or += scale · gᵀ x.</summary>
     /// <param name="rowWeights">float32 [rows]: the derivative of the loss by each row's nats.</param>
     /// <param name="dx">float32 [rows, width]; overwritten; may not overlap x.</param>
-    /// <param name="dWeight">float32 [vocabulary, width]; accumulates.</param>
+    /// <param name="dWeight">float32 [vocabulary, width].</param>
     /// <param name="scratch">float32; overwritten. Where it is [rows, vocabulary], what Forward left in it: the logits are taken from there.</param>
     /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
-    public void Backward(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Tensor dWeight, Tensor scratch)
+    public void Backward(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Gradient dWeight, Tensor scratch)
     {
         int rows = x.Shape.D0;
         CheckShapes(x, w, labels, logSumExp, scratch, "linear_cross_entropy.backward");
         Check.Shape(rowWeights, new(rows), "linear_cross_entropy.backward");
         Check.Shape(dx, x.Shape, "linear_cross_entropy.backward");
-        Check.Shape(dWeight, w.Value.Shape, "linear_cross_entropy.backward");
-        using var _ = Trace.Op("linear_cross_entropy.backward", BackwardCost(rows, w.Inputs, w.Outputs));
+        Check.Shape(dWeight.Sum, w.Value.Shape, "linear_cross_entropy.backward");
+        using var _ = Trace.Op("linear_cross_entropy.backward", BackwardCost(rows, w.Inputs, w.Outputs, dWeight.Into));
         BackwardCore(x, w, scale, labels, rowWeights, logSumExp, dx, dWeight, scratch);
     }
 
@@ -68,14 +68,14 @@ public abstract class LinearCrossEntropy
     public static Cost ForwardCost(int rows, int width, int vocabulary) =>
         new(2L * rows * width * vocabulary, sizeof(float) * ((long)rows * width + (long)width * vocabulary));
 
-    /// <summary>Two products, of x, dx, the weights, and their gradient read and written; the recomputed logits are an implementation's own
-    /// cost, not the definition's.</summary>
-    public static Cost BackwardCost(int rows, int width, int vocabulary) =>
-        new(4L * rows * width * vocabulary, sizeof(float) * (2L * rows * width + 3L * width * vocabulary));
+    /// <summary>Two products, of x, dx, the weights, and their gradient, which is read where it is added to; the recomputed logits are an
+    /// implementation's own cost, not the definition's.</summary>
+    public static Cost BackwardCost(int rows, int width, int vocabulary, Into into = Into.Add) =>
+        new(4L * rows * width * vocabulary, sizeof(float) * (2L * rows * width + (into == Into.Add ? 3L : 2L) * width * vocabulary));
 
     protected abstract void ForwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor nats, Tensor scratch);
     protected abstract void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp,
-        Tensor dx, Tensor dWeight, Tensor scratch);
+        Tensor dx, Gradient dWeight, Tensor scratch);
 
     static void CheckShapes(Tensor x, Weight w, Tensor labels, Tensor logSumExp, Tensor scratch, string operation)
     {

@@ -66,13 +66,13 @@ sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm, CpuIsa isa =
         gemm.Multiply(GemmOperand.OfLines(dy, stride), GemmOperand.OfSteps(w, inputs), rows, inputs, outputs, into,
             dx, inputs);
 
-    protected override void BackwardWeightCore(Tensor dy, Tensor x, Tensor dWeight) =>
+    protected override void BackwardWeightCore(Tensor dy, Tensor x, Into into, Tensor dWeight) =>
         BackwardWeight(dy.HostPointer<float>(), dWeight.Shape.D0, x.HostPointer<float>(), x.Shape.D0,
-            dWeight.Shape.D0, dWeight.Shape.D1, dWeight.HostPointer<float>());
+            dWeight.Shape.D0, dWeight.Shape.D1, into, dWeight.HostPointer<float>());
 
-    /// <summary>dWeight += dyᵀ x, rows of dy <paramref name="stride"/> elements apart.</summary>
-    public void BackwardWeight(float* dy, long stride, float* x, int rows, int outputs, int inputs,
+    /// <summary>dWeight = or += dyᵀ x, rows of dy <paramref name="stride"/> elements apart.</summary>
+    public void BackwardWeight(float* dy, long stride, float* x, int rows, int outputs, int inputs, Into into,
         float* dWeight) =>
-        gemm.Multiply(GemmOperand.OfSteps(dy, stride), GemmOperand.OfSteps(x, inputs), outputs, inputs, rows, Into.Add,
+        gemm.Multiply(GemmOperand.OfSteps(dy, stride), GemmOperand.OfSteps(x, inputs), outputs, inputs, rows, into,
             dWeight, inputs);
 }

@@ -78,12 +78,12 @@ sealed class MatMulGpu : MatMul
     internal void BackwardInput(ArrayView<float> dy, int stride, ArrayView<float> w, int rows, int outputs, int inputs, Into into, ArrayView<float> dx) =>
         Multiply(MatMulProduct.BackwardInput, dy, w, dx, Call(rows, inputs, outputs, stride, inputs, inputs, into));
 
-    protected override void BackwardWeightCore(Tensor dy, Tensor x, Tensor dWeight) =>
-        BackwardWeight(_gpu.View<float>(dy), dWeight.Shape.D0, _gpu.View<float>(x), x.Shape.D0, dWeight.Shape.D0, dWeight.Shape.D1, _gpu.View<float>(dWeight));
+    protected override void BackwardWeightCore(Tensor dy, Tensor x, Into into, Tensor dWeight) =>
+        BackwardWeight(_gpu.View<float>(dy), dWeight.Shape.D0, _gpu.View<float>(x), x.Shape.D0, dWeight.Shape.D0, dWeight.Shape.D1, into, _gpu.View<float>(dWeight));
 
-    /// <summary>dWeight += dyᵀ x, rows of dy <paramref name="stride"/> elements apart.</summary>
-    internal void BackwardWeight(ArrayView<float> dy, int stride, ArrayView<float> x, int rows, int outputs, int inputs, ArrayView<float> dWeight) =>
-        Multiply(MatMulProduct.BackwardWeight, dy, x, dWeight, Call(outputs, inputs, rows, stride, inputs, inputs, Into.Add));
+    /// <summary>dWeight = or += dyᵀ x, rows of dy <paramref name="stride"/> elements apart.</summary>
+    internal void BackwardWeight(ArrayView<float> dy, int stride, ArrayView<float> x, int rows, int outputs, int inputs, Into into, ArrayView<float> dWeight) =>
+        Multiply(MatMulProduct.BackwardWeight, dy, x, dWeight, Call(outputs, inputs, rows, stride, inputs, inputs, into));
 
     void Multiply(MatMulProduct product, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, MatMulCall call)
     {

@@ -59,14 +59,14 @@ public abstract class MatMul
         RefineGreatestCore(x, w, y);
     }
 
-    /// <summary>dx = dy W and dWeight += dyᵀ x.</summary>
+    /// <summary>dx = dy W and dWeight = or += dyᵀ x.</summary>
     /// <param name="dy">float32 [rows, outputs].</param>
     /// <param name="x">float32 [rows, inputs], as given to Forward.</param>
-    /// <param name="into">For dx only; dWeight always accumulates.</param>
+    /// <param name="into">For dx.</param>
     /// <param name="dx">float32 [rows, inputs]; may not overlap dy or x.</param>
     /// <param name="dWeight">float32 [outputs, inputs].</param>
     /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
-    public void Backward(Tensor dy, Tensor x, Weight w, Into into, Tensor dx, Tensor dWeight)
+    public void Backward(Tensor dy, Tensor x, Weight w, Into into, Tensor dx, Gradient dWeight)
     {
         BackwardInput(dy, w, into, dx);
         BackwardWeight(dy, x, dWeight);
@@ -83,16 +83,17 @@ public abstract class MatMul
         BackwardInputCore(dy, w, into, dx);
     }
 
-    /// <summary>dWeight += dyᵀ x.</summary>
+    /// <summary>dWeight = or += dyᵀ x.</summary>
     /// <inheritdoc cref="Backward"/>
-    public void BackwardWeight(Tensor dy, Tensor x, Tensor dWeight)
+    public void BackwardWeight(Tensor dy, Tensor x, Gradient dWeight)
     {
-        var (rows, outputs, inputs) = (dy.Shape.D0, dWeight.Shape.D0, dWeight.Shape.D1);
+        var (sum, into) = dWeight;
+        var (rows, outputs, inputs) = (dy.Shape.D0, sum.Shape.D0, sum.Shape.D1);
         Check.Shape(dy, new(rows, outputs), "matmul.backward");
         Check.Shape(x, new(rows, inputs), "matmul.backward");
-        Check.Shape(dWeight, new(outputs, inputs), "matmul.backward");
-        using var _ = Trace.Op("matmul.backward.weight", BackwardWeightCost(rows, inputs, outputs));
-        BackwardWeightCore(dy, x, dWeight);
+        Check.Shape(sum, new(outputs, inputs), "matmul.backward");
+        using var _ = Trace.Op("matmul.backward.weight", BackwardWeightCost(rows, inputs, outputs, into));
+        BackwardWeightCore(dy, x, into, sum);
     }
 
     /// <summary>One product; also that of the gradient by x, where inputs and outputs change places. A result that is added to is read, too.</summary>
@@ -102,9 +103,12 @@ public abstract class MatMul
         return new(2L * rows * inputs * outputs, sizeof(float) * ((long)rows * inputs + (long)inputs * outputs + results));
     }
 
-    /// <summary>dWeight is read and written.</summary>
-    public static Cost BackwardWeightCost(int rows, int inputs, int outputs) =>
-        new(2L * rows * inputs * outputs, sizeof(float) * ((long)rows * inputs + 2L * inputs * outputs + (long)rows * outputs));
+    /// <summary>A gradient that is added to is read, too.</summary>
+    public static Cost BackwardWeightCost(int rows, int inputs, int outputs, Into into = Into.Add)
+    {
+        long results = (into == Into.Add ? 2L : 1L) * inputs * outputs;
+        return new(2L * rows * inputs * outputs, sizeof(float) * ((long)rows * inputs + results + (long)rows * outputs));
+    }
 
     /// <summary>Both gradients.</summary>
     public static Cost BackwardCost(int rows, int inputs, int outputs, Into into = Into.Overwrite)
@@ -133,5 +137,5 @@ public abstract class MatMul
 
     protected abstract void ForwardCore(Tensor x, Weight w, Into into, Tensor y);
     protected abstract void BackwardInputCore(Tensor dy, Weight w, Into into, Tensor dx);
-    protected abstract void BackwardWeightCore(Tensor dy, Tensor x, Tensor dWeight);
+    protected abstract void BackwardWeightCore(Tensor dy, Tensor x, Into into, Tensor dWeight);
 }

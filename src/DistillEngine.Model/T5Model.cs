@@ -128,7 +128,7 @@ public sealed class T5Model : IDisposable
         _pass.EncodedGradient = _pass[_encodedGradient, _pass.Source.Count];
         Backend.Fill(_pass.EncodedGradient, 0);
         _pass.Kernels.LinearCrossEntropy.Backward(DecoderOutput, Head, Config.LogitScale, _batch.Labels(_pass), weights, _pass[_logSumExp, rows],
-            dDecoded, Parameters.Gradient(_network.Head), LossScratch(rows));
+            dDecoded, _pass.Gradient(_network.Head), LossScratch(rows));
         _network.Decoder.Backward(_pass, _pass.Target, dDecoded);
         _network.Encoder.Backward(_pass, _pass.Source, _pass.EncodedGradient);
     }

@@ -1,7 +1,8 @@
 namespace DistillEngine.Core;
 
 /// <summary>All float32 parameters in one flat buffer and, for training, all gradients in another of the same layout. A model opened for
-/// inference in a low <see cref="WeightForm"/> holds its matrices packed instead, and no float32 copy of them.</summary>
+/// inference in a low <see cref="WeightForm"/> holds its matrices packed instead, and no float32 copy of them. First come the parameters whose
+/// gradients are sums from zero on, then those of products, whose first contribution to a gradient overwrites it.</summary>
 public sealed class ParameterStore : IDisposable
 {
     // Each parameter starts on a cache line; the gaps hold zeros and take part in flat passes without effect.
@@ -19,6 +20,10 @@ public sealed class ParameterStore : IDisposable
     readonly long[] _offsets;
     readonly Weight?[] _weights;
 
+    // Whether a gradient's contents are of an earlier step.
+    readonly bool[] _isStale;
+    readonly long _summedLength;
+
     /// <param name="training">Whether gradients are kept.</param>
     /// <param name="form">How matrices are held; training needs float32.</param>
     /// <exception cref="ArgumentException">A low form is to be trained.</exception>
@@ -28,12 +33,9 @@ public sealed class ParameterStore : IDisposable
             throw new ArgumentException($"Weights held as {form.Name()} cannot be trained; open the model with float32 weights.", nameof(form));
         (Specs, Form, _device) = (specs, form, device);
         _offsets = new long[specs.Count];
-        for (int i = 0; i < specs.Count; i++)
-        {
-            bool isFlat = WeightForms.KeepsFloats(specs[i].Use, form);
-            _offsets[i] = isFlat ? FlatLength : NotFlat;
-            if (isFlat) FlatLength += Aligned(specs[i]);
-        }
+        _isStale = new bool[specs.Count];
+        _summedLength = Place(isProduct: false, 0);
+        FlatLength = Place(isProduct: true, _summedLength);
         _values = device.Allocate(FlatLength * sizeof(float), "parameters");
         _gradients = training ? device.Allocate(FlatLength * sizeof(float), "gradients") : null;
         _low = form == WeightForm.F32 ? null : new LowPrecisionParameters(specs, form, device);
@@ -42,7 +44,7 @@ public sealed class ParameterStore : IDisposable
             if (_low?.Packed(new ParameterId(i)) is { } packed) _weights[i] = new Weight(packed);
             else if (!specs[i].IsVector && _offsets[i] != NotFlat) _weights[i] = new Weight(Value(new ParameterId(i)));
         device.Fill(Flat(_values, "parameters"), 0);
-        if (training) device.Fill(AllGradients, 0);
+        if (training) device.Fill(Flat(Gradients, "gradients"), 0);
     }
 
     public IReadOnlyList<ParameterSpec> Specs { get; }
@@ -65,8 +67,35 @@ public sealed class ParameterStore : IDisposable
         return rows.IsAbsent ? _weights[id.Index]!.Value : rows;
     }
 
+    /// <summary>What has been added up since the gradients were cleared.</summary>
     /// <exception cref="InvalidOperationException">The store was built without gradients.</exception>
-    public Tensor Gradient(ParameterId id) => View(Gradients, id);
+    public Tensor Gradient(ParameterId id)
+    {
+        Tensor gradient = View(Gradients, id);
+        if (!_isStale[id.Index]) return gradient;
+        _isStale[id.Index] = false;
+        _device.Fill(gradient, 0);
+        return gradient;
+    }
+
+    /// <summary>The gradient for the one contribution that the caller makes now: the first since the gradients were cleared overwrites.</summary>
+    /// <exception cref="InvalidOperationException">The store was built without gradients.</exception>
+    public Gradient TakeGradient(ParameterId id)
+    {
+        Into into = _isStale[id.Index] ? Into.Overwrite : Into.Add;
+        _isStale[id.Index] = false;
+        return new(View(Gradients, id), into);
+    }
+
+    /// <summary>Makes every gradient zero. Those of products are only marked, since their first contribution overwrites them.</summary>
+    /// <exception cref="InvalidOperationException">The store was built without gradients.</exception>
+    public void ClearGradients()
+    {
+        Tensor summed = Flat(Gradients, "gradients").Rows(0, checked((int)(_summedLength / AlignmentElements)));
+        using var _ = Trace.Op("gradients.clear", new Cost(0, sizeof(float) * summed.Count));
+        _device.Fill(summed, 0);
+        for (int i = 0; i < _isStale.Length; i++) _isStale[i] = IsProduct(Specs[i]);
+    }
 
     /// <summary>The parameter as the right operand of products.</summary>
     /// <exception cref="InvalidOperationException">The parameter is no matrix.</exception>
@@ -95,7 +124,14 @@ public sealed class ParameterStore : IDisposable
         : throw new InvalidOperationException($"The matrices are held as {Form.Name()}; open the model with float32 weights for this.");
 
     /// <summary>Every gradient, in the layout of <see cref="AllValues"/>.</summary>
-    public Tensor AllGradients => Flat(Gradients, "gradients");
+    public Tensor AllGradients
+    {
+        get
+        {
+            for (int i = 0; i < _isStale.Length; i++) Gradient(new ParameterId(i));
+            return Flat(Gradients, "gradients");
+        }
+    }
 
     /// <summary>Offset of a parameter in the flat layout, in elements.</summary>
     public long FlatOffset(ParameterId id) => _offsets[id.Index];
@@ -126,6 +162,22 @@ public sealed class ParameterStore : IDisposable
         _values.Dispose();
         _gradients?.Dispose();
         _low?.Dispose();
+    }
+
+    static bool IsProduct(ParameterSpec spec) => WeightForms.OfProducts(spec.Use, WeightForm.F32) is not null;
+
+    /// <summary>Lays out the parameters of one kind.</summary>
+    /// <returns>Where they end.</returns>
+    long Place(bool isProduct, long start)
+    {
+        for (int i = 0; i < Specs.Count; i++)
+        {
+            if (IsProduct(Specs[i]) != isProduct) continue;
+            bool isFlat = WeightForms.KeepsFloats(Specs[i].Use, Form);
+            _offsets[i] = isFlat ? start : NotFlat;
+            if (isFlat) start += Aligned(Specs[i]);
+        }
+        return start;
     }
 
     static long Aligned(ParameterSpec spec) => (spec.Shape.Count + AlignmentElements - 1) / AlignmentElements * AlignmentElements;

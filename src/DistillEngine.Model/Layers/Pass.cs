@@ -33,7 +33,13 @@ sealed class Pass(IBackend backend, ParameterStore parameters, Arena arena)
     public Tensor this[Slot slot] => arena.View(slot);
 
     public Tensor Value(ParameterId id) => parameters.Value(id);
-    public Tensor Gradient(ParameterId id) => parameters.Gradient(id);
+
+    /// <summary>Of a parameter whose gradient is a sum from zero on.</summary>
+    public Tensor GradientSum(ParameterId id) => parameters.Gradient(id);
+
+    /// <summary>Of a map, for the product that adds to it; taken once a product.</summary>
+    public Gradient Gradient(ParameterId id) => parameters.TakeGradient(id);
+
     public Weight Weight(ParameterId id) => parameters.Weight(id);
 
     /// <summary>Dropout at one site of the model in this step.</summary>

@@ -53,11 +53,11 @@ sealed class Stack
         var (k, dx) = (pass.Kernels, pass[_gradient, rows.Count]);
         DropBackward(pass, rows, _outputSite, dOutput);
         k.RmsNorm.Backward(dOutput, pass[_hidden[^1], rows.Count], pass.Value(_finalScale), pass[_finalInvRms, rows.Count], Into.Overwrite, dx,
-            pass.Gradient(_finalScale));
+            pass.GradientSum(_finalScale));
         for (int i = _subLayers.Length - 1; i >= 0; i--)
             _subLayers[i].Backward(pass, rows, pass[_hidden[i], rows.Count], dx);
         DropBackward(pass, rows, _inputSite, dx);
-        k.Embedding.Backward(dx, rows.Ids, pass.Gradient(_embedding));
+        k.Embedding.Backward(dx, rows.Ids, pass.GradientSum(_embedding));
     }
 
     /// <summary>Input of a block after Forward of a model built for training.</summary>

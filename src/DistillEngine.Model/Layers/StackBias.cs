@@ -24,5 +24,5 @@ sealed class StackBias
 
     public RelativeBias Values(Pass pass) => new(pass.Value(_table), pass[_buckets]);
 
-    public Tensor Gradient(Pass pass) => pass.Gradient(_table);
+    public Tensor Gradient(Pass pass) => pass.GradientSum(_table);
 }

@@ -51,7 +51,7 @@ abstract class SubLayer
             pass.Kernels.ResidualAdd.Backward(dy, rows.Keys, dropout, dBranch);
         }
         BranchBackward(pass, rows, norm, dBranch, dNorm);
-        pass.Kernels.RmsNorm.Backward(dNorm, x, pass.Value(_scale), pass[_invRms, rows.Count], Into.Add, dy, pass.Gradient(_scale));
+        pass.Kernels.RmsNorm.Backward(dNorm, x, pass.Value(_scale), pass[_invRms, rows.Count], Into.Add, dy, pass.GradientSum(_scale));
     }
 
     Tensor Normalize(Pass pass, in RowSet rows, Tensor x)

@@ -85,18 +85,19 @@ public sealed class AdamWOptimizer : IOptimizer
         if (uniform) return [new(gradients, values, first, second, Decays: true)];
         var segments = new List<Segment>();
         int count = _parameters.Specs.Count;
+        int[] order = [.. Enumerable.Range(0, count).OrderBy(i => _parameters.FlatOffset(new(i)))];
         for (int start = 0, end; start < count; start = end)
         {
-            bool decays = Optimizers.DecaysWithoutNorms(_parameters.Specs[start]);
+            bool decays = Optimizers.DecaysWithoutNorms(_parameters.Specs[order[start]]);
             end = start + 1;
-            while (end < count && Optimizers.DecaysWithoutNorms(_parameters.Specs[end]) == decays) end++;
+            while (end < count && Optimizers.DecaysWithoutNorms(_parameters.Specs[order[end]]) == decays) end++;
             int row = RowOf(start), rows = RowOf(end) - row;
             segments.Add(new(gradients.Rows(row, rows), values.Rows(row, rows), first.Rows(row, rows), second.Rows(row, rows), decays));
         }
         return [.. segments];
 
-        int RowOf(int index) =>
-            index == count ? values.Shape.D0 : checked((int)(_parameters.FlatOffset(new(index)) / values.Shape.D1));
+        int RowOf(int place) =>
+            place == count ? values.Shape.D0 : checked((int)(_parameters.FlatOffset(new(order[place])) / values.Shape.D1));
     }
 
     readonly record struct Segment(Tensor Gradients, Tensor Values, Tensor First, Tensor Second, bool Decays);

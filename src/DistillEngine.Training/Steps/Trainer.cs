@@ -121,7 +121,7 @@ public sealed class Trainer : IDisposable
         {
             throw new NonFiniteLossException(StepCount, SkippedInARow, NonFiniteGradients());
         }
-        ClearGradients();
+        _model.Parameters.ClearGradients();
         WaitForPart();
         Times = Times.AfterOptimizer(started);
         return new StepReport(StepCount, sums.Loss, sums.LabelLoss, sums.RationaleLoss, norm,
@@ -138,13 +138,6 @@ public sealed class Trainer : IDisposable
         _model.Backend.BeginDownload(_norm, _hostNorm);
         _model.Backend.Synchronize();
         return _hostNorm.HostSpan<float>()[0];
-    }
-
-    void ClearGradients()
-    {
-        Tensor gradients = _model.Parameters.AllGradients;
-        using var _ = Trace.Op("gradients.clear", new Cost(0, sizeof(float) * gradients.Count));
-        _model.Backend.Fill(gradients, 0);
     }
 
     List<string> NonFiniteGradients()

@@ -116,17 +116,17 @@ sealed class MirroredMatMul(Mirror m) : MatMul
         m.Return();
     }
 
-    // The contract calls both halves of a backward in turn; the device's contract is given both by the second.
-    protected override void BackwardInputCore(Tensor dy, Weight w, Into into, Tensor dx) => _input = (w, into, dx);
-
-    protected override void BackwardWeightCore(Tensor dy, Tensor x, Tensor dWeight)
+    protected override void BackwardInputCore(Tensor dy, Weight w, Into into, Tensor dx)
     {
-        var (w, into, dx) = _input;
-        m.Ops.MatMul.Backward(m[dy], m[x], m[w], into, m[dx], m[dWeight]);
+        m.Ops.MatMul.BackwardInput(m[dy], m[w], into, m[dx]);
         m.Return();
     }
 
-    (Weight, Into, Tensor) _input;
+    protected override void BackwardWeightCore(Tensor dy, Tensor x, Into into, Tensor dWeight)
+    {
+        m.Ops.MatMul.BackwardWeight(m[dy], m[x], new(m[dWeight], into));
+        m.Return();
+    }
 }
 
 sealed class MirroredLinearCrossEntropy(Mirror m) : LinearCrossEntropy
@@ -137,9 +137,10 @@ sealed class MirroredLinearCrossEntropy(Mirror m) : LinearCrossEntropy
         m.Return();
     }
 
-    protected override void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Tensor dWeight, Tensor scratch)
+    protected override void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Gradient dWeight, Tensor scratch)
     {
-        m.Ops.LinearCrossEntropy.Backward(m[x], m[w], scale, m[labels], m[rowWeights], m[logSumExp], m[dx], m[dWeight], m[scratch]);
+        Gradient there = new(m[dWeight.Sum], dWeight.Into);
+        m.Ops.LinearCrossEntropy.Backward(m[x], m[w], scale, m[labels], m[rowWeights], m[logSumExp], m[dx], there, m[scratch]);
         m.Return();
     }
 }

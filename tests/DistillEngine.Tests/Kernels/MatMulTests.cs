@@ -33,14 +33,15 @@ public class MatMulTests
     {
         using var host = new HostTensors(seed: rows * 10_000 + inputs * 100 + outputs);
         Tensor x = host.Random("x", new(rows, inputs)), w = host.Random("w", new(outputs, inputs));
-        Tensor dy = host.Random("dy", new(rows, outputs)), dWeight = host.Random("dWeight", new(outputs, inputs));
+        Tensor dy = host.Random("dy", new(rows, outputs));
         // Overwrite must not read what was there, which is NaN.
         Tensor y = into == Into.Add ? host.Random("y", new(rows, outputs)) : host.Empty("y", new(rows, outputs));
         Tensor dx = into == Into.Add ? host.Random("dx", new(rows, inputs)) : host.Empty("dx", new(rows, inputs));
+        Tensor dWeight = into == Into.Add ? host.Random("dWeight", new(outputs, inputs)) : host.Empty("dWeight", new(outputs, inputs));
         double[] oldY = Doubles(y), oldDx = Doubles(dx), oldDWeight = Doubles(dWeight);
 
         op.Forward(x, new Weight(w), into, y);
-        op.Backward(dy, x, new Weight(w), into, dx, dWeight);
+        op.Backward(dy, x, new Weight(w), into, dx, new(dWeight, into));
 
         double[] xs = Doubles(x), ws = Doubles(w), dys = Doubles(dy);
         double[] ax = MatMulReference.Magnitudes(xs), aw = MatMulReference.Magnitudes(ws), ady = MatMulReference.Magnitudes(dys);
@@ -49,7 +50,7 @@ public class MatMulTests
             MatMulReference.Forward(ax, aw, rows, inputs, outputs), inputs, $"y of {what}");
         AssertClose(dx, into, oldDx, MatMulReference.BackwardInput(dys, ws, rows, inputs, outputs),
             MatMulReference.BackwardInput(ady, aw, rows, inputs, outputs), outputs, $"dx of {what}");
-        AssertClose(dWeight, Into.Add, oldDWeight, MatMulReference.BackwardWeight(dys, xs, rows, inputs, outputs),
+        AssertClose(dWeight, into, oldDWeight, MatMulReference.BackwardWeight(dys, xs, rows, inputs, outputs),
             MatMulReference.BackwardWeight(ady, ax, rows, inputs, outputs), rows, $"dWeight of {what}");
         Assert.True(host.GuardsAreIntact(), what);
     }

@@ -156,6 +156,6 @@ public class LowPrecisionModelTests
 
         protected override void BackwardInputCore(Tensor dy, Weight w, Into into, Tensor dx) => throw new NotSupportedException();
 
-        protected override void BackwardWeightCore(Tensor dy, Tensor x, Tensor dWeight) => throw new NotSupportedException();
+        protected override void BackwardWeightCore(Tensor dy, Tensor x, Into into, Tensor dWeight) => throw new NotSupportedException();
     }
 }
