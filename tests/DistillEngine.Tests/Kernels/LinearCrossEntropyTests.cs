@@ -23,8 +23,9 @@ public class LinearCrossEntropyTests
     {
         using var pool = new ComputePool(threads);
         foreach (var (rows, width, vocabulary) in Sizes)
-            using (var run = new Run(Create(isa, pool), rows, width, vocabulary, scale: 1 / MathF.Sqrt(width), deviation: 3))
-                run.AssertEqualsOracle();
+            foreach (Into into in new[] { Into.Overwrite, Into.Add })
+                using (var run = new Run(Create(isa, pool), rows, width, vocabulary, scale: 1 / MathF.Sqrt(width), deviation: 3, into: into))
+                    run.AssertEqualsOracle();
     }
 
     [Theory]
@@ -199,17 +200,19 @@ public class LinearCrossEntropyTests
         readonly int[] _labels;
         readonly Tensor _x, _w, _rowWeights, _labelTensor, _logSumExp, _scratch;
         readonly Weight _weight;
+        readonly Into _into;
 
-        public Run(LinearCrossEntropy op, int rows, int width, int vocabulary, float scale, double deviation, bool ignoreAll = false, bool keepsLogits = false)
+        public Run(LinearCrossEntropy op, int rows, int width, int vocabulary, float scale, double deviation, bool ignoreAll = false, bool keepsLogits = false, Into into = Into.Add)
         {
-            (_rows, _width, _vocabulary, _scale) = (rows, width, vocabulary, scale);
+            (_rows, _width, _vocabulary, _scale, _into) = (rows, width, vocabulary, scale, into);
             _labels = [.. Enumerable.Range(0, rows).Select(row => ignoreAll || row % 4 == 1 ? Ignored : (row * 7919 + vocabulary - 1) % vocabulary)];
             _x = _host.Random("x", new(rows, width), deviation);
             _w = _host.Random("w", new(vocabulary, width), deviation);
             _rowWeights = _host.Random("rowWeights", new(rows));
             _logSumExp = _host.Empty("logSumExp", new(rows), DType.F64);
             (Nats, Dx) = (_host.Empty("nats", new(rows)), _host.Empty("dx", new(rows, width)));
-            DWeight = _host.Random("dWeight", new(vocabulary, width));
+            // Overwrite must not read what was there, which is NaN.
+            DWeight = into == Into.Add ? _host.Random("dWeight", new(vocabulary, width)) : _host.Empty("dWeight", new(vocabulary, width));
             OldDWeight = DWeight.HostSpan<float>().ToArray();
             _labelTensor = _host.From("labels", new(rows), _labels);
             _scratch = _host.Empty("scratch", keepsLogits ? LinearCrossEntropy.TrainingScratchShape(rows, vocabulary) : LinearCrossEntropy.ScratchShape(rows, vocabulary));
@@ -220,7 +223,7 @@ public class LinearCrossEntropyTests
         public void Again(LinearCrossEntropy op)
         {
             op.Forward(_x, _weight, _scale, _labelTensor, _logSumExp, Nats, _scratch);
-            op.Backward(_x, _weight, _scale, _labelTensor, _rowWeights, _logSumExp, Dx, DWeight, _scratch);
+            op.Backward(_x, _weight, _scale, _labelTensor, _rowWeights, _logSumExp, Dx, new(DWeight, _into), _scratch);
         }
 
         public Tensor Nats { get; }
@@ -256,7 +259,7 @@ public class LinearCrossEntropyTests
             AssertProduct(Dx, null, MatMulReference.BackwardInput(g, w, _rows, _width, _vocabulary),
                 MatMulReference.BackwardInput(gErrors, absW, _rows, _width, _vocabulary),
                 MatMulReference.BackwardInput(absG, absW, _rows, _width, _vocabulary), rounding, _vocabulary, $"dx of {what}");
-            AssertProduct(DWeight, OldDWeight, MatMulReference.BackwardWeight(g, x, _rows, _width, _vocabulary),
+            AssertProduct(DWeight, _into == Into.Add ? OldDWeight : null, MatMulReference.BackwardWeight(g, x, _rows, _width, _vocabulary),
                 MatMulReference.BackwardWeight(gErrors, absX, _rows, _width, _vocabulary),
                 MatMulReference.BackwardWeight(absG, absX, _rows, _width, _vocabulary), rounding, _rows, $"dWeight of {what}");
             Assert.True(_host.GuardsAreIntact(), what);
