@@ -12,7 +12,20 @@ public sealed unsafe class GradientNormCpu<TVector>(ComputePool pool) : Gradient
     /// <summary>64 KiB: long enough to stream, short enough that a million parameters keep many threads busy.</summary>
     internal const int BlockElements = 16 * 1024;
 
-    protected override void ForwardCore(Tensor gradients, Tensor norm)
+    public override bool SumsEarly => true;
+
+    protected override void ForwardCore(Tensor gradients, Tensor norm) => *norm.HostPointer<float>() = (float)Math.Sqrt(SumOfSquares(gradients));
+
+    protected override void SumSquaresCore(Tensor gradients, Tensor sum) => *sum.HostPointer<double>() = SumOfSquares(gradients);
+
+    protected override void RootCore(Tensor sums, Tensor norm)
+    {
+        double sum = 0;
+        foreach (double part in sums.HostSpan<double>()) sum += part;
+        *norm.HostPointer<float>() = (float)Math.Sqrt(sum);
+    }
+
+    double SumOfSquares(Tensor gradients)
     {
         int blocks = checked((int)((gradients.Count + BlockElements - 1) / BlockElements));
         var job = new Job
@@ -26,7 +39,7 @@ public sealed unsafe class GradientNormCpu<TVector>(ComputePool pool) : Gradient
         pool.Run(job.Parts, &Part, &job);
         double sum = 0;
         for (int block = 0; block < blocks; block++) sum += job.Sums[block];
-        *norm.HostPointer<float>() = (float)Math.Sqrt(sum);
+        return sum;
     }
 
     static void Part(void* context, int part, int thread)

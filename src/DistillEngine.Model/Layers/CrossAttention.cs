@@ -62,12 +62,12 @@ sealed class CrossAttention : SubLayer
         var (ops, n, sources) = (pass.Kernels, rows.Count, pass.Source.Count);
         Tensor dContext = pass[_dContext, n], dQ = dContext, context = pass[_context, n];
         Tensor dK = pass[_dK, sources], dV = pass[_dV, sources];
-        ops.MatMul.Backward(dBranch, context, pass.Weight(_weights.O), Into.Overwrite, dContext, pass.Gradient(_weights.O));
+        pass.Backward(_weights.O, dBranch, context, Into.Overwrite, dContext);
         ops.Attention.Backward(dContext, pass[_q, n], pass[_k, sources], pass[_v, sources], context, pass[_logSumExp, n], rows.CrossSpans,
             _heads, Masking.None, default, pass.Dropout(_site), dQ, dK, dV, default, default);
-        ops.MatMul.Backward(dV, pass.Encoded, pass.Weight(_weights.V), Into.Add, pass.EncodedGradient, pass.Gradient(_weights.V));
-        ops.MatMul.Backward(dK, pass.Encoded, pass.Weight(_weights.K), Into.Add, pass.EncodedGradient, pass.Gradient(_weights.K));
-        ops.MatMul.Backward(dQ, norm, pass.Weight(_weights.Q), Into.Overwrite, dNorm, pass.Gradient(_weights.Q));
+        pass.Backward(_weights.V, dV, pass.Encoded, Into.Add, pass.EncodedGradient);
+        pass.Backward(_weights.K, dK, pass.Encoded, Into.Add, pass.EncodedGradient);
+        pass.Backward(_weights.Q, dQ, norm, Into.Overwrite, dNorm);
     }
 
     (Tensor K, Tensor V) KeysAndValues(Pass pass)

@@ -47,9 +47,9 @@ sealed class GatedFeedForward : SubLayer
         if (dropout.IsActive) k.Dropout.Backward(dHidden, rows.Keys, dropout, dHidden);
         k.GatedGelu.Backward(dHidden, gate, up, dGate, dUp, hidden);
         Drop(pass, rows, hidden);
-        k.MatMul.BackwardWeight(dBranch, hidden, pass.Gradient(_wo));
-        k.MatMul.Backward(dUp, norm, pass.Weight(_wi1), Into.Overwrite, dNorm, pass.Gradient(_wi1));
-        k.MatMul.Backward(dGate, norm, pass.Weight(_wi0), Into.Add, dNorm, pass.Gradient(_wi0));
+        pass.BackwardWeight(_wo, dBranch, hidden);
+        pass.Backward(_wi1, dUp, norm, Into.Overwrite, dNorm);
+        pass.Backward(_wi0, dGate, norm, Into.Add, dNorm);
     }
 
     void Drop(Pass pass, in RowSet rows, Tensor hidden)

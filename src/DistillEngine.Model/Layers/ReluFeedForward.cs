@@ -34,10 +34,10 @@ sealed class ReluFeedForward : SubLayer
     protected override void BranchBackward(Pass pass, in RowSet rows, Tensor norm, Tensor dBranch, Tensor dNorm)
     {
         var (k, hidden, dHidden, dropout) = (pass.Kernels, pass[_hidden, rows.Count], pass[_dHidden, rows.Count], pass.Dropout(_site));
-        k.MatMul.Backward(dBranch, hidden, pass.Weight(_wo), Into.Overwrite, dHidden, pass.Gradient(_wo));
+        pass.Backward(_wo, dBranch, hidden, Into.Overwrite, dHidden);
         if (dropout.IsActive) k.Dropout.Backward(dHidden, rows.Keys, dropout, dHidden);
         // After dropout hidden is positive exactly where it is kept and active, so its sign still tells where the gradient passes.
         k.Relu.Backward(dHidden, hidden, dHidden);
-        k.MatMul.Backward(dHidden, norm, pass.Weight(_wi), Into.Overwrite, dNorm, pass.Gradient(_wi));
+        pass.Backward(_wi, dHidden, norm, Into.Overwrite, dNorm);
     }
 }

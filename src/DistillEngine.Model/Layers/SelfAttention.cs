@@ -48,11 +48,11 @@ sealed class SelfAttention : SubLayer
     {
         var (ops, n) = (pass.Kernels, rows.Count);
         Tensor dContext = pass[_dContext, n], dQ = dContext, dK = pass[_dK, n], dV = pass[_dV, n], context = pass[_context, n];
-        ops.MatMul.Backward(dBranch, context, pass.Weight(_weights.O), Into.Overwrite, dContext, pass.Gradient(_weights.O));
+        pass.Backward(_weights.O, dBranch, context, Into.Overwrite, dContext);
         ops.Attention.Backward(dContext, pass[_q, n], pass[_k, n], pass[_v, n], context, pass[_logSumExp, n], rows.SelfSpans, _heads, _masking,
             _bias.Values(pass), pass.Dropout(_site), dQ, dK, dV, _bias.Gradient(pass), pass[_tablePartials, rows.SelfSpans.Shape.D0]);
-        ops.MatMul.Backward(dV, norm, pass.Weight(_weights.V), Into.Overwrite, dNorm, pass.Gradient(_weights.V));
-        ops.MatMul.Backward(dK, norm, pass.Weight(_weights.K), Into.Add, dNorm, pass.Gradient(_weights.K));
-        ops.MatMul.Backward(dQ, norm, pass.Weight(_weights.Q), Into.Add, dNorm, pass.Gradient(_weights.Q));
+        pass.Backward(_weights.V, dV, norm, Into.Overwrite, dNorm);
+        pass.Backward(_weights.K, dK, norm, Into.Add, dNorm);
+        pass.Backward(_weights.Q, dQ, norm, Into.Add, dNorm);
     }
 }
