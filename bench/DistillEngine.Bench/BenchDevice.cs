@@ -11,5 +11,5 @@ static class BenchDevice
     public static string? Name { get; } = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } name && name != "cpu" ? name : null;
 
     /// <exception cref="InvalidOperationException">The device is absent or cannot compute.</exception>
-    public static IBackend Open(int threads, ComputePrecision operands) => Name is null ? CpuBackend.Open(threads, operands) : GpuDevices.Open(Name);
+    public static IBackend Open(int threads, ComputePrecision operands) => Name is null ? CpuBackend.Open(threads, operands) : GpuDevices.Open(Name, operands);
 }

@@ -18,7 +18,8 @@ public sealed class GpuBackend : IBackend
 
     /// <param name="settings">Of the products; null takes float32.</param>
     /// <param name="matMul">The products; null takes those of the settings.</param>
-    internal GpuBackend(string name, Gpu gpu, MatMulSettings? settings = null, MatMulGpu? matMul = null)
+    /// <param name="roofline">The peak loops; null takes those of the settings.</param>
+    internal GpuBackend(string name, Gpu gpu, MatMulSettings? settings = null, MatMulGpu? matMul = null, GpuRooflineKernels? roofline = null)
     {
         settings ??= new();
         (_gpu, Products) = (gpu, settings);
@@ -26,7 +27,7 @@ public sealed class GpuBackend : IBackend
         _uploads = new UploadRing(gpu);
         _downloads = new DownloadRing(gpu);
         _fill = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>>(FillElements);
-        _roofline = new GpuRooflineKernels(gpu);
+        _roofline = roofline ?? GpuRooflineKernels.Of(gpu, settings.HasTensorCores);
         var dropout = new DropoutGpu(gpu);
         matMul ??= new MatMulGpu(gpu, settings);
         Kernels = new()
