@@ -36,16 +36,16 @@ public class DeviceProductTests
     }
 
     [Fact]
-    public void Peaks_OfEveryPrecision_ArePossible()
+    public void Peaks_OfEveryPrecision_AreWithinWhatTheVendorStates()
     {
         using GpuBackend backend = DeviceUnderTest.Open();
+        if (backend.StatedGflops(ComputePrecision.F32) is null) Assert.Skip($"{backend.Name}: its vendor's peak is not known.");
         Roof roof = RooflineMeter.Measure(backend);
         Assert.Equal(backend.Products.HasTensorCores, roof.Bf16Gflops is not null);
         Assert.Equal(backend.Products.HasTensorCores, roof.Tf32Gflops is not null);
         foreach (ComputePrecision precision in Enum.GetValues<ComputePrecision>())
         {
             double measured = roof.Gflops(PeakKinds.Of(precision));
-            Assert.True(measured > 0);
             if (backend.StatedGflops(precision) is not { } stated) continue;
             TestContext.Current.TestOutputHelper!.WriteLine($"{precision}: {1e-3 * measured:F1} of the {1e-3 * stated:F1} TFLOP/s that the vendor states");
             // A loop that the assembler shortened would pass what the vendor states; clocks stay below the driver's highest.
