@@ -44,7 +44,8 @@ static class Program
             return 2;
         }
         bool isOfDevice = BenchDevice.Name is not null;
-        IReadOnlyList<ShownSuite> suites = [.. names.Length == 0 ? ShownSuite.All.Where(suite => suite.IsOfDevice == isOfDevice) : names.Select(name => ShownSuite.Find(name)!)];
+        IReadOnlyList<ShownSuite> suites =
+            [.. names.Length == 0 ? ShownSuite.All.Where(suite => suite.IsOfDevice == isOfDevice) : names.Select(name => ShownSuite.Find(name)!)];
         if (suites.FirstOrDefault(suite => suite.IsOfDevice != isOfDevice) is { } other)
         {
             Console.Error.WriteLine(other.IsOfDevice

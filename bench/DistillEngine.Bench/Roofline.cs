@@ -84,7 +84,8 @@ public class Roofline : OpBenchmark
     /// <summary>Where the chosen kernels or the device have no such products, the peak of float32, by which their limits go then.</summary>
     static PeakKind OrFp32(PeakKind kind)
     {
-        bool isMeasured = BenchDevice.Name is null ? PeakLoops.Find(kind, CpuIsas.Choose()) is not null : kind == PeakKind.Bf16 && Device.Value.Bf16 is not null;
+        bool isMeasured = BenchDevice.Name is null ? PeakLoops.Find(kind, CpuIsas.Choose()) is not null
+            : kind == PeakKind.Bf16 && Device.Value.Bf16 is not null;
         return isMeasured ? kind : PeakKind.Fp32;
     }
 

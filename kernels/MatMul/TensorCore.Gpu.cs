@@ -38,8 +38,8 @@ interface ITensorCore
     static abstract void Load(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange);
 
     /// <summary>Loads 16 lines and 8 words of depth, as <see cref="MultiplyAdd"/> wants them, from lines that lie side by side in each step.</summary>
-    /// <param name="word">First word that this lane reads or, where the instruction transposes, names: a row of 8 lines as in <see cref="Load"/>,
-    /// of step l % 8 in the matrix that the lane's register is of.</param>
+    /// <param name="word">The word that this lane reads first, of tf32; the first of the row that it names as in <see cref="Load"/>, of bf16, whose
+    /// matrices are 8 steps of 8 lines that the instruction transposes.</param>
     /// <param name="stride">Words between steps.</param>
     /// <param name="lowerLines">Register of lines 8 … 15 and words 0 … 3; 3 less this is that of lines 0 … 7 and words 4 … 7.</param>
     static abstract void LoadSteps(

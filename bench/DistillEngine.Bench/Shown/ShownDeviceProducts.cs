@@ -16,7 +16,8 @@ static class ShownDeviceProducts
         ShownDevice device = sizes.RequireDevice();
         device.Each(sizes.DeviceTypes, table, backend =>
         {
-            if (backend.MultipliesByCublas) throw new InvalidOperationException($"{backend.Name}: its own products are measured beside cuBLAS; leave DISTILL_GEMM out.");
+            if (backend.MultipliesByCublas)
+                throw new InvalidOperationException($"{backend.Name}: its own products are measured beside cuBLAS; leave DISTILL_GEMM out.");
             var (peer, whyMissing) = device.OpenPeer(backend);
             using (peer)
             {

@@ -68,7 +68,8 @@ public class BenchVerbTests
         if (line == "roofline")
         {
             Assert.Equal(["device", .. RooflineKeys, "perCore"], got.EnumerateObject().Select(p => p.Name));
-            Assert.All((string[])["threads", "bf16Gflops", "tf32Gflops", "int8Gops", "perCore"], key => Assert.Equal(JsonValueKind.Null, got.GetProperty(key).ValueKind));
+            Assert.All((string[])["threads", "bf16Gflops", "tf32Gflops", "int8Gops", "perCore"], key =>
+                Assert.Equal(JsonValueKind.Null, got.GetProperty(key).ValueKind));
             Assert.All((string[])["bf16", "tf32"], type =>
                 Assert.Contains($"{type}: not measured: the device has no tensor cores that multiply it", result.Error, StringComparison.Ordinal));
         }

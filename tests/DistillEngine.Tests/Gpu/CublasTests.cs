@@ -45,7 +45,8 @@ public class CublasTests
     [InlineData(8, 0, 108, 1_410_000, ComputePrecision.F32, 19.5)]
     [InlineData(9, 0, 132, 1_830_000, ComputePrecision.Bf16, 989.4)]
     [InlineData(9, 0, 132, 1_980_000, ComputePrecision.F32, 66.9)]
-    public void Peak_OfAKnownProcessor_IsThatOfItsDataSheet(int major, int minor, int multiprocessors, int kilohertz, ComputePrecision operands, double teraflops) =>
+    public void Peak_OfAKnownProcessor_IsThatOfItsDataSheet(
+        int major, int minor, int multiprocessors, int kilohertz, ComputePrecision operands, double teraflops) =>
         Assert.Equal(teraflops, 1e-3 * CudaPeaks.Gflops(major, minor, multiprocessors, kilohertz, operands)!.Value, 3e-3 * teraflops);
 
     [Fact]

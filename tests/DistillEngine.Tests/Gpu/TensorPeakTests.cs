@@ -51,7 +51,8 @@ public class TensorPeakTests
         Assert.All((ComputePrecision[])[ComputePrecision.Bf16, ComputePrecision.Tf32], operands =>
         {
             Assert.Null(loops.Operations(operands));
-            Assert.Contains($"no tensor cores that multiply {operands}", Assert.Throws<InvalidOperationException>(() => loops.Compute(operands)).Message, StringComparison.Ordinal);
+            InvalidOperationException e = Assert.Throws<InvalidOperationException>(() => loops.Compute(operands));
+            Assert.Contains($"no tensor cores that multiply {operands}", e.Message, StringComparison.Ordinal);
         });
     }
 
@@ -60,8 +61,8 @@ public class TensorPeakTests
     {
         var loops = PtxTexts.Of(8, 0).Where(kernel => kernel.Name.StartsWith("TensorPeak", StringComparison.Ordinal)).ToDictionary();
         Assert.Equal(2, loops.Count);
-        foreach (var (core, instruction) in ((string, string)[])[("CudaBf16", "m16n8k16.row.col.f32.bf16.bf16.f32"), ("CudaTf32", "m16n8k8.row.col.f32.tf32.tf32.f32")])
-            Assert.Contains($"mma.sync.aligned.{instruction}", loops[$"TensorPeak.Loop<{core}> of 128"], StringComparison.Ordinal);
+        Assert.Contains("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", loops["TensorPeak.Loop<CudaBf16> of 128"], StringComparison.Ordinal);
+        Assert.Contains("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", loops["TensorPeak.Loop<CudaTf32> of 128"], StringComparison.Ordinal);
         Assert.DoesNotContain(PtxTexts.Of(7, 0), kernel => kernel.Name.StartsWith("TensorPeak", StringComparison.Ordinal));
     }
 
