@@ -18,7 +18,9 @@ public class DeviceShownTests
         ComputePrecision[] types = backend.Products.HasTensorCores ? ShownSizes.Full.DeviceTypes : ShownSizes.Tiny.DeviceTypes;
         ShownSizes sizes = ShownSizes.Tiny with
         {
-            Device = new(DeviceUnderTest.Name), DeviceTypes = types, DeviceProducts = [(256, 256, 256)],
+            Device = new(DeviceUnderTest.Name),
+            DeviceTypes = types,
+            DeviceProducts = [(256, 256, 256)],
             Base = Path.Combine(GoldenCopy.Repository, "models", "shortest"),
         };
         ShownTable table = ShownSuite.Find(name)!.Run(sizes);
