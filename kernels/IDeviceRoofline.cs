@@ -3,14 +3,16 @@ namespace DistillEngine.Kernels;
 /// <summary>Loops that show what a device does at the most. Calls may queue their work, which <see cref="Core.IDevice.Synchronize"/> waits for.</summary>
 public interface IDeviceRoofline : IDisposable
 {
-    /// <summary>Float32 operations of one <see cref="Compute"/>; a multiply-add counts two.</summary>
-    long Operations { get; }
+    /// <summary>Operations of one <see cref="Compute"/>; a multiply-add counts two. Null where the device has no arithmetic of its own for such
+    /// operands.</summary>
+    long? Operations(ComputePrecision operands);
 
     /// <summary>Bytes that one <see cref="Read"/> reads, and that one <see cref="Copy"/> reads and also writes.</summary>
     long StreamBytes { get; }
 
-    /// <summary>Multiplies and adds in registers, on all of the device.</summary>
-    void Compute();
+    /// <summary>Multiplies such operands and adds in float32, in registers, on all of the device.</summary>
+    /// <exception cref="InvalidOperationException">The device has no arithmetic of its own for such operands.</exception>
+    void Compute(ComputePrecision operands);
 
     /// <summary>Reads a buffer far larger than the caches.</summary>
     void Read();

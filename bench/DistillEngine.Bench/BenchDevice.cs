@@ -5,11 +5,25 @@ namespace DistillEngine.Bench;
 /// <summary>The device that the suites run on: the processor, or what DISTILL_DEVICE names.</summary>
 static class BenchDevice
 {
-    const string Variable = "DISTILL_DEVICE";
+    public const string Variable = "DISTILL_DEVICE";
 
     /// <summary>Null for the processor.</summary>
     public static string? Name { get; } = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } name && name != "cpu" ? name : null;
 
-    /// <exception cref="InvalidOperationException">The device is absent or cannot compute.</exception>
-    public static IBackend Open(int threads, ComputePrecision operands) => Name is null ? CpuBackend.Open(threads, operands) : GpuDevices.Open(Name);
+    /// <summary>Why the device that is named is absent or cannot compute, in one line; null where it can, and for the processor.</summary>
+    public static string? WhyUnusable()
+    {
+        try
+        {
+            if (Name is not null) GpuDevices.Open(Name).Dispose();
+            return null;
+        }
+        catch (InvalidOperationException e)
+        {
+            return e.Message;
+        }
+    }
+
+    /// <exception cref="InvalidOperationException">The device is absent or cannot compute, or not with such operands.</exception>
+    public static IBackend Open(int threads, ComputePrecision operands) => Name is null ? CpuBackend.Open(threads, operands) : GpuDevices.Open(Name, operands);
 }

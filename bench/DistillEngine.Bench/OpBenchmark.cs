@@ -19,8 +19,8 @@ public abstract class OpBenchmark : IDisposable
     IBackend? _backend;
     ComputePool? _pool;
 
-    /// <summary>Types of operands that the device has.</summary>
-    public static IEnumerable<ComputePrecision> Types => BenchDevice.Name is null ? [ComputePrecision.F32, ComputePrecision.Bf16] : [ComputePrecision.F32];
+    /// <summary>Types of operands that the processor and every device have, emulated where need be.</summary>
+    public static IEnumerable<ComputePrecision> Types => [ComputePrecision.F32, ComputePrecision.Bf16];
 
     /// <summary>Forms of weights that the device has.</summary>
     public static IEnumerable<WeightForm> Forms => BenchDevice.Name is null ? [WeightForm.F32, WeightForm.BF16, WeightForm.Int8, WeightForm.Int4] : [WeightForm.F32];
@@ -47,7 +47,7 @@ public abstract class OpBenchmark : IDisposable
 
     /// <summary>The least time of one call of the named benchmark, at the current parameters.</summary>
     public virtual double LimitSeconds(string benchmark, Roof roof) =>
-        roof.Seconds(CostOf(benchmark), Operands == ComputePrecision.Bf16 ? DType.BF16 : DType.F32);
+        roof.Seconds(CostOf(benchmark), PeakKinds.Of(Operands));
 
     /// <summary>A row of the table: an instance that holds the row's parameters but was not set up; null for what is no op.</summary>
     public static OpBenchmark? Of(BenchmarkCase row)

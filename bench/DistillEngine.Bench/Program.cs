@@ -16,6 +16,11 @@ static class Program
             Suites.List(Console.Out);
             return isRecorded ? 2 : 0;
         }
+        if (BenchDevice.WhyUnusable() is { } why)
+        {
+            Console.Error.WriteLine(why);
+            return 1;
+        }
         if (rest[0] == Shown) return Show(rest[1..], isRecorded);
         string[] names = [.. rest.TakeWhile(arg => !arg.StartsWith('-'))];
         if (names.FirstOrDefault(name => name != All && Suites.Find(name) is null) is { } unknown)
@@ -30,7 +35,7 @@ static class Program
     }
 
     /// <summary>The published rows, which are timed in turns and so not by BenchmarkDotNet.</summary>
-    /// <param name="names">Suites, or none for all.</param>
+    /// <param name="names">Suites, or none for all of the device that is named, or of the processor.</param>
     static int Show(string[] names, bool isRecorded)
     {
         if (names.FirstOrDefault(name => ShownSuite.Find(name) is null) is { } unknown)
@@ -38,9 +43,27 @@ static class Program
             Console.Error.WriteLine($"There is no suite '{unknown}' of {Shown}. Without arguments the suites are listed.");
             return 2;
         }
-        IReadOnlyList<ShownSuite> suites = names.Length == 0 ? ShownSuite.All : [.. names.Select(name => ShownSuite.Find(name)!)];
-        ShownRun.Of(suites, ShownSizes.Full, Console.Out, Console.Error, isRecorded ? ResultPlace.Create() : null, DateOnly.FromDateTime(DateTime.UtcNow));
-        return 0;
+        bool isOfDevice = BenchDevice.Name is not null;
+        IReadOnlyList<ShownSuite> suites =
+            [.. names.Length == 0 ? ShownSuite.All.Where(suite => suite.IsOfDevice == isOfDevice) : names.Select(name => ShownSuite.Find(name)!)];
+        if (suites.FirstOrDefault(suite => suite.IsOfDevice != isOfDevice) is { } other)
+        {
+            Console.Error.WriteLine(other.IsOfDevice
+                ? $"{other.Name} measures a device: set {BenchDevice.Variable} to one that distill doctor lists, such as cuda:0."
+                : $"{other.Name} measures the processor: leave {BenchDevice.Variable} out.");
+            return 2;
+        }
+        ShownSizes sizes = ShownSizes.Full with { Device = BenchDevice.Name is { } device ? new(device) : null };
+        try
+        {
+            ShownRun.Of(suites, sizes, Console.Out, Console.Error, isRecorded ? ResultPlace.Create() : null, DateOnly.FromDateTime(DateTime.UtcNow));
+            return 0;
+        }
+        catch (Exception e) when (e is InvalidOperationException or InsufficientMemoryException)
+        {
+            Console.Error.WriteLine(e.Message);
+            return 1;
+        }
     }
 
     /// <summary>BenchmarkDotNet's own arguments. The roofline is part of every run, so that it measures the limits it compares with.</summary>

@@ -10,15 +10,12 @@ namespace DistillEngine.Bench;
 [Description("arithmetic from registers, memory read and copied: part of every run")]
 public class Roofline : OpBenchmark
 {
-    // Where the chosen kernels have no such products, the peak of float32, by which their limits go then.
-    static readonly PeakKind Bf16 = OrFp32(PeakKind.Bf16), Int8 = OrFp32(PeakKind.Int8);
-
-    /// <summary>Operations and bytes of a device's loops.</summary>
-    static readonly Lazy<Cost> DeviceCost = new(() =>
+    /// <summary>Of a device's loops: operations in float32, and in bf16 where it has such arithmetic, and bytes.</summary>
+    static readonly Lazy<(long Fp32, long? Bf16, long Bytes)> Device = new(() =>
     {
         using IBackend backend = BenchDevice.Open(ThreadCount, ComputePrecision.F32);
         using IDeviceRoofline loops = backend.OpenRoofline()!;
-        return new(loops.Operations, loops.StreamBytes);
+        return new(loops.Operations(ComputePrecision.F32)!.Value, loops.Operations(ComputePrecision.Bf16), loops.StreamBytes);
     });
 
     RooflineMeter? _meter;
@@ -34,25 +31,19 @@ public class Roofline : OpBenchmark
     [Benchmark(Description = "multiply-add peak")]
     public void MultiplyAddPeak()
     {
-        _meter?.Compute(PeakKind.Fp32);
-        _loops?.Compute();
-        Wait();
+        Compute(PeakKind.Fp32);
     }
 
     [Benchmark(Description = "bf16 dot product peak")]
     public void Bf16Peak()
     {
-        _meter?.Compute(Bf16);
-        _loops?.Compute();
-        Wait();
+        Compute(PeakKind.Bf16);
     }
 
     [Benchmark(Description = "int8 dot product peak")]
     public void Int8Peak()
     {
-        _meter?.Compute(Int8);
-        _loops?.Compute();
-        Wait();
+        Compute(PeakKind.Int8);
     }
 
     [Benchmark(Description = "memory read")]
@@ -74,21 +65,34 @@ public class Roofline : OpBenchmark
     public override Cost CostOf(string benchmark) => benchmark switch
     {
         nameof(MultiplyAddPeak) => PeakCost(PeakKind.Fp32),
-        nameof(Bf16Peak) => PeakCost(Bf16),
-        nameof(Int8Peak) => PeakCost(Int8),
+        nameof(Bf16Peak) => PeakCost(PeakKind.Bf16),
+        nameof(Int8Peak) => PeakCost(PeakKind.Int8),
         nameof(MemoryRead) => new(0, StreamBytes),
         _ => new(0, 2 * StreamBytes),
     };
 
     public override double LimitSeconds(string benchmark, Roof roof) =>
-        roof.Seconds(CostOf(benchmark), benchmark switch { nameof(Bf16Peak) => DType.BF16, nameof(Int8Peak) => DType.I8, _ => DType.F32 });
+        roof.Seconds(CostOf(benchmark), benchmark switch { nameof(Bf16Peak) => PeakKind.Bf16, nameof(Int8Peak) => PeakKind.Int8, _ => PeakKind.Fp32 });
 
-    static PeakKind OrFp32(PeakKind kind) => PeakLoops.Find(kind, CpuIsas.Choose()) is null ? PeakKind.Fp32 : kind;
+    void Compute(PeakKind kind)
+    {
+        _meter?.Compute(OrFp32(kind));
+        _loops?.Compute(OrFp32(kind) == PeakKind.Bf16 ? ComputePrecision.Bf16 : ComputePrecision.F32);
+        Wait();
+    }
 
-    static long StreamBytes => BenchDevice.Name is null ? RooflineMeter.StreamBytes : DeviceCost.Value.Bytes;
+    /// <summary>Where the chosen kernels or the device have no such products, the peak of float32, by which their limits go then.</summary>
+    static PeakKind OrFp32(PeakKind kind)
+    {
+        bool isMeasured = BenchDevice.Name is null ? PeakLoops.Find(kind, CpuIsas.Choose()) is not null
+            : kind == PeakKind.Bf16 && Device.Value.Bf16 is not null;
+        return isMeasured ? kind : PeakKind.Fp32;
+    }
 
-    static Cost PeakCost(PeakKind kind) =>
-        new(BenchDevice.Name is null ? PeakLoops.Find(kind, CpuIsas.Choose())!.Value.Operations * ThreadCount : DeviceCost.Value.Flops, 0);
+    static long StreamBytes => BenchDevice.Name is null ? RooflineMeter.StreamBytes : Device.Value.Bytes;
+
+    static Cost PeakCost(PeakKind kind) => new(BenchDevice.Name is null ? PeakLoops.Find(OrFp32(kind), CpuIsas.Choose())!.Value.Operations * ThreadCount
+        : OrFp32(kind) == PeakKind.Bf16 ? Device.Value.Bf16!.Value : Device.Value.Fp32, 0);
 
     protected override void Release()
     {

@@ -28,7 +28,7 @@ static class Suites
 
             dotnet run -c Release --project bench/DistillEngine.Bench -- SUITE …        some suites, with the roofline
             dotnet run -c Release --project bench/DistillEngine.Bench -- all            every suite
-            dotnet run -c Release --project bench/DistillEngine.Bench -- shown          every suite of shown, in about six minutes
+            dotnet run -c Release --project bench/DistillEngine.Bench -- shown          every suite of shown of the processor, or of the device
             dotnet run -c Release --project bench/DistillEngine.Bench -- shown SUITE …  some of them
               --record          write Markdown and JSON to bench/results/<device>/
               --filter PATTERN  BenchmarkDotNet's own options work, too

@@ -15,29 +15,38 @@ sealed class AdafactorGpu(Gpu gpu) : Adafactor
     // Parameters that are not factored are treated as rows of this many elements.
     const int FlatWidth = 1024;
 
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, AdafactorNumbers>> _observeFactored =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, AdafactorNumbers>>(ObserveFactored<WarpLanes>, ObserveFactored<SharedLanes>);
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        ArrayView<double>, AdafactorNumbers>> _observeFactored =
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+            ArrayView<double>, AdafactorNumbers>>(ObserveFactored<WarpLanes>, ObserveFactored<SharedLanes>);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, AdafactorNumbers>> _observeColumns =
         gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, AdafactorNumbers>>(ObserveColumns);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<double>, AdafactorNumbers>> _averageRows =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<double>, AdafactorNumbers>>(AverageRows<WarpLanes>, AverageRows<SharedLanes>);
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<double>, AdafactorNumbers>>(AverageRows<WarpLanes>,
+            AverageRows<SharedLanes>);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<double>, ArrayView<float>, AdafactorNumbers>> _rowTerms =
         gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<double>, ArrayView<float>, AdafactorNumbers>>(RowTerms);
 
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, AdafactorNumbers>> _sumUpdates =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, AdafactorNumbers>>(SumUpdates<WarpLanes>, SumUpdates<SharedLanes>);
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>,
+        AdafactorNumbers>> _sumUpdates =
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>,
+            AdafactorNumbers>>(SumUpdates<WarpLanes>, SumUpdates<SharedLanes>);
 
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, AdafactorNumbers>> _observeFull =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, AdafactorNumbers>>(ObserveFull<WarpLanes>, ObserveFull<SharedLanes>);
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>,
+        AdafactorNumbers>> _observeFull =
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>,
+            AdafactorNumbers>>(ObserveFull<WarpLanes>, ObserveFull<SharedLanes>);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<double>, AdafactorNumbers>> _settle =
         gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<double>, AdafactorNumbers>>(Settle<WarpLanes>, Settle<SharedLanes>);
 
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, ArrayView<float>, ArrayView<float>, AdafactorNumbers>> _apply =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>, ArrayView<float>, ArrayView<float>, AdafactorNumbers>>(Apply);
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>,
+        ArrayView<float>, ArrayView<float>, AdafactorNumbers>> _apply =
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<double>,
+            ArrayView<float>, ArrayView<float>, AdafactorNumbers>>(Apply);
 
     protected override void UpdateCore(Tensor gradient, Tensor gradientNorm, in AdafactorStep step, Tensor value, in AdafactorState state, Tensor scratch)
     {
@@ -65,7 +74,8 @@ sealed class AdafactorGpu(Gpu gpu) : Adafactor
             _observeFull.Launch(gpu.Stream, gpu.Groups(numbers.Blocks), g, norm, v, second, sums, numbers);
         }
         _settle.Launch(gpu.Stream, gpu.Groups(1), sums, numbers);
-        _apply.Launch(gpu.Stream, gpu.Groups(numbers.Rows), g, norm, second, rowTerms, sums, v, state.Moment.IsAbsent ? v : gpu.View<float>(state.Moment), numbers);
+        _apply.Launch(gpu.Stream, gpu.Groups(numbers.Rows), g, norm, second, rowTerms, sums, v, state.Moment.IsAbsent ? v : gpu.View<float>(state.Moment),
+            numbers);
     }
 
     static AdafactorNumbers NumbersOf(in AdafactorStep step, Tensor value, bool factored, bool hasMoment)

@@ -104,7 +104,9 @@ static class AdafactorDevice
     }
 
     /// <summary>One group a block of rows of a factored parameter.</summary>
-    public static void SumUpdates<TLanes>(ArrayView<float> gradient, ArrayView<float> norm, ArrayView<float> second, ArrayView<float> rowTerms, ArrayView<double> sums, AdafactorNumbers n) where TLanes : struct, ILanes
+    public static void SumUpdates<TLanes>(
+        ArrayView<float> gradient, ArrayView<float> norm, ArrayView<float> second, ArrayView<float> rowTerms, ArrayView<double> sums, AdafactorNumbers n)
+        where TLanes : struct, ILanes
     {
         ArrayView<double> shared = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
         float clip = GradientNormGpu.Clip(norm, n.Clip);
@@ -128,7 +130,9 @@ static class AdafactorDevice
     }
 
     /// <summary>One group a block of a parameter that is not factored: its squares, and the sums of its values and updates.</summary>
-    public static void ObserveFull<TLanes>(ArrayView<float> gradient, ArrayView<float> norm, ArrayView<float> value, ArrayView<float> squares, ArrayView<double> sums, AdafactorNumbers n) where TLanes : struct, ILanes
+    public static void ObserveFull<TLanes>(
+        ArrayView<float> gradient, ArrayView<float> norm, ArrayView<float> value, ArrayView<float> squares, ArrayView<double> sums, AdafactorNumbers n)
+        where TLanes : struct, ILanes
     {
         ArrayView<double> shared = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
         float clip = GradientNormGpu.Clip(norm, n.Clip), beta2 = (float)n.Beta2, oneMinusBeta2 = (float)n.OneMinusBeta2;

@@ -10,8 +10,10 @@ namespace DistillEngine.Kernels;
 /// </summary>
 sealed class AdamWGpu(Gpu gpu) : AdamW
 {
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, float, AdamWNumbers, ArrayView<float>, ArrayView<float>, ArrayView<float>>> _update =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, float, AdamWNumbers, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(UpdateElements);
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, float, AdamWNumbers, ArrayView<float>,
+        ArrayView<float>, ArrayView<float>>> _update =
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, float, AdamWNumbers, ArrayView<float>, ArrayView<float>,
+            ArrayView<float>>>(UpdateElements);
 
     protected override void UpdateCore(Tensor gradients, Tensor gradientNorm, in AdamWStep step, Tensor values, Tensor m, Tensor v)
     {
@@ -20,7 +22,8 @@ sealed class AdamWGpu(Gpu gpu) : AdamW
             gpu.View<float>(values), gpu.View<float>(m), gpu.View<float>(v));
     }
 
-    internal static void UpdateElements(ArrayView<float> gradients, ArrayView<float> norm, float clip, AdamWNumbers n, ArrayView<float> values, ArrayView<float> ms, ArrayView<float> vs)
+    internal static void UpdateElements(
+        ArrayView<float> gradients, ArrayView<float> norm, float clip, AdamWNumbers n, ArrayView<float> values, ArrayView<float> ms, ArrayView<float> vs)
     {
         float factor = GradientNormGpu.Clip(norm, clip);
         long stride = (long)Grid.DimX * Group.DimX;

@@ -37,7 +37,8 @@ sealed class AttentionGpu : Attention
             { HasShuffles: true } => [ShapeKernels.Of<SharedHeads64>(gpu), ShapeKernels.Of<SharedHeads128>(gpu)],
             _ => [ShapeKernels.Of<Heads64>(gpu), ShapeKernels.Of<Heads128>(gpu)],
         };
-        _deltas = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, AttentionNumbers, ArrayView<float>>>(AttentionBackward.Deltas);
+        _deltas = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, AttentionNumbers,
+            ArrayView<float>>>(AttentionBackward.Deltas);
         _addTable = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, int, AttentionNumbers, ArrayView<float>>>(AttentionBackward.AddTable);
     }
 
@@ -97,10 +98,13 @@ sealed class AttentionGpu : Attention
     sealed record ShapeKernels(int Threads, int Rows, int Width, DeviceKernel<ForwardKernel> Forward, DeviceKernel<ForwardKernel> DecodeForward,
         DeviceKernel<BackwardByKey> ValueGradients, DeviceKernel<BackwardByKey> KeyGradients, DeviceKernel<BackwardByQuery> QueryGradients)
     {
-        public static ShapeKernels Of<TShape>(Gpu gpu) where TShape : struct, IAttentionShape => new(TShape.Threads, TShape.Threads / TShape.RowThreads, TShape.Width,
-            gpu.Kernel<ForwardKernel>(AttentionForward.ByQuery<TShape>, TShape.Threads), gpu.Kernel<ForwardKernel>(AttentionForward.ByKey<TShape, WarpLanes>, AttentionForward.ByKey<TShape, SharedLanes>, TShape.Threads),
+        public static ShapeKernels Of<TShape>(Gpu gpu) where TShape : struct, IAttentionShape => new(
+            TShape.Threads, TShape.Threads / TShape.RowThreads, TShape.Width,
+            gpu.Kernel<ForwardKernel>(AttentionForward.ByQuery<TShape>, TShape.Threads),
+            gpu.Kernel<ForwardKernel>(AttentionForward.ByKey<TShape, WarpLanes>, AttentionForward.ByKey<TShape, SharedLanes>, TShape.Threads),
             gpu.Kernel<BackwardByKey>(AttentionBackward.ByKey<TShape, OfValues>, TShape.Threads),
-            gpu.Kernel<BackwardByKey>(AttentionBackward.ByKey<TShape, OfKeys>, TShape.Threads), gpu.Kernel<BackwardByQuery>(AttentionBackward.ByQuery<TShape>, TShape.Threads));
+            gpu.Kernel<BackwardByKey>(AttentionBackward.ByKey<TShape, OfKeys>, TShape.Threads),
+            gpu.Kernel<BackwardByQuery>(AttentionBackward.ByQuery<TShape>, TShape.Threads));
 
         /// <summary>A group a sequence and head, times as many shares of its rows as fill the device; no sequence has more than
         /// <paramref name="rows"/>.</summary>

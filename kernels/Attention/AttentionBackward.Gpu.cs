@@ -22,8 +22,8 @@ readonly struct OfKeys : IKeyGradient
 
 /// <summary>
 /// Device code of attention's backward. Weights are recomputed from logSumExp. With δ = Σ dy · y of a query: dScore = weight ·
-/// (keep · dy·v − δ), dq = Σ dScore k, dk = Σ dScore q, dv = Σ weight · keep · dy. Every sum belongs to one thread, or a few in a fixed order: no atomics. Bound by
-/// FMA throughput, 16 · keys flops an element of q where 10 are the least: scores are recomputed rather than kept.
+/// (keep · dy·v − δ), dq = Σ dScore k, dk = Σ dScore q, dv = Σ weight · keep · dy. Every sum belongs to one thread, or a few in a fixed order: no
+/// atomics. Bound by FMA throughput, 16 · keys flops an element of q where 10 are the least: scores are recomputed rather than kept.
 /// </summary>
 /// <remarks>Source: arXiv:2205.14135 algorithm 4.</remarks>
 static class AttentionBackward
@@ -44,12 +44,14 @@ static class AttentionBackward
         }
     }
 
-    /// <summary>One group a sequence, head and share of the keys, <see cref="IAttentionShape.RowThreads"/> threads a key; tiles of queries pass through shared memory.</summary>
+    /// <summary>One group a sequence, head and share of the keys, <see cref="IAttentionShape.RowThreads"/> threads a key; tiles of queries pass
+    /// through shared memory.</summary>
     public static void ByKey<TShape, TGradient>(ArrayView<float> dy, ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> logSumExp,
         ArrayView<float> deltas, ArrayView<int> spans, ArrayView<float> table, ArrayView<int> bucketOfDistance, AttentionNumbers n, ArrayView<float> gradient)
         where TShape : struct, IAttentionShape where TGradient : struct, IKeyGradient
     {
-        ArrayView<float> queries = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width), slopes = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width);
+        ArrayView<float> queries = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width);
+        ArrayView<float> slopes = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width);
         var key = LocalMemory.Allocate1D<float>(TShape.Width / TShape.RowThreads);
         var value = LocalMemory.Allocate1D<float>(TShape.Width / TShape.RowThreads);
         var result = LocalMemory.Allocate1D<float>(TShape.Width / TShape.RowThreads);
@@ -94,14 +96,15 @@ static class AttentionBackward
     }
 
     /// <summary>One group a sequence and head, <see cref="IAttentionShape.RowThreads"/> threads a query, the first of which has a sum a bucket of the
-    /// bias's gradient; they are added in order at the end. A call sums the buckets from <see cref="AttentionNumbers.FirstBucket"/> on, as many as shared memory holds, and the call
-    /// that begins at 0 writes dq. That may be dy: a thread has read its part of a row before it writes it.</summary>
+    /// bias's gradient; they are added in order at the end. A call sums the buckets from <see cref="AttentionNumbers.FirstBucket"/> on, as many as
+    /// shared memory holds, and the call that begins at 0 writes dq. That may be dy: a thread has read its part of a row before it writes it.</summary>
     /// <param name="tablePartials">[sequences, heads · buckets]; written where there is a bias.</param>
     public static void ByQuery<TShape>(ArrayView<float> dy, ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> logSumExp,
         ArrayView<float> deltas, ArrayView<int> spans, ArrayView<float> table, ArrayView<int> bucketOfDistance, AttentionNumbers n, ArrayView<float> dq,
         ArrayView<float> tablePartials) where TShape : struct, IAttentionShape
     {
-        ArrayView<float> keys = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width), values = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width);
+        ArrayView<float> keys = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width);
+        ArrayView<float> values = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width);
         ArrayView<float> bucketSums = SharedMemory.Allocate<float>(MaxBuckets * (TShape.Threads / TShape.RowThreads));
         var query = LocalMemory.Allocate1D<float>(TShape.Width / TShape.RowThreads);
         var slope = LocalMemory.Allocate1D<float>(TShape.Width / TShape.RowThreads);

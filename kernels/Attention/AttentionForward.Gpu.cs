@@ -8,14 +8,15 @@ namespace DistillEngine.Kernels;
 static class AttentionForward
 {
     /// <summary>
-    /// One group a sequence, head and share of the queries, <see cref="IAttentionShape.RowThreads"/> threads a query: its row and its result stay in registers while tiles of keys
-    /// and values pass through shared memory, from where all threads read the same four floats at a time. Bound by FMA throughput, 4 · keys
-    /// flops an element of q. Sums are float32 along the keys in order.
+    /// One group a sequence, head and share of the queries, <see cref="IAttentionShape.RowThreads"/> threads a query: its row and its result stay
+    /// in registers while tiles of keys and values pass through shared memory, from where all threads read the same four floats at a time. Bound by
+    /// FMA throughput, 4 · keys flops an element of q. Sums are float32 along the keys in order.
     /// </summary>
     public static void ByQuery<TShape>(ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<int> spans, ArrayView<float> table,
         ArrayView<int> bucketOfDistance, AttentionNumbers n, ArrayView<float> y, ArrayView<float> logSumExp) where TShape : struct, IAttentionShape
     {
-        ArrayView<float> keys = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width), values = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width);
+        ArrayView<float> keys = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width);
+        ArrayView<float> values = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width);
         var query = LocalMemory.Allocate1D<float>(TShape.Width / TShape.RowThreads);
         var result = LocalMemory.Allocate1D<float>(TShape.Width / TShape.RowThreads);
         // Not registers: the loop over a tile's rows is too long to unroll, and only constants name registers.

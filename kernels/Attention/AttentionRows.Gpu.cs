@@ -53,7 +53,8 @@ static class AttentionRows<TShape> where TShape : struct, IAttentionShape
     /// <param name="start">First element of the tile's first row.</param>
     /// <param name="count">Rows from there on; may be more than a tile has.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadTiles(ArrayView<float> a, ArrayView<float> b, long start, int count, AttentionNumbers n, ArrayView<float> tileA, ArrayView<float> tileB)
+    public static void LoadTiles(
+        ArrayView<float> a, ArrayView<float> b, long start, int count, AttentionNumbers n, ArrayView<float> tileA, ArrayView<float> tileB)
     {
         Group.Barrier();
         for (int e = Group.IdxX; e < TShape.TileRows * TShape.Width; e += TShape.Threads)

@@ -29,7 +29,10 @@ sealed unsafe class Cublas : IDisposable
     public Cublas(Gpu gpu, string device)
     {
         if (gpu.Stream is not CudaStream stream)
-            throw new InvalidOperationException($"{device}: {Variable} is cublas, which multiplies on CUDA devices alone; leave {Variable} out or set it to own.");
+        {
+            throw new InvalidOperationException(
+                $"{device}: {Variable} is cublas, which multiplies on CUDA devices alone; leave {Variable} out or set it to own.");
+        }
         _gpu = gpu;
         _library = Load(device);
         _destroy = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(_library, "cublasDestroy_v2");
@@ -65,10 +68,27 @@ sealed unsafe class Cublas : IDisposable
     /// <exception cref="InvalidOperationException">It is not installed.</exception>
     public static nint Load(string device)
     {
+        if (TryLoad() is not 0 and var library) return library;
+        throw new InvalidOperationException($"{device}: {Variable} is cublas, but cuBLAS was not found; looked for {string.Join(", ", Files)} "
+            + $"where the system keeps libraries and in {(OperatingSystem.IsWindows() ? "PATH" : "LD_LIBRARY_PATH")}. "
+            + $"Install the CUDA toolkit, or leave {Variable} out.");
+    }
+
+    /// <summary>Why the library cannot multiply on a device, in a few words; null where it can.</summary>
+    public static string? WhyMissing(Gpu gpu)
+    {
+        if (gpu.Stream is not CudaStream) return "not a CUDA device";
+        nint library = TryLoad();
+        if (library == 0) return $"{Files[0]} not found";
+        NativeLibrary.Free(library);
+        return null;
+    }
+
+    static nint TryLoad()
+    {
         foreach (string file in Files)
             if (NativeLibrary.TryLoad(file, out nint library)) return library;
-        throw new InvalidOperationException($"{device}: {Variable} is cublas, but cuBLAS was not found; looked for {string.Join(", ", Files)} where the system keeps libraries"
-            + $"{(OperatingSystem.IsWindows() ? " and in PATH" : " and in LD_LIBRARY_PATH")}. Install the CUDA toolkit, or leave {Variable} out.");
+        return 0;
     }
 
     /// <summary>c = or += a bᵀ of float32 tensors, multiplied in a precision.</summary>

@@ -9,7 +9,8 @@ namespace DistillEngine.Kernels;
 /// <param name="N">Columns of cᵀ: lines of a.</param>
 /// <param name="K">Steps of the contracted axis.</param>
 /// <param name="FirstStride">Elements between the columns of b as it lies in memory; so with a and c.</param>
-readonly record struct CublasCall(bool FirstIsTransposed, bool SecondIsTransposed, int M, int N, int K, int FirstStride, int SecondStride, int ResultStride, bool Adds)
+readonly record struct CublasCall(
+    bool FirstIsTransposed, bool SecondIsTransposed, int M, int N, int K, int FirstStride, int SecondStride, int ResultStride, bool Adds)
 {
     public static CublasCall Of(MatMulProduct product, MatMulCall call) => new(
         // Contiguous lines are the columns of a matrix [steps, lines], which is bᵀ.

@@ -13,9 +13,8 @@ sealed class DownloadRing(Gpu gpu) : IDisposable
     // Losses of a step take well below this.
     const int Capacity = 1 << 20;
 
-    readonly PageLockedArray1D<byte> _ring = gpu.Accelerator.AllocatePageLocked1D<byte>(Capacity);
+    readonly PinnedRing _ring = new(gpu, Capacity);
     readonly List<(Tensor Host, long HostByte, int RingByte, int Length)> _queued = [];
-    int _next;
 
     public unsafe void Queue(Tensor source, Tensor host)
     {
@@ -24,16 +23,15 @@ sealed class DownloadRing(Gpu gpu) : IDisposable
         long start = source.ElementOffset * size, bytes = source.Count * size;
         for (long done = 0; done < bytes;)
         {
-            if (_next == Capacity)
+            if (_ring.IsFull)
             {
                 gpu.Stream.Synchronize();
                 Deliver();
             }
-            int length = (int)Math.Min(bytes - done, Capacity - _next);
-            new ILGPU.ArrayView<byte>(memory, start + done, length).CopyToCPUUnsafeAsync(gpu.Stream, ref MemoryMarshal.GetReference(_ring.Span[_next..]), length);
-            _queued.Add((host, done, _next, length));
-            done += length;
-            _next = Math.Min(Capacity, (_next + length + HostBuffer.Alignment - 1) / HostBuffer.Alignment * HostBuffer.Alignment);
+            Span<byte> piece = _ring.Take(bytes - done, out int at);
+            new ILGPU.ArrayView<byte>(memory, start + done, piece.Length).CopyToCPUUnsafeAsync(gpu.Stream, ref MemoryMarshal.GetReference(piece), piece.Length);
+            _queued.Add((host, done, at, piece.Length));
+            done += piece.Length;
         }
     }
 
@@ -41,9 +39,9 @@ sealed class DownloadRing(Gpu gpu) : IDisposable
     public unsafe void Deliver()
     {
         foreach (var (host, hostByte, ringByte, length) in _queued)
-            _ring.Span.Slice(ringByte, length).CopyTo(new Span<byte>(host.HostBytes() + hostByte, length));
+            _ring.Piece(ringByte, length).CopyTo(new Span<byte>(host.HostBytes() + hostByte, length));
         _queued.Clear();
-        _next = 0;
+        _ring.Free();
     }
 
     public void Dispose() => _ring.Dispose();

@@ -51,7 +51,10 @@ sealed class Gpu : IDisposable
             throw new InvalidOperationException($"'{tensor.Name}' is not in this device's memory; upload it first.");
         // OpenCL kernels take the offset of a view in 32 bits.
         if (tensor.ElementOffset > int.MaxValue && Accelerator.AcceleratorType == AcceleratorType.OpenCL)
-            throw new NotSupportedException($"'{tensor.Name}' begins {tensor.ElementOffset} elements into its buffer; on OpenCL at most {int.MaxValue} are possible.");
+        {
+            throw new NotSupportedException(
+                $"'{tensor.Name}' begins {tensor.ElementOffset} elements into its buffer; on OpenCL at most {int.MaxValue} are possible.");
+        }
         return new ArrayView<T>(buffer.Memory, tensor.ElementOffset, tensor.Count);
     }
 
@@ -84,7 +87,8 @@ sealed class Gpu : IDisposable
         }
         catch (Exception e) when (e is OutOfMemoryException or AcceleratorException)
         {
-            throw new InsufficientMemoryException($"{purpose}: {bytes:N0} bytes of memory could not be allocated on {Accelerator.Name}, which has {Accelerator.MemorySize:N0}.", e);
+            throw new InsufficientMemoryException(
+                $"{purpose}: {bytes:N0} bytes of memory could not be allocated on {Accelerator.Name}, which has {Accelerator.MemorySize:N0}.", e);
         }
     }
 

@@ -1,6 +1,7 @@
 using DistillEngine.Core;
 using ILGPU;
 using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
 
 namespace DistillEngine.Kernels;
 
@@ -18,7 +19,8 @@ public sealed class GpuBackend : IBackend
 
     /// <param name="settings">Of the products; null takes float32.</param>
     /// <param name="matMul">The products; null takes those of the settings.</param>
-    internal GpuBackend(string name, Gpu gpu, MatMulSettings? settings = null, MatMulGpu? matMul = null)
+    /// <param name="roofline">The peak loops; null takes those of the settings.</param>
+    internal GpuBackend(string name, Gpu gpu, MatMulSettings? settings = null, MatMulGpu? matMul = null, GpuRooflineKernels? roofline = null)
     {
         settings ??= new();
         (_gpu, Products) = (gpu, settings);
@@ -26,7 +28,7 @@ public sealed class GpuBackend : IBackend
         _uploads = new UploadRing(gpu);
         _downloads = new DownloadRing(gpu);
         _fill = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>>(FillElements);
-        _roofline = new GpuRooflineKernels(gpu);
+        _roofline = roofline ?? GpuRooflineKernels.Of(gpu, settings.HasTensorCores);
         var dropout = new DropoutGpu(gpu);
         matMul ??= new MatMulGpu(gpu, settings);
         Kernels = new()
@@ -106,6 +108,22 @@ public sealed class GpuBackend : IBackend
     }
 
     public IDeviceRoofline OpenRoofline() => new GpuRoofline(_gpu, _roofline);
+
+    /// <summary>Whether cuBLAS multiplies in place of own kernels.</summary>
+    public bool MultipliesByCublas => Products.Cublas is not null;
+
+    /// <summary>The vendor's dense peak at the clock rate that the driver states, in 10⁹ operations a second; null where it is not known.</summary>
+    public double? StatedGflops(ComputePrecision operands) => _gpu.Accelerator is CudaAccelerator { Architecture: { Major: var major, Minor: var minor } } cuda
+        ? CudaPeaks.Gflops(major, minor, cuda.NumMultiprocessors, cuda.ClockRate, operands)
+        : null;
+
+    /// <summary>cuBLAS on this device, in this device's precision; disposed before it. Null where it cannot be had.</summary>
+    /// <param name="whyMissing">Where it is null: why, in a few words.</param>
+    public IProductPeer? OpenPeer(out string whyMissing)
+    {
+        whyMissing = Cublas.WhyMissing(_gpu) ?? "";
+        return whyMissing.Length == 0 ? new CublasPeer(_gpu, new Cublas(_gpu, Name), Precision) : null;
+    }
 
     public void Synchronize()
     {

@@ -1,6 +1,7 @@
 using System.Reflection;
 using ILGPU;
 using ILGPU.Backends.OpenCL;
+using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
@@ -105,13 +106,17 @@ public static class GpuDevices
         try
         {
             if (precision == ComputePrecision.Tf32 && !hasTensorCores)
-                throw new InvalidOperationException($"{name}: it does not multiply tf32, which CUDA devices of compute capability 8.0 and above do; take f32 or bf16.");
+            {
+                throw new InvalidOperationException(
+                    $"{name}: it does not multiply tf32, which CUDA devices of compute capability 8.0 and above do; take f32 or bf16.");
+            }
             bool usesCublas = Cublas.IsChosen(name, Environment.GetEnvironmentVariable(Cublas.Variable));
             return new(name, gpu, new()
             {
                 Precision = precision,
                 HasTensorCores = hasTensorCores,
-                Tuner = tunedAs is null ? null : new Tuner(tunedAs, new TuningFile(TuningFile.StandardPath(), report ?? (_ => { })), new DeviceStopwatch(gpu).Measure),
+                Tuner = tunedAs is null ? null
+                    : new Tuner(tunedAs, new TuningFile(TuningFile.StandardPath(), report ?? (_ => { })), new DeviceStopwatch(gpu).Measure),
                 Cublas = usesCublas ? new Cublas(gpu, name) : null,
             });
         }
@@ -149,7 +154,8 @@ public static class GpuDevices
     });
 
     static GpuDeviceInfo Describe(string name, CudaDevice device) => new(name, device.Name, device.MemorySize, $"CUDA {device.DriverVersion}",
-        $"{device.Architecture?.ToString() ?? "unknown architecture"}, {device.NumMultiprocessors} multiprocessors, {device.MaxSharedMemoryPerGroup >> 10} KiB shared memory a group, PTX {device.InstructionSet?.ToString() ?? "unknown"}",
+        $"{device.Architecture?.ToString() ?? "unknown architecture"}, {device.NumMultiprocessors} multiprocessors, "
+            + $"{SharedMemory(device)}, PTX {device.InstructionSet?.ToString() ?? "unknown"}",
         device.InstructionSet is null ? "the driver is older than any that ILGPU generates code for; install a newer one" : null);
 
     static GpuDeviceInfo Describe(string name, CLDevice device)
@@ -160,8 +166,11 @@ public static class GpuDevices
             : !capabilities.GenericAddressSpace && (device.DeviceType & CLDeviceType.CL_DEVICE_TYPE_CPU) == 0 ? "it has no generic address space"
             : null;
         return new(name, device.Name, device.MemorySize, $"{device.PlatformName}, OpenCL {device.DeviceVersion}",
-            $"{device.NumMultiprocessors} compute units, groups of up to {device.MaxNumThreadsPerGroup}, {device.MaxSharedMemoryPerGroup >> 10} KiB shared memory a group, {(capabilities.Float64 ? "float64" : "no float64")}", unusable);
+            $"{device.NumMultiprocessors} compute units, groups of up to {device.MaxNumThreadsPerGroup}, {SharedMemory(device)}, "
+                + (capabilities.Float64 ? "float64" : "no float64"), unusable);
     }
+
+    static string SharedMemory(Device device) => $"{device.MaxSharedMemoryPerGroup >> 10} KiB shared memory a group";
 
     /// <summary>ILGPU refuses devices without the generic address space; where all address spaces are one, corrected source needs none.</summary>
     static void PretendGenericPointers(CLDevice device) =>

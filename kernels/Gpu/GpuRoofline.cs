@@ -3,8 +3,8 @@ using ILGPU.Runtime;
 
 namespace DistillEngine.Kernels;
 
-/// <summary>Peak loops of a device: float32 arithmetic as its compiler makes it of a · b + c, and memory in 16-byte accesses. Every group that fits
-/// runs.</summary>
+/// <summary>Peak loops of a device: float32 arithmetic as its compiler makes it of a · b + c, products of tensor cores where it has them, and memory
+/// in 16-byte accesses. Every group that fits runs.</summary>
 sealed class GpuRoofline : IDeviceRoofline
 {
     /// <summary>Independent sums of a thread: more than a multiply-add has cycles of latency.</summary>
@@ -17,16 +17,13 @@ sealed class GpuRoofline : IDeviceRoofline
     const long Bytes = 256L << 20, EmulatedBytes = 1L << 16;
 
     readonly Gpu _gpu;
+    readonly GpuRooflineKernels _kernels;
     readonly MemoryBuffer _source, _destination;
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, int, ArrayView<float>>> _multiplyAdd;
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<Float4>, ArrayView<float>>> _read;
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<Float4>, ArrayView<Float4>>> _copy;
 
     /// <param name="kernels">Of the backend, which compiles them once.</param>
     public GpuRoofline(Gpu gpu, GpuRooflineKernels kernels)
     {
-        _gpu = gpu;
-        (_multiplyAdd, _read, _copy) = (kernels.MultiplyAdd, kernels.Read, kernels.Copy);
+        (_gpu, _kernels) = (gpu, kernels);
         StreamBytes = gpu.IsEmulator ? EmulatedBytes : Bytes;
         _source = gpu.AllocateRaw(StreamBytes, "source of the bandwidth measurement");
         _destination = gpu.AllocateRaw(StreamBytes, "destination of the bandwidth measurement");
@@ -36,15 +33,24 @@ sealed class GpuRoofline : IDeviceRoofline
 
     public long StreamBytes { get; }
 
-    public long Operations => 2L * Sums * StepCount * _gpu.MostGroups * _gpu.GroupSize;
+    public long? Operations(ComputePrecision operands) =>
+        operands == ComputePrecision.F32 ? 2L * Sums * StepCount * _gpu.MostGroups * _gpu.GroupSize : _kernels.TensorPeakOf(operands)?.Operations;
 
     int StepCount => _gpu.IsEmulator ? EmulatedSteps : Steps;
 
-    public void Compute() => _multiplyAdd.Launch(_gpu.Stream, _gpu.Groups(_gpu.MostGroups), StepCount, View<float>(_destination));
+    public void Compute(ComputePrecision operands)
+    {
+        if (operands == ComputePrecision.F32)
+            _kernels.MultiplyAdd.Launch(_gpu.Stream, _gpu.Groups(_gpu.MostGroups), StepCount, View<float>(_destination));
+        else if (_kernels.TensorPeakOf(operands) is { } peak)
+            peak.Launch(View<float>(_destination));
+        else
+            throw new InvalidOperationException($"{_gpu.Accelerator.Name} has no tensor cores that multiply {operands}.");
+    }
 
-    public void Read() => _read.Launch(_gpu.Stream, _gpu.Groups(_gpu.MostGroups), View<Float4>(_source), View<float>(_destination));
+    public void Read() => _kernels.Read.Launch(_gpu.Stream, _gpu.Groups(_gpu.MostGroups), View<Float4>(_source), View<float>(_destination));
 
-    public void Copy() => _copy.Launch(_gpu.Stream, _gpu.Groups(_gpu.MostGroups), View<Float4>(_source), View<Float4>(_destination));
+    public void Copy() => _kernels.Copy.Launch(_gpu.Stream, _gpu.Groups(_gpu.MostGroups), View<Float4>(_source), View<Float4>(_destination));
 
     public void Dispose()
     {
@@ -89,8 +95,21 @@ sealed class GpuRoofline : IDeviceRoofline
 }
 
 /// <summary>The declared loops.</summary>
-sealed class GpuRooflineKernels(Gpu gpu)
+/// <param name="bf16">Of tensor cores; null where the device has none. So with <paramref name="tf32"/>.</param>
+sealed class GpuRooflineKernels(Gpu gpu, TensorPeak? bf16, TensorPeak? tf32)
 {
+    /// <summary>The loops of a device.</summary>
+    public static GpuRooflineKernels Of(Gpu gpu, bool hasTensorCores) =>
+        hasTensorCores ? new(gpu, TensorPeak.Of<CudaBf16>(gpu), TensorPeak.Of<CudaTf32>(gpu)) : new(gpu, null, null);
+
+    /// <summary>The loop of tensor cores for such operands, or null.</summary>
+    public TensorPeak? TensorPeakOf(ComputePrecision operands) => operands switch
+    {
+        ComputePrecision.Bf16 => bf16,
+        ComputePrecision.Tf32 => tf32,
+        _ => null,
+    };
+
     public DeviceKernel<Action<AcceleratorStream, KernelConfig, int, ArrayView<float>>> MultiplyAdd { get; } =
         gpu.Kernel<Action<AcceleratorStream, KernelConfig, int, ArrayView<float>>>(GpuRoofline.MultiplyAddLoop);
 

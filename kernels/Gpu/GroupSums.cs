@@ -59,17 +59,7 @@ static class GroupSums<TLanes> where TLanes : struct, ILanes
         }
         else
         {
-            for (int i = 0; i < count; i++) shared[i * GroupSums.MaxThreads + Group.IdxX] = values[i];
-            Group.Barrier();
-            for (int half = Group.DimX >> 1; half > 0; half >>= 1)
-            {
-                if (Group.IdxX < half)
-                {
-                    for (int i = 0; i < count; i++)
-                        shared[i * GroupSums.MaxThreads + Group.IdxX] += shared[i * GroupSums.MaxThreads + Group.IdxX + half];
-                }
-                Group.Barrier();
-            }
+            GroupSums.SumNeighbours(values, count, Group.DimX, shared);
         }
     }
 
@@ -114,6 +104,26 @@ static class GroupSums
 {
     /// <summary>Most threads of a group: the size of the shared memory that callers provide.</summary>
     public const int MaxThreads = 256;
+
+    /// <summary>The sum of each of several values a thread, over threads that are neighbours, by a tree in shared memory.</summary>
+    /// <param name="values">Of this thread, <paramref name="count"/> elements.</param>
+    /// <param name="threads">That are summed together: a power of two that divides the group's.</param>
+    /// <param name="shared">count · <see cref="MaxThreads"/> elements; sum i is left at i · MaxThreads plus the first of the threads, for all.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SumNeighbours(ArrayView<float> values, int count, int threads, ArrayView<float> shared)
+    {
+        int lane = Group.IdxX % threads;
+        for (int i = 0; i < count; i++) shared[i * MaxThreads + Group.IdxX] = values[i];
+        Group.Barrier();
+        for (int half = threads >> 1; half > 0; half >>= 1)
+        {
+            if (lane < half)
+            {
+                for (int i = 0; i < count; i++) shared[i * MaxThreads + Group.IdxX] += shared[i * MaxThreads + Group.IdxX + half];
+            }
+            Group.Barrier();
+        }
+    }
 }
 
 /// <summary>How the threads of a group exchange values: a constant of the compiled kernel.</summary>

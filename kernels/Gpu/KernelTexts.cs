@@ -22,7 +22,8 @@ public static class KernelTexts
 
     /// <summary>Every kernel of real devices as OpenCL C 2.0.</summary>
     public static IReadOnlyList<(string Name, string Text)> OpenCl() => Compile(hasShuffles: false, hasTensorCores: false, context =>
-        new CLBackend(context, new CLCapabilityContext(genericAddressSpace: true, float16: false, float64: true, int64_Atomics: false, subGroups: false), CLDeviceVendor.Other, CLCVersion.CL20));
+        new CLBackend(context, new CLCapabilityContext(genericAddressSpace: true, float16: false, float64: true, int64_Atomics: false, subGroups: false),
+            CLDeviceVendor.Other, CLCVersion.CL20));
 
     static List<(string Name, string Text)> Compile(bool hasShuffles, bool hasTensorCores, Func<Context, Backend> create)
     {
@@ -32,7 +33,8 @@ public static class KernelTexts
         foreach (ComputePrecision precision in Enum.GetValues<ComputePrecision>())
         {
             if (precision == ComputePrecision.Tf32 && !hasTensorCores) continue;
-            using var backend = new GpuBackend("declared", GpuDevices.OpenEmulated(isEmulator: false, hasShuffles), new() { Precision = precision, HasTensorCores = hasTensorCores });
+            using var backend = new GpuBackend("declared", GpuDevices.OpenEmulated(isEmulator: false, hasShuffles),
+                new() { Precision = precision, HasTensorCores = hasTensorCores });
             foreach (DeviceKernel kernel in backend.DeviceKernels)
             {
                 // Ops other than products have the same kernels in every precision.

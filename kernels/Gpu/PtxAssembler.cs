@@ -57,7 +57,8 @@ public sealed partial class PtxAssembler
         return (process.ExitCode, output);
     }
 
-    static int Number(Regex pattern, string output) => pattern.Match(output) is { Success: true } match ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
+    static int Number(Regex pattern, string output) =>
+        pattern.Match(output) is { Success: true } match ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
 
     [GeneratedRegex(@"release (\d+\.\d+)")]
     private static partial Regex Release();

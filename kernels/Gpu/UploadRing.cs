@@ -13,8 +13,7 @@ sealed class UploadRing(Gpu gpu) : IDisposable
     // A step's ids, keys and weights take well below this; parameters pass through in pieces.
     const int Capacity = 4 << 20;
 
-    readonly PageLockedArray1D<byte> _ring = gpu.Accelerator.AllocatePageLocked1D<byte>(Capacity);
-    int _next;
+    readonly PinnedRing _ring = new(gpu, Capacity);
 
     public void Upload<T>(ReadOnlySpan<T> host, Tensor destination) where T : unmanaged
     {
@@ -23,14 +22,12 @@ sealed class UploadRing(Gpu gpu) : IDisposable
         long start = destination.ElementOffset * System.Runtime.CompilerServices.Unsafe.SizeOf<T>();
         while (!bytes.IsEmpty)
         {
-            if (_next == Capacity) Wait();
-            int length = Math.Min(bytes.Length, Capacity - _next);
-            Span<byte> piece = _ring.Span.Slice(_next, length);
-            bytes[..length].CopyTo(piece);
-            new ILGPU.ArrayView<byte>(memory, start, length).CopyFromCPUUnsafeAsync(gpu.Stream, ref MemoryMarshal.GetReference(piece), length);
-            bytes = bytes[length..];
-            start += length;
-            _next = Math.Min(Capacity, (_next + length + HostBuffer.Alignment - 1) / HostBuffer.Alignment * HostBuffer.Alignment);
+            if (_ring.IsFull) Wait();
+            Span<byte> piece = _ring.Take(bytes.Length, out _);
+            bytes[..piece.Length].CopyTo(piece);
+            new ILGPU.ArrayView<byte>(memory, start, piece.Length).CopyFromCPUUnsafeAsync(gpu.Stream, ref MemoryMarshal.GetReference(piece), piece.Length);
+            bytes = bytes[piece.Length..];
+            start += piece.Length;
         }
     }
 
@@ -38,7 +35,7 @@ sealed class UploadRing(Gpu gpu) : IDisposable
     public void Wait()
     {
         gpu.Stream.Synchronize();
-        _next = 0;
+        _ring.Free();
     }
 
     public void Dispose() => _ring.Dispose();

@@ -15,8 +15,10 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
 {
     readonly DeviceKernel<LogitsKernel> _sum = gpu.Kernel<LogitsKernel>(SumRows<WarpLanes>, SumRows<SharedLanes>);
 
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<int>, ArrayView<double>, ArrayView<float>, ArrayView<double>, ArrayView<float>>> _finish =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<int>, ArrayView<double>, ArrayView<float>, ArrayView<double>, ArrayView<float>>>(FinishRows);
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<int>, ArrayView<double>, ArrayView<float>, ArrayView<double>,
+        ArrayView<float>>> _finish =
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<int>, ArrayView<double>, ArrayView<float>, ArrayView<double>,
+            ArrayView<float>>>(FinishRows);
 
     readonly DeviceKernel<LogitsKernel> _gradient = gpu.Kernel<LogitsKernel>(GradientRows);
 
@@ -37,7 +39,8 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
         _finish.Launch(gpu.Stream, gpu.Elements(rows), labelView, sums, states, gpu.View<double>(logSumExp), gpu.View<float>(nats));
     }
 
-    protected override void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Gradient dWeight, Tensor scratch)
+    protected override void BackwardCore(
+        Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Gradient dWeight, Tensor scratch)
     {
         int rows = x.Shape.D0;
         ArrayView<float> logits = gpu.View<float>(scratch), xView = gpu.View<float>(x), values = gpu.View<float>(w.Value), dValues = gpu.View<float>(dWeight.Sum);
@@ -68,7 +71,8 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
 
     /// <summary>Adds a chunk to its rows' running maxima and sums, and picks the label's logit where it lies in the chunk.</summary>
     /// <param name="states">Greatest scaled logit of each row, then its label's.</param>
-    internal static void SumRows<TLanes>(ArrayView<float> logits, ArrayView<int> labels, ArrayView<double> sums, ArrayView<float> states, LogitsChunk chunk) where TLanes : struct, ILanes
+    internal static void SumRows<TLanes>(ArrayView<float> logits, ArrayView<int> labels, ArrayView<double> sums, ArrayView<float> states, LogitsChunk chunk)
+        where TLanes : struct, ILanes
     {
         ArrayView<float> sharedMax = SharedMemory.Allocate<float>(GroupSums.MaxThreads);
         ArrayView<double> sharedSum = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
@@ -103,7 +107,8 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
 
     /// <summary>Turns a chunk's logits into the gradients of x Wᵀ, in place. What float32 loses of logSumExp is subtracted behind it: where
     /// a word has nearly all the probability, the first difference is exact.</summary>
-    internal static void GradientRows(ArrayView<float> logits, ArrayView<int> labels, ArrayView<double> logSumExp, ArrayView<float> rowWeights, LogitsChunk chunk)
+    internal static void GradientRows(
+        ArrayView<float> logits, ArrayView<int> labels, ArrayView<double> logSumExp, ArrayView<float> rowWeights, LogitsChunk chunk)
     {
         int row = Grid.IdxX, label = labels[row];
         long start = (long)row * chunk.Stride;

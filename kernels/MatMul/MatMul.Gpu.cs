@@ -165,7 +165,7 @@ sealed class MatMulGpu : MatMul
     internal static void FewRows(ArrayView<float> x, ArrayView<float> w, ArrayView<float> y, MatMulCall call)
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupSums.MaxThreads * MaxFewRows);
-        var sums = LocalMemory.Allocate1D<float>(MaxFewRows);
+        ArrayView<float> sums = LocalMemory.Allocate<float>(MaxFewRows);
         int lanes = Group.DimX < Lanes ? Group.DimX : Lanes, lane = Group.IdxX % lanes;
         int output = Grid.IdxX * (Group.DimX / lanes) + Group.IdxX / lanes;
         for (int row = 0; row < MaxFewRows; row++) sums[row] = 0;
@@ -178,17 +178,7 @@ sealed class MatMulGpu : MatMul
                     if (row < call.Rows) sums[row] += weight * x[(long)row * call.StrideA + k];
             }
         }
-        for (int row = 0; row < MaxFewRows; row++) shared[row * GroupSums.MaxThreads + Group.IdxX] = sums[row];
-        Group.Barrier();
-        for (int half = lanes >> 1; half > 0; half >>= 1)
-        {
-            if (lane < half)
-            {
-                for (int row = 0; row < MaxFewRows; row++)
-                    shared[row * GroupSums.MaxThreads + Group.IdxX] += shared[row * GroupSums.MaxThreads + Group.IdxX + half];
-            }
-            Group.Barrier();
-        }
+        GroupSums.SumNeighbours(sums, MaxFewRows, lanes, shared);
         if (lane != 0 || output >= call.Columns) return;
         for (int row = 0; row < call.Rows; row++)
         {

@@ -179,7 +179,8 @@ static class MatMulTensorTile
     /// columns that are not written.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Read<TTile, TCore, T>(ArrayView<float> from, int stride, int vectors, int lines, int line, int step, int lineCount, int stepCount, ArrayView<float> next)
+    static void Read<TTile, TCore, T>(
+        ArrayView<float> from, int stride, int vectors, int lines, int line, int step, int lineCount, int stepCount, ArrayView<float> next)
         where TTile : struct, ITensorTile where TCore : struct, ITensorCore where T : struct, IMatMulOperand
     {
         int outer = T.LinesAreContiguous ? line : step, lastOuter = (T.LinesAreContiguous ? lineCount : stepCount) - 1;
@@ -270,7 +271,8 @@ static class MatMulTensorTile
     /// <param name="word">First word of depth within the slice.</param>
     /// <param name="lowerLines">Register of lines 8 … 15 and words 0 … 3; 3 less this is that of lines 0 … 7 and words 4 … 7.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void LoadPart<TCore, T>(ArrayView<int> shared, int address, int own, int lines, int fragment, int word, int lowerLines, ArrayView<int> part, ArrayView<int> exchange)
+    static void LoadPart<TCore, T>(
+        ArrayView<int> shared, int address, int own, int lines, int fragment, int word, int lowerLines, ArrayView<int> part, ArrayView<int> exchange)
         where TCore : struct, ITensorCore where T : struct, IMatMulOperand
     {
         int stride = Stride<TCore, T>(lines);
@@ -278,17 +280,10 @@ static class MatMulTensorTile
         {
             TCore.Load(shared, address, own + fragment * (16 * stride) + word, part, fragment * 4, exchange);
         }
-        else if (TCore.Packed == 2)
-        {
-            TCore.LoadTransposed(shared, address, own + word * (2 * stride) + fragment * 8, part, fragment * 4, exchange);
-        }
         else
         {
-            int from = own + word * stride + fragment * 16;
-            part[fragment * 4] = shared[from];
-            part[fragment * 4 + lowerLines] = shared[from + 8];
-            part[fragment * 4 + 3 - lowerLines] = shared[from + 4 * stride];
-            part[fragment * 4 + 3] = shared[from + 4 * stride + 8];
+            int from = own + word * (TCore.Packed * stride) + fragment * (16 / TCore.Packed);
+            TCore.LoadSteps(shared, address, from, stride, lowerLines, part, fragment * 4, exchange);
         }
     }
 

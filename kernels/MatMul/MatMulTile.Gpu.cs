@@ -168,7 +168,8 @@ static class MatMulTile
             for (int i = 0; i < TTile.Rows * TTile.Depth / threads; i++)
                 nextA[i] = Read<TA>(a, call.StrideA, thread + i * threads, TTile.Rows, TTile.Depth, firstRow, step + TTile.Depth, call.Rows, call.Depth);
             for (int i = 0; i < TTile.Columns * TTile.Depth / threads; i++)
-                nextB[i] = Read<TB>(b, call.StrideB, thread + i * threads, TTile.Columns, TTile.Depth, firstColumn, step + TTile.Depth, call.Columns, call.Depth);
+                nextB[i] = Read<TB>(b, call.StrideB, thread + i * threads, TTile.Columns, TTile.Depth, firstColumn, step + TTile.Depth, call.Columns,
+                    call.Depth);
             for (int k = 0; k < TTile.Depth; k++)
             {
                 // A thread's rows are fours that lie a block's share apart: neighbouring threads then read neighbouring fours.

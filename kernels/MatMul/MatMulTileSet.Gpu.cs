@@ -34,7 +34,8 @@ sealed class MatMulTileSet
     {
         int threads = MatMulTile.Threads<TTile>();
         return new(TTile.Rows, TTile.Columns, threads, gpu.Kernel<Launch>(MatMulTile.Multiply<TTile, TRounding, Lines, Lines>, threads),
-            gpu.Kernel<Launch>(MatMulTile.Multiply<TTile, TRounding, Lines, Steps>, threads), gpu.Kernel<Launch>(MatMulTile.Multiply<TTile, TRounding, Steps, Steps>, threads));
+            gpu.Kernel<Launch>(MatMulTile.Multiply<TTile, TRounding, Lines, Steps>, threads),
+            gpu.Kernel<Launch>(MatMulTile.Multiply<TTile, TRounding, Steps, Steps>, threads));
     }
 
     /// <summary>By tensor cores.</summary>

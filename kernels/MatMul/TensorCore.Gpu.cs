@@ -6,7 +6,7 @@ namespace DistillEngine.Kernels;
 
 /// <summary>
 /// What a warp of 32 threads does together on matrices in shared memory, for one type of operands. Words are 32 bits: two bf16 numbers, the
-/// earlier one in the lower half, or one tf32 number. All threads of the group must call <see cref="Load"/>, <see cref="LoadTransposed"/> and
+/// earlier one in the lower half, or one tf32 number. All threads of the group must call <see cref="Load"/>, <see cref="LoadSteps"/> and
 /// <see cref="MultiplyAdd"/>.
 /// </summary>
 interface ITensorCore
@@ -17,7 +17,7 @@ interface ITensorCore
     /// <summary>Words of shared memory behind the tiles that a warp needs to exchange fragments; 0 on a device, which has instructions.</summary>
     static abstract int ExchangeWords { get; }
 
-    /// <summary>What <see cref="Load"/> and <see cref="LoadTransposed"/> take to find the kernel's shared memory.</summary>
+    /// <summary>What <see cref="Load"/> and <see cref="LoadSteps"/> take to find the kernel's shared memory.</summary>
     static abstract int AddressOfShared();
 
     /// <summary>The same number, computed where this stands: ILGPU moves arithmetic into the loops that use its results, and loops of long
@@ -37,8 +37,13 @@ interface ITensorCore
     /// <param name="exchange"><see cref="ExchangeWords"/> for each warp of the group.</param>
     static abstract void Load(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange);
 
-    /// <summary>The same for matrices of 8 × 8 bf16 numbers, each transposed. Of bf16 alone.</summary>
-    static abstract void LoadTransposed(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange);
+    /// <summary>Loads 16 lines and 8 words of depth, as <see cref="MultiplyAdd"/> wants them, from lines that lie side by side in each step.</summary>
+    /// <param name="word">The word that this lane reads first, of tf32; the first of the row that it names as in <see cref="Load"/>, of bf16, whose
+    /// matrices are 8 steps of 8 lines that the instruction transposes.</param>
+    /// <param name="stride">Words between steps.</param>
+    /// <param name="lowerLines">Register of lines 8 … 15 and words 0 … 3; 3 less this is that of lines 0 … 7 and words 4 … 7.</param>
+    static abstract void LoadSteps(
+        ArrayView<int> shared, int address, int word, int stride, int lowerLines, ArrayView<int> part, int at, ArrayView<int> exchange);
 
     /// <summary>
     /// sums[at … at + 7] += a bᵀ for 16 lines each and 8 words of depth. With g = lane / 4 and t = lane % 4 the sums are (g, 2t), (g, 2t + 1),
@@ -69,39 +74,17 @@ readonly struct CudaBf16 : ITensorCore
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Load(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange) => CudaShared.Load(address, word, part, at);
+    public static void Load(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange) =>
+        CudaShared.Load(address, word, part, at);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadTransposed(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange)
-    {
-        Output<int> r0 = default, r1 = default, r2 = default, r3 = default;
-        Input<int> from = address + word * sizeof(int);
-        CudaAsm.EmitRef("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];", ref r0, ref r1, ref r2, ref r3, ref from);
-        part[at] = r0.Value;
-        part[at + 1] = r1.Value;
-        part[at + 2] = r2.Value;
-        part[at + 3] = r3.Value;
-    }
+    public static void LoadSteps(
+        ArrayView<int> shared, int address, int word, int stride, int lowerLines, ArrayView<int> part, int at, ArrayView<int> exchange) =>
+        CudaShared.LoadTransposed(address, word, part, at);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void MultiplyAdd(ArrayView<float> sums, int at, ArrayView<int> partA, int atA, ArrayView<int> partB, int atB, ArrayView<int> exchange)
-    {
-        Ref<float> s0 = sums[at], s1 = sums[at + 1], s2 = sums[at + 2], s3 = sums[at + 3];
-        Ref<float> s4 = sums[at + 4], s5 = sums[at + 5], s6 = sums[at + 6], s7 = sums[at + 7];
-        Input<int> a0 = partA[atA], a1 = partA[atA + 1], a2 = partA[atA + 2], a3 = partA[atA + 3];
-        Input<int> b0 = partB[atB], b1 = partB[atB + 1], b2 = partB[atB + 2], b3 = partB[atB + 3];
-        CudaAsm.EmitRef("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%8,%9,%10,%11}, {%12,%13}, {%0,%1,%2,%3};\n"
-            + "\tmma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%4,%5,%6,%7}, {%8,%9,%10,%11}, {%14,%15}, {%4,%5,%6,%7};",
-            ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3);
-        sums[at] = s0.Value;
-        sums[at + 1] = s1.Value;
-        sums[at + 2] = s2.Value;
-        sums[at + 3] = s3.Value;
-        sums[at + 4] = s4.Value;
-        sums[at + 5] = s5.Value;
-        sums[at + 6] = s6.Value;
-        sums[at + 7] = s7.Value;
-    }
+    public static void MultiplyAdd(ArrayView<float> sums, int at, ArrayView<int> partA, int atA, ArrayView<int> partB, int atB, ArrayView<int> exchange) =>
+        CudaShared.MultiplyAdd<CudaBf16>(sums, at, partA, atA, partB, atB);
 }
 
 /// <summary>tf32 operands, which have float32's exponent and 11 significant bits, on CUDA devices of compute capability 8.0 and above.</summary>
@@ -124,31 +107,30 @@ readonly struct CudaTf32 : ITensorCore
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Load(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange) => CudaShared.Load(address, word, part, at);
-
-    // The instruction transposes 16-bit elements; tiles of words are read word by word instead.
-    public static void LoadTransposed(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange)
-    {
-    }
+    public static void Load(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange) =>
+        CudaShared.Load(address, word, part, at);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void MultiplyAdd(ArrayView<float> sums, int at, ArrayView<int> partA, int atA, ArrayView<int> partB, int atB, ArrayView<int> exchange)
+    public static void LoadSteps(
+        ArrayView<int> shared, int address, int word, int stride, int lowerLines, ArrayView<int> part, int at, ArrayView<int> exchange) =>
+        Tf32Steps.Load(shared, word, stride, lowerLines, part, at);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MultiplyAdd(ArrayView<float> sums, int at, ArrayView<int> partA, int atA, ArrayView<int> partB, int atB, ArrayView<int> exchange) =>
+        CudaShared.MultiplyAdd<CudaTf32>(sums, at, partA, atA, partB, atB);
+}
+
+/// <summary>Fragments of slices that hold tf32 step by step, which no instruction transposes: each lane reads its own words.</summary>
+static class Tf32Steps
+{
+    /// <inheritdoc cref="ITensorCore.LoadSteps"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Load(ArrayView<int> shared, int word, int stride, int lowerLines, ArrayView<int> part, int at)
     {
-        Ref<float> s0 = sums[at], s1 = sums[at + 1], s2 = sums[at + 2], s3 = sums[at + 3];
-        Ref<float> s4 = sums[at + 4], s5 = sums[at + 5], s6 = sums[at + 6], s7 = sums[at + 7];
-        Input<int> a0 = partA[atA], a1 = partA[atA + 1], a2 = partA[atA + 2], a3 = partA[atA + 3];
-        Input<int> b0 = partB[atB], b1 = partB[atB + 1], b2 = partB[atB + 2], b3 = partB[atB + 3];
-        CudaAsm.EmitRef("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%8,%9,%10,%11}, {%12,%13}, {%0,%1,%2,%3};\n"
-            + "\tmma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%4,%5,%6,%7}, {%8,%9,%10,%11}, {%14,%15}, {%4,%5,%6,%7};",
-            ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3);
-        sums[at] = s0.Value;
-        sums[at + 1] = s1.Value;
-        sums[at + 2] = s2.Value;
-        sums[at + 3] = s3.Value;
-        sums[at + 4] = s4.Value;
-        sums[at + 5] = s5.Value;
-        sums[at + 6] = s6.Value;
-        sums[at + 7] = s7.Value;
+        part[at] = shared[word];
+        part[at + lowerLines] = shared[word + 8];
+        part[at + 3 - lowerLines] = shared[word + 4 * stride];
+        part[at + 3] = shared[word + 4 * stride + 8];
     }
 }
 
@@ -180,9 +162,57 @@ static class CudaShared
         Output<int> r0 = default, r1 = default, r2 = default, r3 = default;
         Input<int> from = address + word * sizeof(int);
         CudaAsm.EmitRef("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];", ref r0, ref r1, ref r2, ref r3, ref from);
-        part[at] = r0.Value;
-        part[at + 1] = r1.Value;
-        part[at + 2] = r2.Value;
-        part[at + 3] = r3.Value;
+        Keep(part, at, r0.Value, r1.Value, r2.Value, r3.Value);
+    }
+
+    /// <summary>The same of matrices of 8 × 8 bf16 numbers, each transposed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadTransposed(int address, int word, ArrayView<int> part, int at)
+    {
+        Output<int> r0 = default, r1 = default, r2 = default, r3 = default;
+        Input<int> from = address + word * sizeof(int);
+        CudaAsm.EmitRef("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];", ref r0, ref r1, ref r2, ref r3, ref from);
+        Keep(part, at, r0.Value, r1.Value, r2.Value, r3.Value);
+    }
+
+    /// <inheritdoc cref="ITensorCore.MultiplyAdd"/>
+    /// <remarks>ILGPU takes instructions as literals alone, so the type chooses between two rather than name its own.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MultiplyAdd<TCore>(ArrayView<float> sums, int at, ArrayView<int> partA, int atA, ArrayView<int> partB, int atB)
+        where TCore : struct, ITensorCore
+    {
+        Ref<float> s0 = sums[at], s1 = sums[at + 1], s2 = sums[at + 2], s3 = sums[at + 3];
+        Ref<float> s4 = sums[at + 4], s5 = sums[at + 5], s6 = sums[at + 6], s7 = sums[at + 7];
+        Input<int> a0 = partA[atA], a1 = partA[atA + 1], a2 = partA[atA + 2], a3 = partA[atA + 3];
+        Input<int> b0 = partB[atB], b1 = partB[atB + 1], b2 = partB[atB + 2], b3 = partB[atB + 3];
+        if (TCore.Packed == 2)
+        {
+            CudaAsm.EmitRef("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%8,%9,%10,%11}, {%12,%13}, {%0,%1,%2,%3};\n"
+                + "\tmma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%4,%5,%6,%7}, {%8,%9,%10,%11}, {%14,%15}, {%4,%5,%6,%7};",
+                ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3);
+        }
+        else
+        {
+            CudaAsm.EmitRef("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%8,%9,%10,%11}, {%12,%13}, {%0,%1,%2,%3};\n"
+                + "\tmma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%4,%5,%6,%7}, {%8,%9,%10,%11}, {%14,%15}, {%4,%5,%6,%7};",
+                ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3);
+        }
+        sums[at] = s0.Value;
+        sums[at + 1] = s1.Value;
+        sums[at + 2] = s2.Value;
+        sums[at + 3] = s3.Value;
+        sums[at + 4] = s4.Value;
+        sums[at + 5] = s5.Value;
+        sums[at + 6] = s6.Value;
+        sums[at + 7] = s7.Value;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Keep(ArrayView<int> part, int at, int r0, int r1, int r2, int r3)
+    {
+        part[at] = r0;
+        part[at + 1] = r1;
+        part[at + 2] = r2;
+        part[at + 3] = r3;
     }
 }

@@ -19,7 +19,8 @@ sealed class NextTokenGpu(Gpu gpu) : NextToken
     }
 
     // Every thread goes through every round: PoCL lets all threads into a loop behind a barrier that only some should enter.
-    internal static void ChooseRows<TLanes>(ArrayView<float> logits, ArrayView<int> history, int vocabulary, int length, NextTokenRules rules, ArrayView<int> ids)
+    internal static void ChooseRows<TLanes>(
+        ArrayView<float> logits, ArrayView<int> history, int vocabulary, int length, NextTokenRules rules, ArrayView<int> ids)
         where TLanes : struct, ILanes
     {
         ArrayView<ulong> shared = SharedMemory.Allocate<ulong>(GroupSums.MaxThreads);
@@ -29,7 +30,8 @@ sealed class NextTokenGpu(Gpu gpu) : NextToken
             for (int start = 0; start < length; start += Group.DimX)
             {
                 int i = start + Group.IdxX;
-                if (i < length && IsFirst(history, past, i)) logits[row + history[past + i]] = Penalized(logits[row + history[past + i]], rules.RepetitionPenalty);
+                if (i < length && IsFirst(history, past, i))
+                    logits[row + history[past + i]] = Penalized(logits[row + history[past + i]], rules.RepetitionPenalty);
             }
         }
         Group.Barrier();
@@ -38,7 +40,8 @@ sealed class NextTokenGpu(Gpu gpu) : NextToken
             for (int start = 0; start + rules.NoRepeatNgramSize <= length; start += Group.DimX)
             {
                 int i = start + Group.IdxX, last = i + rules.NoRepeatNgramSize - 1;
-                if (last < length && EndsWith(history, past, i, length, rules.NoRepeatNgramSize - 1)) logits[row + history[past + last]] = float.NegativeInfinity;
+                if (last < length && EndsWith(history, past, i, length, rules.NoRepeatNgramSize - 1))
+                    logits[row + history[past + last]] = float.NegativeInfinity;
             }
         }
         if (Group.IdxX == 0 && length - 1 < rules.MinNewTokens) logits[row + rules.EosId] = float.NegativeInfinity;

@@ -7,7 +7,8 @@ namespace DistillEngine.Kernels;
 /// <summary>One group a row. Forward reads 8 bytes an element and writes 4; bound by bandwidth. Backward is <see cref="DropoutGpu"/>'s.</summary>
 sealed class ResidualAddGpu(Gpu gpu, DropoutGpu dropout) : ResidualAdd
 {
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<int>, int, DropoutNumbers, ArrayView<float>>> _add =
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<int>, int, DropoutNumbers,
+        ArrayView<float>>> _add =
         gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<int>, int, DropoutNumbers, ArrayView<float>>>(AddRows);
 
     protected override void ForwardCore(Tensor x, Tensor branch, Tensor rowKeys, DropoutSite site, Tensor y)

@@ -13,13 +13,18 @@ sealed class RmsNormGpu(Gpu gpu) : RmsNorm
     // Rows that one thread sums of its column before the blocks are added.
     const int BlockRows = 64;
 
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, int, float, ArrayView<float>, ArrayView<float>>> _forward =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, int, float, ArrayView<float>, ArrayView<float>>>(ForwardRows<WarpLanes>, ForwardRows<SharedLanes>);
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, int, float, ArrayView<float>,
+        ArrayView<float>>> _forward =
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, int, float, ArrayView<float>,
+            ArrayView<float>>>(ForwardRows<WarpLanes>, ForwardRows<SharedLanes>);
 
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, ArrayView<float>>> _backwardInput =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, ArrayView<float>>>(BackwardRows<WarpLanes>, BackwardRows<SharedLanes>);
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int,
+        ArrayView<float>>> _backwardInput =
+        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int,
+            ArrayView<float>>>(BackwardRows<WarpLanes>, BackwardRows<SharedLanes>);
 
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, ArrayView<float>>> _sumBlocks =
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int,
+        ArrayView<float>>> _sumBlocks =
         gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, ArrayView<float>>>(SumBlocks);
 
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, int, int, ArrayView<float>>> _addBlocks =
@@ -40,12 +45,15 @@ sealed class RmsNormGpu(Gpu gpu) : RmsNorm
         ArrayView<float> partials = gpu.Scratch<float>((long)blocks * width);
         ArrayView<float> dyView = gpu.View<float>(dy), xView = gpu.View<float>(x), invView = gpu.View<float>(invRms);
         // dWeight comes first, since dx may overwrite dy.
-        _sumBlocks.Launch(gpu.Stream, new KernelConfig(new Index3D(blocks, strips, 1), new Index3D(gpu.GroupSize, 1, 1)), dyView, xView, invView, rows, width, partials);
+        _sumBlocks.Launch(gpu.Stream, new KernelConfig(new Index3D(blocks, strips, 1), new Index3D(gpu.GroupSize, 1, 1)), dyView, xView, invView, rows,
+            width, partials);
         _addBlocks.Launch(gpu.Stream, gpu.Groups(strips), partials, blocks, width, gpu.View<float>(dWeight));
-        _backwardInput.Launch(gpu.Stream, gpu.Groups(rows), dyView, xView, gpu.View<float>(weight), invView, width, into == Into.Add ? 1 : 0, gpu.View<float>(dx));
+        _backwardInput.Launch(gpu.Stream, gpu.Groups(rows), dyView, xView, gpu.View<float>(weight), invView, width, into == Into.Add ? 1 : 0,
+            gpu.View<float>(dx));
     }
 
-    internal static void ForwardRows<TLanes>(ArrayView<float> x, ArrayView<float> weight, int width, float epsilon, ArrayView<float> y, ArrayView<float> invRms) where TLanes : struct, ILanes
+    internal static void ForwardRows<TLanes>(ArrayView<float> x, ArrayView<float> weight, int width, float epsilon, ArrayView<float> y, ArrayView<float> invRms)
+        where TLanes : struct, ILanes
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupSums.MaxThreads);
         long start = (long)Grid.IdxX * width;
@@ -57,7 +65,9 @@ sealed class RmsNormGpu(Gpu gpu) : RmsNorm
         if (Group.IdxX == 0) invRms[Grid.IdxX] = inv;
     }
 
-    internal static void BackwardRows<TLanes>(ArrayView<float> dy, ArrayView<float> x, ArrayView<float> weight, ArrayView<float> invRms, int width, int add, ArrayView<float> dx) where TLanes : struct, ILanes
+    internal static void BackwardRows<TLanes>(
+        ArrayView<float> dy, ArrayView<float> x, ArrayView<float> weight, ArrayView<float> invRms, int width, int add, ArrayView<float> dx)
+        where TLanes : struct, ILanes
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupSums.MaxThreads);
         long start = (long)Grid.IdxX * width;

@@ -8,6 +8,9 @@ static class DeviceUnderTest
 {
     const string Variable = "DISTILL_DEVICE";
 
+    /// <summary>Its name, once <see cref="Open"/> opened it.</summary>
+    public static string Name => Environment.GetEnvironmentVariable(Variable)!;
+
     /// <summary>Opens it; skips the test, with the reason, where none is named, it is absent or does not multiply in this precision.</summary>
     public static GpuBackend Open(ComputePrecision precision = ComputePrecision.F32)
     {

@@ -16,8 +16,6 @@ static class ShownRun
     /// <param name="day">When, for the heads of the tables.</param>
     public static void Of(IReadOnlyList<ShownSuite> suites, ShownSizes sizes, TextWriter output, TextWriter progress, string? folder, DateOnly day)
     {
-        using CpuBackend backend = CpuBackend.Open(1);
-        string head = string.Create(CultureInfo.InvariantCulture, $"{day:yyyy-MM-dd}, {backend.Name}, {sizes.AllThreads} threads unless said, .NET {Environment.Version}");
         foreach (ShownSuite suite in suites)
         {
             progress.WriteLine($"{suite.Name}: {suite.What}");
@@ -26,9 +24,17 @@ static class ShownRun
             progress.WriteLine(FormattableString.Invariant($"{suite.Name}: {Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s"));
             table.WriteMarkdown(output);
             if (folder is null) continue;
-            string path = Record(suite, table, folder, head);
+            string path = Record(suite, table, folder, Head(suite, sizes, day));
             progress.WriteLine($"Recorded {path}.md and .json");
         }
+    }
+
+    /// <summary>When, on what.</summary>
+    static string Head(ShownSuite suite, ShownSizes sizes, DateOnly day)
+    {
+        using CpuBackend backend = CpuBackend.Open(1);
+        string machine = suite.IsOfDevice ? sizes.RequireDevice().Describe() : $"{backend.Name}, {sizes.AllThreads} threads unless said";
+        return string.Create(CultureInfo.InvariantCulture, $"{day:yyyy-MM-dd}, {machine}, .NET {Environment.Version}");
     }
 
     /// <returns>The path of both files, without their extensions.</returns>
@@ -47,6 +53,9 @@ static class ShownRun
             writer.WriteString("machine", head);
             writer.WritePropertyName("rows");
             table.WriteJson(writer);
+            writer.WriteStartArray("notes");
+            foreach (string note in table.Notes) writer.WriteStringValue(note);
+            writer.WriteEndArray();
             writer.WriteEndObject();
         }
         File.WriteAllText($"{path}.json", Encoding.UTF8.GetString(json.ToArray()) + "\n");

@@ -57,6 +57,28 @@ sealed record ShownSizes
     /// <summary>Limits of so many threads at this moment.</summary>
     public required Func<int, Roof> Roof { get; init; }
 
+    /// <summary>What the suites of devices measure; null where none is named.</summary>
+    public ShownDevice? Device { get; init; }
+
+    /// <summary>Types of the operands of a device's products.</summary>
+    public required ComputePrecision[] DeviceTypes { get; init; }
+
+    /// <inheritdoc cref="Products"/>
+    public required (int Rows, int Inputs, int Outputs)[] DeviceProducts { get; init; }
+
+    /// <summary>Rows of a device's step, and tokens of each source and target.</summary>
+    public required int DeviceBatch { get; init; }
+
+    /// <inheritdoc cref="DeviceBatch"/>
+    public required int DeviceSource { get; init; }
+
+    /// <inheritdoc cref="DeviceBatch"/>
+    public required int DeviceTarget { get; init; }
+
+    /// <exception cref="InvalidOperationException">No device is named.</exception>
+    public ShownDevice RequireDevice() =>
+        Device ?? throw new InvalidOperationException("No device is named; set DISTILL_DEVICE to one that distill doctor lists, such as cuda:0.");
+
     /// <summary>All threads that compute.</summary>
     public int AllThreads => Threads[^1];
 
@@ -78,6 +100,14 @@ sealed record ShownSizes
         AgreementSeeds = [1, 2, 3, 4], AgreementSteps = DemoData.Steps,
         AttentionLengths = [128, 512, 1024, 2048, 4096], ShortTurns = 15, LongTurns = 5,
         Roof = threads => RooflineMeter.Measure(CpuIsas.Choose(), threads),
+        DeviceTypes = [ComputePrecision.F32, ComputePrecision.Tf32, ComputePrecision.Bf16],
+        // Squares, then the maps of v1.1-base for the tokens of the device's step: attention, both of the feed-forward, the head.
+        DeviceProducts =
+        [
+            (512, 512, 512), (1024, 1024, 1024), (2048, 2048, 2048), (4096, 4096, 4096), (8192, 768, 768), (8192, 768, 2048), (8192, 2048, 768),
+            (4096, 768, 32_128),
+        ],
+        DeviceBatch = 64, DeviceSource = 128, DeviceTarget = 64,
     };
 
     /// <summary>Enough to see that every suite runs.</summary>
@@ -99,6 +129,12 @@ sealed record ShownSizes
         AttentionLengths = [8, 16],
         ShortTurns = 1,
         LongTurns = 1,
+        Device = new(GpuDevices.Emulator),
+        DeviceTypes = [ComputePrecision.Bf16],
+        DeviceProducts = [(17, 40, 33)],
+        DeviceBatch = 1,
+        DeviceSource = 4,
+        DeviceTarget = 3,
         Roof = threads => new Roof(threads, Fp32Gflops: 100, Bf16Gflops: 200, Int8Gops: 400, ReadGBs: 30, CopyGBs: 30),
     };
 }

@@ -1,5 +1,4 @@
 using DistillEngine.Benchmarks;
-using DistillEngine.Core;
 using DistillEngine.Kernels;
 
 namespace DistillEngine.Bench.Shown;
@@ -22,7 +21,7 @@ static class ShownSteps
                 var options = new StepBenchOptions
                 {
                     Model = model, Batch = sizes.Batch, Source = sizes.Source, Target = sizes.Target, StepByStep = stepByStep,
-                    Operands = type == ComputePrecision.Bf16 ? DType.BF16 : DType.F32,
+                    Operands = PeakKinds.Of(type),
                 };
                 bool isMeasured = double.IsFinite(ResidentMemory.Begin());
                 StepBenchResult result = Measure(options, sizes.AllThreads, type);

@@ -3,6 +3,9 @@ namespace DistillEngine.Bench.Shown;
 /// <summary>A suite of rows that are published, and how to run it.</summary>
 sealed record ShownSuite(string Name, string What, Func<ShownSizes, ShownTable> Run)
 {
+    /// <summary>Whether a device is measured, else the processor.</summary>
+    public bool IsOfDevice { get; init; }
+
     /// <summary>In the order in which they run.</summary>
     public static IReadOnlyList<ShownSuite> All { get; } =
     [
@@ -16,6 +19,8 @@ sealed record ShownSuite(string Name, string What, Func<ShownSizes, ShownTable> 
         new("agreement", "tokens that low forms of the weights choose as fp32 does, four trained models", ShownAgreement.Run),
         new("attention-memory", "memory by length up to 4,096", ShownAttentionMemory.Run),
         new("allocations", "managed bytes of a step and of a token", ShownAllocations.Run),
+        new("device-products", "products of a device in every precision, in turns with cuBLAS", ShownDeviceProducts.Run) { IsOfDevice = true },
+        new("device-step", "training steps of v1.1-base on a device, 64 rows", ShownDeviceStep.Run) { IsOfDevice = true },
     ];
 
     /// <summary>The suite of this name, or null.</summary>

@@ -8,8 +8,15 @@ namespace DistillEngine.Bench.Shown;
 sealed class ShownTable(string title, string wanted, params ShownColumn[] columns)
 {
     readonly List<object[]> _rows = [];
+    readonly List<string> _notes = [];
 
     public IReadOnlyList<object[]> Rows => _rows;
+
+    /// <summary>Lines under the table: what was not measured, and why.</summary>
+    public IReadOnlyList<string> Notes => _notes;
+
+    /// <summary>Adds a line under the table.</summary>
+    public void Note(string text) => _notes.Add(text);
 
     /// <summary>Adds a row.</summary>
     /// <param name="values">One a column.</param>
@@ -29,6 +36,11 @@ sealed class ShownTable(string title, string wanted, params ShownColumn[] column
         output.WriteLine($"|{string.Concat(columns.Select((_, i) => _rows.Count > 0 && _rows[0][i] is string ? "---|" : "---:|"))}");
         foreach (object[] row in _rows) output.WriteLine($"| {string.Join(" | ", row.Select((value, i) => columns[i].Text(value)))} |");
         output.WriteLine();
+        foreach (string note in _notes)
+        {
+            output.WriteLine($"{note}.");
+            output.WriteLine();
+        }
     }
 
     /// <summary>An array of objects.</summary>

@@ -51,7 +51,8 @@ sealed class TuningFile(string path, Action<string> report)
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             _isUnwritable = true;
-            report($"{path}: kernels chosen for this device cannot be kept, so the next run measures them again: {e.Message} Set {Variable} to a file that can be written.");
+            report($"{path}: kernels chosen for this device cannot be kept, so the next run measures them again: {e.Message} "
+                + $"Set {Variable} to a file that can be written.");
         }
     }
 

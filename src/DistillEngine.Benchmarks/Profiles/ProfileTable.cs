@@ -10,7 +10,7 @@ public static class ProfileTable
     /// <param name="log">Recorded over the whole work.</param>
     /// <param name="seconds">Of the whole work.</param>
     /// <param name="operands">Type of the products' operands.</param>
-    public static IEnumerable<string> Lines(TraceLog log, double seconds, Roof roof, DType operands)
+    public static IEnumerable<string> Lines(TraceLog log, double seconds, Roof roof, PeakKind operands)
     {
         yield return $"{"op",-30} {"calls",9} {"ms",11} {"share",7} {"GFLOP/s",9} {"GB/s",8} {"limit",7}";
         double inside = 0;

@@ -33,11 +33,14 @@ public sealed unsafe class RooflineMeter : IDisposable
     {
         if (backend is CpuBackend cpu) return Measure(CpuIsas.Choose(), cpu.ThreadCount);
         using IDeviceRoofline loops = backend.OpenRoofline() ?? throw new ArgumentException($"{backend.Name} has no loops that measure its limits.");
-        return new Roof(Threads: 0, loops.Operations / BestOf(loops.Compute) * 1e-9, Bf16Gflops: null, Int8Gops: null,
+        return new Roof(Threads: 0, Peak(ComputePrecision.F32)!.Value, Peak(ComputePrecision.Bf16), Int8Gops: null,
             loops.StreamBytes / BestOf(loops.Read) * 1e-9, 2 * loops.StreamBytes / BestOf(loops.Copy) * 1e-9)
         {
-            Device = backend.Name,
+            Device = backend.Name, Tf32Gflops = Peak(ComputePrecision.Tf32),
         };
+
+        double? Peak(ComputePrecision operands) =>
+            loops.Operations(operands) is { } operations ? operations / BestOf(() => loops.Compute(operands)) * 1e-9 : null;
 
         double BestOf(Action queue) => Best(() =>
         {
@@ -45,6 +48,13 @@ public sealed unsafe class RooflineMeter : IDisposable
             backend.Synchronize();
         });
     }
+
+    /// <summary>Why <see cref="Measure(IBackend)"/> gives no peak of a kind, for a user.</summary>
+    public static string WhyMissing(IBackend backend, PeakKind kind) => backend is CpuBackend ? PeakLoops.WhyMissing(kind) : kind switch
+    {
+        PeakKind.Bf16 or PeakKind.Tf32 => "the device has no tensor cores that multiply it, only CUDA devices of compute capability 8.0 and above have",
+        _ => "kernels of devices do not multiply it",
+    };
 
     /// <summary>Measures everything on threads of its own.</summary>
     public static Roof Measure(CpuIsa isa, int threads)

@@ -1,5 +1,3 @@
-using DistillEngine.Core;
-
 namespace DistillEngine.Benchmarks;
 
 /// <summary>A training step to be measured.</summary>
@@ -30,5 +28,5 @@ public sealed record StepBenchOptions
     public string Optimizer { get; init; } = "adamw";
 
     /// <summary>Type of the products' operands.</summary>
-    public DType Operands { get; init; } = DType.F32;
+    public PeakKind Operands { get; init; }
 }

@@ -8,7 +8,7 @@ namespace DistillEngine.Benchmarks;
 /// <param name="ProductFlops">Of all matrix products of forward and backward.</param>
 /// <param name="OptimizerBytes">Compulsory traffic of the update.</param>
 public sealed record StepBenchResult(int Steps, Timing Forward, Timing Backward, Timing Optimizer, Timing Step, int Tokens, long ProductFlops, long OptimizerBytes,
-    DType Operands, RunConditions Conditions)
+    PeakKind Operands, RunConditions Conditions)
 {
     public double TokensPerSecond => Tokens / Step.Median * 1e3;
 

@@ -28,7 +28,12 @@ public readonly record struct DecodeWork(ProductWork Encoder, ProductWork Step)
     }
 
     /// <summary>Operands of most products with weights of a form.</summary>
-    public static DType OperandsOf(WeightForm weights) => weights switch { WeightForm.F32 => DType.F32, WeightForm.BF16 => DType.BF16, _ => DType.I8 };
+    public static PeakKind OperandsOf(WeightForm weights) => weights switch
+    {
+        WeightForm.F32 => PeakKind.Fp32,
+        WeightForm.BF16 => PeakKind.Bf16,
+        _ => PeakKind.Int8,
+    };
 
     /// <summary>What is no product with a weight is attention, in float32.</summary>
     /// <param name="sensitive">Weights that stay bfloat16 in forms of fewer bits.</param>

@@ -12,15 +12,19 @@ static class BenchRooflineVerb
     {
         Option<int> threads = DeviceOptions.Threads();
         Option<string> device = DeviceOptions.Device();
-        Option<bool> json = CommonOptions.Json("device, threads, fp32Gflops, bf16Gflops, int8Gops (null where this program has no loop for it), readGBs, copyGBs; perCore with the same of one thread; threads and perCore are null on a device");
+        Option<bool> json = CommonOptions.Json("device, threads, fp32Gflops, bf16Gflops, tf32Gflops, int8Gops (null where this program has no loop for it), "
+            + "readGBs, copyGBs; perCore with the same of one thread; threads and perCore are null on a device");
         var command = new Command("roofline", "Peak arithmetic from registers and bandwidth of memory: of one core and of all threads, or of a device") { threads, device, json };
         command.SetAction(p =>
         {
             using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
             Roof all = RooflineMeter.Measure(backend);
             Roof? one = backend is not CpuBackend ? null : all.Threads == 1 ? all : RooflineMeter.Measure(CpuIsas.Choose(), 1);
-            if (all.Bf16Gflops is null) io.Error.WriteLine($"bf16: not measured: {WhyMissing(PeakKind.Bf16)}.");
-            if (all.Int8Gops is null) io.Error.WriteLine($"int8: not measured: {WhyMissing(PeakKind.Int8)}.");
+            foreach (var (name, kind, peak) in ((string, PeakKind, double?)[])[("bf16", PeakKind.Bf16, all.Bf16Gflops), ("tf32", PeakKind.Tf32, all.Tf32Gflops),
+                ("int8", PeakKind.Int8, all.Int8Gops)])
+            {
+                if (peak is null) io.Error.WriteLine($"{name}: not measured: {RooflineMeter.WhyMissing(backend, kind)}.");
+            }
             if (p.GetValue(json))
                 io.WriteJson(w =>
                 {
@@ -38,8 +42,6 @@ static class BenchRooflineVerb
             else
                 WriteTable(io, one is null || one == all ? [all] : [one, all]);
             return ExitCode.Ok;
-
-            string WhyMissing(PeakKind kind) => one is null ? "devices compute in f32" : PeakLoops.WhyMissing(kind);
         });
         return command;
     }
@@ -49,6 +51,7 @@ static class BenchRooflineVerb
         WriteNumber(w, "threads", roof.Device is null ? roof.Threads : null);
         w.WriteNumber("fp32Gflops", roof.Fp32Gflops);
         WriteNumber(w, "bf16Gflops", roof.Bf16Gflops);
+        WriteNumber(w, "tf32Gflops", roof.Tf32Gflops);
         WriteNumber(w, "int8Gops", roof.Int8Gops);
         w.WriteNumber("readGBs", roof.ReadGBs);
         w.WriteNumber("copyGBs", roof.CopyGBs);
@@ -65,8 +68,9 @@ static class BenchRooflineVerb
     {
         io.Output.WriteLine($"{"",-30}{string.Concat(roofs.Select(roof => $" {(roof.Threads == 1 ? "1 thread" : roof.Where),12}"))}");
         Row("fp32 multiply-add, GFLOP/s", roof => roof.Fp32Gflops);
-        Row("bf16 dot product, GFLOP/s", roof => roof.Bf16Gflops);
-        Row("int8 dot product, GOP/s", roof => roof.Int8Gops);
+        Row("bf16 product, GFLOP/s", roof => roof.Bf16Gflops);
+        Row("tf32 product, GFLOP/s", roof => roof.Tf32Gflops);
+        Row("int8 product, GOP/s", roof => roof.Int8Gops);
         Row("memory read, GB/s", roof => roof.ReadGBs);
         Row("memory copy, GB/s", roof => roof.CopyGBs);
 

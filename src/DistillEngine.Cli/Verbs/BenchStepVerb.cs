@@ -38,7 +38,8 @@ static class BenchStepVerb
             var options = new StepBenchOptions
             {
                 Model = p.GetValue(model)!, Batch = p.GetValue(batch), Source = p.GetValue(source), Target = p.GetValue(target) ?? StandardTarget,
-                StepByStep = p.GetValue(stepByStep), Optimizer = p.GetValue(optimizer)!, Recompute = p.GetValue(recompute), Operands = DeviceOptions.TypeOf(precision.Of(p)),
+                StepByStep = p.GetValue(stepByStep), Optimizer = p.GetValue(optimizer)!, Recompute = p.GetValue(recompute),
+                Operands = PeakKinds.Of(precision.Of(p)),
             };
             using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), precision.Of(p));
             var (result, recording) = Measure(io, options, backend, p.GetValue(profile));

@@ -35,9 +35,6 @@ static class DeviceOptions
     public static ChoiceOption<ComputePrecision> Precision() => new("--dtype", "Type of the products' operands, tf32 on CUDA alone; sums, weights and all else are f32",
         ("f32", ComputePrecision.F32), ("bf16", ComputePrecision.Bf16), ("tf32", ComputePrecision.Tf32));
 
-    /// <summary>The element type of a precision, for the limits.</summary>
-    public static DType TypeOf(ComputePrecision precision) => precision == ComputePrecision.Bf16 ? DType.BF16 : DType.F32;
-
     /// <summary>Opens what <c>--device</c> names. <c>auto</c> takes the processor where its threads are counted, or weights, keys or values are held
     /// in a low form.</summary>
     /// <param name="weights">How the matrices of the model will be held.</param>

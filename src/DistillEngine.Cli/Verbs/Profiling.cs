@@ -1,6 +1,5 @@
 using System.CommandLine;
 using DistillEngine.Benchmarks;
-using DistillEngine.Core;
 using DistillEngine.Kernels;
 
 namespace DistillEngine.Cli.Verbs;
@@ -13,7 +12,7 @@ static class Profiling
     /// <summary>Does the work and, if asked, shows its ops; also where the user stopped it.</summary>
     /// <param name="backend">What computes.</param>
     /// <param name="operands">Type of the products' operands.</param>
-    public static T Run<T>(bool isOn, Io io, IBackend backend, DType operands, Func<T> work)
+    public static T Run<T>(bool isOn, Io io, IBackend backend, PeakKind operands, Func<T> work)
     {
         if (!isOn) return work();
         using var recording = new Recording(backend);

@@ -26,7 +26,7 @@ sealed class Recording(IDevice device) : IDisposable
     /// <summary>Shows the table on stderr.</summary>
     /// <param name="operands">Type of the products' operands.</param>
     /// <param name="aside">What in between was no work, in seconds.</param>
-    public void Write(Io io, Roof roof, DType operands, double aside = 0)
+    public void Write(Io io, Roof roof, PeakKind operands, double aside = 0)
     {
         foreach (string line in ProfileTable.Lines(_log, _seconds - aside, roof, operands)) io.Error.WriteLine(line);
     }

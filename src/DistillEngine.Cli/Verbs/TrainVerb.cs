@@ -1,4 +1,5 @@
 using System.CommandLine;
+using DistillEngine.Benchmarks;
 using DistillEngine.Data.Batching;
 using DistillEngine.Kernels;
 using DistillEngine.Model;
@@ -75,7 +76,8 @@ static class TrainVerb
             };
             using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), precision.Of(p), report: io.Error.WriteLine);
             var observer = new TrainingConsole(io, options.Steps, p.GetValue(json));
-            Profiling.Run(p.GetValue(profile), io, backend, DeviceOptions.TypeOf(backend.Precision), () => new TrainingRun(options, backend, observer).Execute(io.Cancel));
+            Profiling.Run(p.GetValue(profile), io, backend, PeakKinds.Of(backend.Precision),
+                () => new TrainingRun(options, backend, observer).Execute(io.Cancel));
             observer.Finish($"Trained {options.Output}. Next: distill eval --model {options.Output} --data FILE, or distill predict --model {options.Output} \"a question\" --explain");
             return ExitCode.Ok;
         });

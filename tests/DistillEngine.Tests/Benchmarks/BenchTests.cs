@@ -15,11 +15,12 @@ public class BenchTests
     {
         Assert.Equal(0.02, Limits.Seconds(new Cost(2_000_000_000, 100_000_000)), 1e-12);
         Assert.Equal(0.03, Limits.Seconds(new Cost(2_000_000_000, 300_000_000)), 1e-12);
-        Assert.Throws<ArgumentException>(() => Limits.Seconds(new Cost(1, 1), DType.I64));
         // Emulated products run as float32 ones.
-        Assert.Equal(0.02, Limits.Seconds(new Cost(2_000_000_000, 0), DType.I8), 1e-12);
-        Assert.Equal(0.02, Limits.Seconds(new Cost(2_000_000_000, 0), DType.BF16), 1e-12);
-        Assert.Equal(0.01, (Limits with { Bf16Gflops = 200 }).Seconds(new Cost(2_000_000_000, 0), DType.BF16), 1e-12);
+        Assert.Equal(0.02, Limits.Seconds(new Cost(2_000_000_000, 0), PeakKind.Int8), 1e-12);
+        Assert.Equal(0.02, Limits.Seconds(new Cost(2_000_000_000, 0), PeakKind.Bf16), 1e-12);
+        Assert.Equal(0.02, Limits.Seconds(new Cost(2_000_000_000, 0), PeakKind.Tf32), 1e-12);
+        Assert.Equal(0.005, (Limits with { Tf32Gflops = 400 }).Seconds(new Cost(2_000_000_000, 0), PeakKind.Tf32), 1e-12);
+        Assert.Equal(0.01, (Limits with { Bf16Gflops = 200 }).Seconds(new Cost(2_000_000_000, 0), PeakKind.Bf16), 1e-12);
     }
 
     [Fact]
@@ -83,7 +84,7 @@ public class BenchTests
         {
         }
         log.Dispose();
-        string[] lines = [.. ProfileTable.Lines(log, seconds: 1, Limits, DType.F32)];
+        string[] lines = [.. ProfileTable.Lines(log, seconds: 1, Limits, PeakKind.Fp32)];
         Assert.Equal(log.Rows.Count + 3, lines.Length);
         Assert.Equal(log.Rows.Select(row => row.Op), lines[1..3].Select(line => line.Split(' ')[0]));
         Assert.StartsWith("outside of ops", lines[3], StringComparison.Ordinal);

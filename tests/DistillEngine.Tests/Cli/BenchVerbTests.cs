@@ -7,7 +7,7 @@ namespace DistillEngine.Tests.Cli;
 /// <summary>The keys that scripts rely on, and what is refused.</summary>
 public class BenchVerbTests
 {
-    static readonly string[] RooflineKeys = ["threads", "fp32Gflops", "bf16Gflops", "int8Gops", "readGBs", "copyGBs"];
+    static readonly string[] RooflineKeys = ["threads", "fp32Gflops", "bf16Gflops", "tf32Gflops", "int8Gops", "readGBs", "copyGBs"];
 
     [Fact]
     public void Roofline_WithJson_GivesAllThreadsAndOneCore()
@@ -20,7 +20,7 @@ public class BenchVerbTests
         Assert.Equal(RooflineKeys, core.EnumerateObject().Select(p => p.Name));
         Assert.Equal((2, 1), (roof.GetProperty("threads").GetInt32(), core.GetProperty("threads").GetInt32()));
         Assert.All([roof, core], r => Assert.All((string[])["fp32Gflops", "readGBs", "copyGBs"], key => Assert.True(r.GetProperty(key).GetDouble() > 0)));
-        foreach (var (key, word) in ((string, string)[])[("bf16Gflops", "bf16"), ("int8Gops", "int8")])
+        foreach (var (key, word) in ((string, string)[])[("bf16Gflops", "bf16"), ("tf32Gflops", "tf32"), ("int8Gops", "int8")])
             Assert.Equal(roof.GetProperty(key).ValueKind == JsonValueKind.Null, result.Error.Contains(word, StringComparison.Ordinal));
     }
 
@@ -68,7 +68,10 @@ public class BenchVerbTests
         if (line == "roofline")
         {
             Assert.Equal(["device", .. RooflineKeys, "perCore"], got.EnumerateObject().Select(p => p.Name));
-            Assert.All((string[])["threads", "bf16Gflops", "int8Gops", "perCore"], key => Assert.Equal(JsonValueKind.Null, got.GetProperty(key).ValueKind));
+            Assert.All((string[])["threads", "bf16Gflops", "tf32Gflops", "int8Gops", "perCore"], key =>
+                Assert.Equal(JsonValueKind.Null, got.GetProperty(key).ValueKind));
+            Assert.All((string[])["bf16", "tf32"], type =>
+                Assert.Contains($"{type}: not measured: the device has no tensor cores that multiply it", result.Error, StringComparison.Ordinal));
         }
         else
         {

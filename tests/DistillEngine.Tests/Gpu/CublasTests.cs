@@ -31,6 +31,25 @@ public class CublasTests
     }
 
     [Fact]
+    public void Peer_OnADeviceThatIsNotCudas_IsMissing()
+    {
+        using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
+        Assert.Null(backend.OpenPeer(out string why));
+        Assert.Equal("not a CUDA device", why);
+        Assert.Null(backend.StatedGflops(ComputePrecision.Bf16));
+    }
+
+    [Theory]
+    [InlineData(8, 0, 108, 1_410_000, ComputePrecision.Bf16, 312)]
+    [InlineData(8, 0, 108, 1_410_000, ComputePrecision.Tf32, 156)]
+    [InlineData(8, 0, 108, 1_410_000, ComputePrecision.F32, 19.5)]
+    [InlineData(9, 0, 132, 1_830_000, ComputePrecision.Bf16, 989.4)]
+    [InlineData(9, 0, 132, 1_980_000, ComputePrecision.F32, 66.9)]
+    public void Peak_OfAKnownProcessor_IsThatOfItsDataSheet(
+        int major, int minor, int multiprocessors, int kilohertz, ComputePrecision operands, double teraflops) =>
+        Assert.Equal(teraflops, 1e-3 * CudaPeaks.Gflops(major, minor, multiprocessors, kilohertz, operands)!.Value, 3e-3 * teraflops);
+
+    [Fact]
     public void Load_WhereItIsNotInstalled_NamesWhatWasLookedFor()
     {
         try

@@ -79,7 +79,8 @@ readonly struct EmulatedBf16 : ITensorCore
     public static void Load(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange) =>
         EmulatedWarp.Load(shared, word, part, at, exchange);
 
-    public static void LoadTransposed(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange) =>
+    public static void LoadSteps(
+        ArrayView<int> shared, int address, int word, int stride, int lowerLines, ArrayView<int> part, int at, ArrayView<int> exchange) =>
         EmulatedWarp.LoadTransposed(shared, word, part, at, exchange);
 
     public static void MultiplyAdd(ArrayView<float> sums, int at, ArrayView<int> partA, int atA, ArrayView<int> partB, int atB, ArrayView<int> exchange)
@@ -114,10 +115,9 @@ readonly struct EmulatedTf32 : ITensorCore
     public static void Load(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange) =>
         EmulatedWarp.Load(shared, word, part, at, exchange);
 
-    public static void LoadTransposed(ArrayView<int> shared, int address, int word, ArrayView<int> part, int at, ArrayView<int> exchange)
-    {
-        // Of bf16 alone.
-    }
+    public static void LoadSteps(
+        ArrayView<int> shared, int address, int word, int stride, int lowerLines, ArrayView<int> part, int at, ArrayView<int> exchange) =>
+        Tf32Steps.Load(shared, word, stride, lowerLines, part, at);
 
     public static void MultiplyAdd(ArrayView<float> sums, int at, ArrayView<int> partA, int atA, ArrayView<int> partB, int atB, ArrayView<int> exchange)
     {
