@@ -24,6 +24,14 @@ static class BenchDevice
         }
     }
 
+    /// <summary>The vendor's name of the device, without its number on this machine: NVIDIA H100 80GB HBM3; null for the processor.</summary>
+    public static string? VendorsName()
+    {
+        if (Name is null) return null;
+        using IBackend backend = Open(threads: 1, ComputePrecision.F32);
+        return backend.Name[(backend.Name.IndexOf(' ') + 1)..];
+    }
+
     /// <exception cref="InvalidOperationException">The device is absent or cannot compute, or not with such operands.</exception>
     public static IBackend Open(int threads, ComputePrecision operands) => Name is null ? CpuBackend.Open(threads, operands) : GpuDevices.Open(Name, operands);
 }

@@ -56,7 +56,7 @@ static class Program
         ShownSizes sizes = ShownSizes.Full with { Device = BenchDevice.Name is { } device ? new(device) : null };
         try
         {
-            ShownRun.Of(suites, sizes, Console.Out, Console.Error, isRecorded ? ResultPlace.Create() : null, DateOnly.FromDateTime(DateTime.UtcNow));
+            ShownRun.Of(suites, sizes, Console.Out, Console.Error, isRecorded ? ResultPlace.Create(BenchDevice.VendorsName()) : null, DateOnly.FromDateTime(DateTime.UtcNow));
             return 0;
         }
         catch (Exception e) when (e is InvalidOperationException or InsufficientMemoryException)

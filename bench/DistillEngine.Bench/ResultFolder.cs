@@ -10,7 +10,7 @@ sealed class ResultFolder : IDisposable
     /// <param name="run">Name of the files.</param>
     public void Collect(string run)
     {
-        string folder = ResultPlace.Create();
+        string folder = ResultPlace.Create(BenchDevice.VendorsName());
         foreach (string file in Directory.EnumerateFiles(Artifacts, "*", SearchOption.AllDirectories))
         {
             if (Path.GetExtension(file) is not (".md" or ".json")) continue;

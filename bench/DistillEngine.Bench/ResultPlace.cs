@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using DistillEngine.Kernels;
 
 namespace DistillEngine.Bench;
 
@@ -10,21 +9,16 @@ static partial class ResultPlace
     const string CpuInfo = "/proc/cpuinfo";
 
     /// <summary>Makes the folder if it is missing.</summary>
+    /// <param name="device">The vendor's name of a device; null for the processor.</param>
     /// <exception cref="DirectoryNotFoundException">The program does not run within the repository.</exception>
-    public static string Create() => Directory.CreateDirectory(Path.Combine(Root(), "bench", "results", BenchDevice.Name is null ? Processor() : Device())).FullName;
+    public static string Create(string? device) =>
+        Directory.CreateDirectory(Path.Combine(Root(), "bench", "results", device is null ? Processor() : Slug(device))).FullName;
 
     static string Root()
     {
         string? folder = AppContext.BaseDirectory;
         while (folder is not null && !File.Exists(Path.Combine(folder, "DistillEngine.sln"))) folder = Path.GetDirectoryName(folder);
         return folder ?? throw new DirectoryNotFoundException($"{AppContext.BaseDirectory}: no folder above holds DistillEngine.sln; record from a build within the repository.");
-    }
-
-    /// <summary>The vendor's name of the device, without its number on this machine: nvidia-h100-80gb-hbm3.</summary>
-    static string Device()
-    {
-        using IBackend backend = BenchDevice.Open(threads: 1, ComputePrecision.F32);
-        return Slug(backend.Name[(backend.Name.IndexOf(' ') + 1)..]);
     }
 
     /// <summary>Name, generation where the name hides it, and cores: amd-epyc-zen4-2cores.</summary>

@@ -63,7 +63,7 @@ static RootCommand Build(Io io)
         }
         if (p.GetValue(record))
         {
-            string path = Path.Combine(ResultPlace.Create(), $"compare-{p.GetValue(model)}-{p.GetValue(types)}".Replace(Path.DirectorySeparatorChar, '-'));
+            string path = Path.Combine(ResultPlace.Create(device: null), $"compare-{p.GetValue(model)}-{p.GetValue(types)}".Replace(Path.DirectorySeparatorChar, '-'));
             File.WriteAllLines(path + ".md", table);
             File.WriteAllLines(path + ".json", results);
             io.Error.WriteLine($"Recorded {path}.md and .json");
