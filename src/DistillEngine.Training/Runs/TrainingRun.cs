@@ -44,7 +44,8 @@ public sealed class TrainingRun
         TrainingData data = TrainingData.Load(_options, tokenizer);
         TrainingPlan plan = TrainingPlan.Of(_options, config, tokenizer, data);
         _observer.Planned(plan);
-        plan.RequireMemory(SystemMemory.AvailableBytes);
+        // Other devices say themselves when their memory is used up.
+        if (_backend is CpuBackend) plan.RequireMemory(SystemMemory.AvailableBytes);
         Directory.CreateDirectory(_options.Output);
         // What a kill in the middle of writing the best or the last model left.
         Leftovers.Delete(_options.Output);
