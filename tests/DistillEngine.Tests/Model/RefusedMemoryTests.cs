@@ -1,3 +1,4 @@
+using DistillEngine.Core;
 using DistillEngine.Kernels;
 using DistillEngine.Model;
 using DistillEngine.Training;
@@ -8,10 +9,15 @@ namespace DistillEngine.Tests.Model;
 /// <summary>Whoever takes memory several times gives back what it has when one is refused.</summary>
 public class RefusedMemoryTests
 {
+    /// <summary>By name: whether it needs a model for training, and its constructor.</summary>
     static readonly Dictionary<string, (bool Training, Func<T5Model, IDisposable> Build)> Owners = new()
     {
         ["generator"] = (false, model => new GreedyGenerator(model, 5)),
         ["batch generator"] = (false, model => new BatchGenerator(model, new() { MaxNewTokens = 5 }, 2)),
+        ["model for training"] = (true, model => new T5Model(model.Config, model.Limits, model.Backend, training: true)),
+        ["model of int8"] = (false, model => new T5Model(model.Config, model.Limits, model.Backend, training: false, WeightForm.Int8)),
+        ["AdamW"] = (true, model => Optimizers.Create(new() { Name = "adamw", LearningRate = 1e-3 }, model.Parameters, model.Backend.Kernels, model.Backend)),
+        ["Adafactor"] = (true, model => Optimizers.Create(new() { Name = "adafactor", LearningRate = 1e-3 }, model.Parameters, model.Backend.Kernels, model.Backend)),
     };
 
     public static TheoryData<string> Names => [.. Owners.Keys];
