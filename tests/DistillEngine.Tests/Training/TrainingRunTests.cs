@@ -253,6 +253,16 @@ public sealed class TrainingRunTests : IDisposable
         AssertSameFile(Path.Combine("tokenizer", "spiece.model"), Path.Combine("second", "spiece.model"));
     }
 
+    [Theory]
+    [InlineData(5, 2, "of 10 rows: 1.5 epochs")]
+    [InlineData(1000, 1, "of 16 rows: 3.0 epochs")]
+    public void Execute_SaysHowManyEpochsItsStepsMake(int batch, int accumulate, string expected)
+    {
+        File.WriteAllLines(_task.Data, File.ReadLines(_task.Data).Take(16).ToArray());
+        TrainingPlan plan = Run(_task.Options("run", 3) with { Batch = batch, Accumulate = accumulate }).Plan!;
+        Assert.Contains(plan.Describe(), line => line.Contains(expected, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Execute_PlansTheMemoryBeforeItTakesAny()
     {
