@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace DistillEngine.Kernels;
@@ -31,6 +30,7 @@ public sealed partial class PtxAssembler
 
     /// <summary>Assembles one kernel.</summary>
     /// <param name="architecture">Such as 80.</param>
+    /// <exception cref="InvalidOperationException">The assembler took it, but its numbers cannot be read; the message shows the line.</exception>
     public PtxAssembly Assemble(string text, int architecture)
     {
         string file = Path.GetTempFileName();
@@ -38,9 +38,7 @@ public sealed partial class PtxAssembler
         {
             File.WriteAllText(file, text);
             var (code, output) = Run(["-v", $"-arch=sm_{architecture}", file, "-o", OperatingSystem.IsWindows() ? "NUL" : "/dev/null"]);
-            return code == 0
-                ? new(Number(Registers(), output), Number(Shared(), output), Number(Stack(), output), Number(Stores(), output) + Number(Loads(), output), null)
-                : new(0, 0, 0, 0, output.Trim());
+            return code == 0 ? PtxAssembly.Read(output) : new(0, 0, 0, 0, output.Trim());
         }
         finally
         {
@@ -57,24 +55,6 @@ public sealed partial class PtxAssembler
         return (process.ExitCode, output);
     }
 
-    static int Number(Regex pattern, string output) =>
-        pattern.Match(output) is { Success: true } match ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
-
     [GeneratedRegex(@"release (\d+\.\d+)")]
     private static partial Regex Release();
-
-    [GeneratedRegex(@"Used (\d+) registers")]
-    private static partial Regex Registers();
-
-    [GeneratedRegex(@"(\d+) bytes smem")]
-    private static partial Regex Shared();
-
-    [GeneratedRegex(@"(\d+) bytes stack frame")]
-    private static partial Regex Stack();
-
-    [GeneratedRegex(@"(\d+) bytes spill stores")]
-    private static partial Regex Stores();
-
-    [GeneratedRegex(@"(\d+) bytes spill loads")]
-    private static partial Regex Loads();
 }

@@ -31,7 +31,7 @@ public sealed class T5Model : IDisposable
     /// for about a quarter more time. Only with <paramref name="training"/>.</param>
     /// <exception cref="ArgumentException">The configuration is impossible or beyond the device, a low form is to be trained or unknown to the
     /// device, or a model without backward is to recompute.</exception>
-    /// <exception cref="InsufficientMemoryException">The device refuses the memory.</exception>
+    /// <exception cref="InsufficientMemoryException">The device refuses the memory; none is kept.</exception>
     public T5Model(T5Config config, BatchLimits limits, IBackend backend, bool training, WeightForm form = WeightForm.F32, bool recompute = false)
     {
         config.Validate();
@@ -45,11 +45,19 @@ public sealed class T5Model : IDisposable
         _batch = new BatchOnDevice(plan, backend);
         _network = new T5Network(plan);
         (_encodedGradient, _decodedGradient, _nats, _logSumExp, _rowWeights, _lossScratch) = PlanLoss(plan);
-        Parameters = new ParameterStore(plan.Parameters.Specs, backend, training, form);
-        _arena = plan.Arena.Build(backend);
-        _pass = new Pass(backend, Parameters, _arena);
-        _network.EncoderBias.Upload(_pass, backend);
-        _network.DecoderBias.Upload(_pass, backend);
+        try
+        {
+            Parameters = new ParameterStore(plan.Parameters.Specs, backend, training, form);
+            _arena = plan.Arena.Build(backend);
+            _pass = new Pass(backend, Parameters, _arena);
+            _network.EncoderBias.Upload(_pass, backend);
+            _network.DecoderBias.Upload(_pass, backend);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     public T5Config Config { get; }
@@ -169,8 +177,8 @@ public sealed class T5Model : IDisposable
 
     public void Dispose()
     {
-        _arena.Dispose();
-        Parameters.Dispose();
+        _arena?.Dispose();
+        Parameters?.Dispose();
     }
 
     /// <summary>The encoder alone; its output stays for decoding.</summary>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using System.Runtime.InteropServices;
 using DistillEngine.Core;
 
@@ -38,7 +39,7 @@ public static class Host
         ParseResult parsed = root.Parse(args);
         if (parsed.Action is ParseErrorAction)
         {
-            foreach (var problem in parsed.Errors) io.Error.WriteLine($"{program}: {problem.Message}");
+            foreach (var problem in parsed.Errors) io.Error.WriteLine($"{program}: {MessageOf(problem)}");
             foreach (string word in parsed.UnmatchedTokens)
                 if (Spelling.Closest(word, NamesIn(parsed.CommandResult.Command)) is { } meant) io.Error.WriteLine($"{program}: did you mean '{meant}' instead of '{word}'?");
             io.Error.WriteLine($"See '{PathOf(program, parsed.CommandResult.Command)} --help'.");
@@ -70,6 +71,24 @@ public static class Host
 
     static string PathOf(string program, Command command) =>
         command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? $"{PathOf(program, parent)} {command.Name}" : program;
+
+    /// <summary>The parser's message; where it names a type of the runtime, one in words.</summary>
+    static string MessageOf(ParseError problem)
+    {
+        SymbolResult? result = problem.SymbolResult;
+        while (result is not (null or OptionResult)) result = result.Parent;
+        return result is OptionResult { Option: var option } given && problem.Message.Contains($"'{option.ValueType}'", StringComparison.Ordinal)
+            ? $"{option.Name} is '{string.Join(' ', given.Tokens.Select(token => token.Value))}', expected {InWords(option.ValueType)}."
+            : problem.Message;
+    }
+
+    static string InWords(Type type) => (Nullable.GetUnderlyingType(type) ?? type) switch
+    {
+        var t when t == typeof(int) => $"a whole number up to {int.MaxValue}",
+        var t when t == typeof(long) => "a whole number",
+        var t when t == typeof(ulong) => "a whole number, at least 0",
+        _ => "a number",
+    };
 
     /// <summary>The message without the name of a parameter, which means nothing to a user.</summary>
     static string MessageOf(Exception e) => e is ArgumentException { ParamName: { } name } ? e.Message.Replace($" (Parameter '{name}')", "") : e.Message;

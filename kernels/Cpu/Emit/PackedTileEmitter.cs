@@ -29,9 +29,6 @@ sealed class PackedTileEmitter
     // All are free to change under the conventions of every system, and so are the vector registers 0 to 5 and 16 to 31.
     const Register Call = Register.RAX, X = Register.R8, W = Register.R9, Ahead = Register.R10, Next = Register.R11, Count = Register.RCX, Other = Register.RDX;
 
-    // Registers 6 to 15 belong to the caller on Windows.
-    const int FirstSaved = 6, SavedCount = 10, SavedBytes = 16;
-
     // Where weights are widened: the first of two times two vectors, what the inputs' words and the products take turns in, and the mask.
     const int WidenedInput = 4, Mask = 5, WidenedProduct = 6;
 
@@ -50,12 +47,7 @@ sealed class PackedTileEmitter
     byte[] Emit()
     {
         _code.mov(rax, _windows ? rcx : rdi);
-        if (SavesRegisters)
-        {
-            _code.sub(rsp, SavedCount * SavedBytes);
-            for (int i = 0; i < SavedCount; i++)
-                Put(Instruction.Create(Code.VEX_Vmovups_xmmm128_xmm, At(Register.RSP, i * SavedBytes), Register.XMM0 + (FirstSaved + i)));
-        }
+        if (SavesRegisters) SavedVectors.Save(_code);
         LoadArgument(X, PackedTileCall.AtX);
         LoadArgument(W, PackedTileCall.AtW);
         LoadArgument(Count, PackedTileCall.AtSteps);
@@ -313,12 +305,7 @@ sealed class PackedTileEmitter
             for (int v = 0; v < 2; v++) Store(Sum(row, v), v, adds, masks);
             if (row + 1 < _rows) Put(Instruction.Create(Code.Add_rm64_r64, Y, Stride));
         }
-        if (SavesRegisters)
-        {
-            for (int i = 0; i < SavedCount; i++)
-                Put(Instruction.Create(Code.VEX_Vmovups_xmm_xmmm128, Register.XMM0 + (FirstSaved + i), At(Register.RSP, i * SavedBytes)));
-            _code.add(rsp, SavedCount * SavedBytes);
-        }
+        if (SavesRegisters) SavedVectors.Restore(_code);
         // Else SSE code that runs next would wait for the upper halves at every instruction.
         _code.vzeroupper();
         _code.ret();

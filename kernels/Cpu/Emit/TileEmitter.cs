@@ -20,9 +20,6 @@ sealed class TileEmitter
     // In the loop, instead of the result's registers: what is asked for meanwhile.
     const Register AheadLine = Register.R11, AheadLeft = Register.R10, AheadInRun = Register.RDX, NextResult = Register.RSI;
 
-    // Registers 6 to 15 belong to the caller on Windows.
-    const int FirstSaved = 6, SavedCount = 10, SavedBytes = 16;
-
     readonly Assembler _code = new(64);
     readonly TileFormat _format;
     readonly int _rows, _vectors;
@@ -63,12 +60,7 @@ sealed class TileEmitter
     {
         _code.mov(rax, _windows ? rcx : rdi);
         _code.push(rsi); // It belongs to the caller on Windows.
-        if (_windows)
-        {
-            _code.sub(rsp, SavedCount * SavedBytes);
-            for (int i = 0; i < SavedCount; i++)
-                Put(Instruction.Create(Code.VEX_Vmovups_xmmm128_xmm, At(Register.RSP, i * SavedBytes), Register.XMM0 + (FirstSaved + i)));
-        }
+        if (_windows) SavedVectors.Save(_code);
         LoadArgument(A, TileCall.AtA);
         LoadArgument(B, TileCall.AtB);
         LoadArgument(C, TileCall.AtC);
@@ -205,12 +197,7 @@ sealed class TileEmitter
 
     void End()
     {
-        if (_windows)
-        {
-            for (int i = 0; i < SavedCount; i++)
-                Put(Instruction.Create(Code.VEX_Vmovups_xmm_xmmm128, Register.XMM0 + (FirstSaved + i), At(Register.RSP, i * SavedBytes)));
-            _code.add(rsp, SavedCount * SavedBytes);
-        }
+        if (_windows) SavedVectors.Restore(_code);
         _code.pop(rsi);
         // Else SSE code that runs next would wait for the upper halves at every instruction. It keeps the lower ones.
         _code.vzeroupper();

@@ -7,19 +7,10 @@ namespace DistillEngine.Cli.Verbs;
 /// <summary>Where and on how many threads the verbs compute.</summary>
 static class DeviceOptions
 {
-    public static Option<int> Threads()
+    public static Option<int> Threads() => CommonOptions.AtMost(CommonOptions.AtLeast(new Option<int>("--threads")
     {
-        var option = CommonOptions.AtLeast(new Option<int>("--threads")
-        {
-            Description = "Compute threads of the processor; 0 takes all", DefaultValueFactory = _ => 0, HelpName = "N",
-        }, 0);
-        option.Validators.Add(result =>
-        {
-            if (!result.Errors.Any() && result.GetValueOrDefault<int>() > ComputePool.MaxThreads)
-                result.AddError($"--threads is {result.GetValueOrDefault<int>()}, expected at most {ComputePool.MaxThreads}.");
-        });
-        return option;
-    }
+        Description = "Compute threads of the processor; 0 takes all", DefaultValueFactory = _ => 0, HelpName = "N",
+    }, 0), ComputePool.MaxThreads);
 
     public static Option<string> Device() => new("--device")
     {

@@ -40,6 +40,7 @@ static class InspectVerb
         return Path.GetExtension(path) switch
         {
             ".safetensors" => InspectTensors(SafetensorsFile.Open(path), "safetensors file"),
+            ".jsonl" or ".gz" => throw new InvalidDataException($"{path}: is no file of a model; 'distill data validate' checks rationale files."),
             ".bin" => InspectTensors(PyTorchBinFile.Open(path), "PyTorch file"),
             _ when Path.GetFileName(path) == HuggingFaceConfig.ModelFileName => [("path", path), ("kind", "configuration"), .. Describe(T5ConfigFile.Read(HuggingFaceConfig.Load(path), null))],
             _ => [("path", path), ("kind", "tokenizer"), .. Describe(SentencePieceTokenizer.Load(path))],

@@ -1,4 +1,7 @@
+using System.Globalization;
+using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 using DistillEngine.Data.Batching;
 using DistillEngine.Data.Rationales;
 using DistillEngine.Data.Tasks;
@@ -21,20 +24,22 @@ sealed record PredictInput(string Id, string Text, IReadOnlyList<string> Segment
     /// <exception cref="InvalidDataException">path:line: what is wrong.</exception>
     public static List<PredictInput> ReadFile(string path, TaskDefinition task)
     {
-        if (Directory.Exists(path)) throw new InvalidDataException($"{path}: is a folder (expected a file of inputs: a text or, in .jsonl, an object a line).");
+        using var lines = new LineReader(path, "a file of inputs: a text or, in .jsonl, an object a line");
         bool isJson = path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase);
         var inputs = new List<PredictInput>();
-        int number = 0;
-        foreach (string line in File.ReadLines(path))
+        while (lines.TryRead(out ReadOnlyMemory<byte> bytes))
         {
-            number++;
+            if (!Utf8.IsValid(bytes.Span))
+                throw new InvalidDataException($"{path}:{lines.Line}: the text is not UTF-8 (expected UTF-8; save the file in that encoding).");
+            string line = Encoding.UTF8.GetString(bytes.Span).TrimEnd('\r');
             if (string.IsNullOrWhiteSpace(line)) continue;
-            inputs.Add(isJson ? OfJson(path, number, line, task) : OfText(line, task) with { Id = number.ToString() });
+            string number = lines.Line.ToString(CultureInfo.InvariantCulture);
+            inputs.Add(isJson ? OfJson(path, number, line, task) : OfText(line, task) with { Id = number });
         }
         return inputs.Count > 0 ? inputs : throw new InvalidDataException($"{path}: has no inputs, expected a text or an object a line.");
     }
 
-    static PredictInput OfJson(string path, int number, string line, TaskDefinition task)
+    static PredictInput OfJson(string path, string number, string line, TaskDefinition task)
     {
         string place = $"{path}:{number}";
         try
@@ -42,7 +47,7 @@ sealed record PredictInput(string Id, string Text, IReadOnlyList<string> Segment
             using JsonDocument document = JsonDocument.Parse(line);
             JsonElement root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object) throw Fault(place, $"the line is {NameOf(root.ValueKind)}");
-            string id = root.TryGetProperty("id", out JsonElement given) ? ReadId(place, given) : number.ToString();
+            string id = root.TryGetProperty("id", out JsonElement given) ? ReadId(place, given) : number;
             string? input = root.TryGetProperty("input", out JsonElement text) ? ReadInput(place, text) : null;
             List<KeyValuePair<string, string>> fields = root.TryGetProperty("fields", out JsonElement values) ? ReadFields(place, values) : [];
             if (input is null && fields.Count == 0)

@@ -27,6 +27,7 @@ public sealed class ParameterStore : IDisposable
     /// <param name="training">Whether gradients are kept.</param>
     /// <param name="form">How matrices are held; training needs float32.</param>
     /// <exception cref="ArgumentException">A low form is to be trained.</exception>
+    /// <exception cref="InsufficientMemoryException">The device refuses the memory; none is kept.</exception>
     public ParameterStore(IReadOnlyList<ParameterSpec> specs, IDevice device, bool training, WeightForm form = WeightForm.F32)
     {
         if (training && form != WeightForm.F32)
@@ -36,9 +37,17 @@ public sealed class ParameterStore : IDisposable
         _isStale = new bool[specs.Count];
         _summedLength = Place(isProduct: false, 0);
         FlatLength = Place(isProduct: true, _summedLength);
-        _values = device.Allocate(FlatLength * sizeof(float), "parameters");
-        _gradients = training ? device.Allocate(FlatLength * sizeof(float), "gradients") : null;
-        _low = form == WeightForm.F32 ? null : new LowPrecisionParameters(specs, form, device);
+        try
+        {
+            _values = device.Allocate(FlatLength * sizeof(float), "parameters");
+            _gradients = training ? device.Allocate(FlatLength * sizeof(float), "gradients") : null;
+            _low = form == WeightForm.F32 ? null : new LowPrecisionParameters(specs, form, device);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
         _weights = new Weight?[specs.Count];
         for (int i = 0; i < specs.Count; i++)
             if (_low?.Packed(new ParameterId(i)) is { } packed) _weights[i] = new Weight(packed);
@@ -163,7 +172,7 @@ public sealed class ParameterStore : IDisposable
 
     public void Dispose()
     {
-        _values.Dispose();
+        _values?.Dispose();
         _gradients?.Dispose();
         _low?.Dispose();
     }

@@ -8,14 +8,6 @@ public static class WeightForms
 
     public static string Name(this WeightForm form) => Names[(int)form];
 
-    /// <exception cref="ArgumentException">No form has this name.</exception>
-    public static WeightForm Parse(string name)
-    {
-        for (int i = 0; i < Names.Count; i++)
-            if (Names[i] == name) return (WeightForm)i;
-        throw new ArgumentException($"There is no weight form '{name}'; there are {string.Join(", ", Names)}.", nameof(name));
-    }
-
     /// <summary>The form in which products read a parameter of a model opened in <paramref name="form"/>; null where no product does.</summary>
     /// <remarks>
     /// The second map of T5's feed-forward keeps bfloat16: its inputs hold the model's greatest outliers, which is why the reference

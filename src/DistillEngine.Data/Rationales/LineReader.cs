@@ -15,10 +15,14 @@ public sealed class LineReader : IDisposable
     int _end;
     bool _isDone;
 
-    public LineReader(string path)
+    /// <param name="expected">What the file should be, for errors.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">It is a folder, or gzip by name only.</exception>
+    public LineReader(string path, string expected = "a rationale file")
     {
         _path = path;
-        if (Directory.Exists(path)) throw new InvalidDataException($"{path}: is a folder (expected a rationale file).");
+        if (Directory.Exists(path)) throw new InvalidDataException($"{path}: is a folder (expected {expected}).");
+        if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such file (expected {expected}).", path);
         var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 1);
         bool isGzip = file.ReadByte() == 0x1F && file.ReadByte() == 0x8B;
         file.Position = 0;

@@ -17,21 +17,31 @@ public sealed class GreedyGenerator : IDisposable
     /// <param name="model">Any model; its limits bound the sources, and the sequences by its target rows.</param>
     /// <param name="maxNewTokens">Most tokens of any later call.</param>
     /// <param name="cacheType">How keys and values are kept, in any later call.</param>
-    /// <exception cref="ArgumentException">The device keeps them in float32 alone.</exception>
+    /// <exception cref="ArgumentException">The device keeps them in float32 alone, or the ids of so many tokens fit no array.</exception>
+    /// <exception cref="InsufficientMemoryException">The device refuses the memory; none is kept.</exception>
     public GreedyGenerator(T5Model model, int maxNewTokens, DType cacheType = DType.F32)
     {
         KernelSet ops = model.Backend.Kernels;
         if (!ops.Attention.Supports(cacheType) || !ops.RowScatter.Supports(cacheType))
             throw new ArgumentException($"{model.Backend.Name} keeps no keys and values in {cacheType}; take float32 or the CPU.", nameof(cacheType));
+        int sequences = Math.Min(model.Limits.MaxSequences, model.Limits.MaxTargetTokens);
+        RequireIndexable(sequences, maxNewTokens);
         _model = model;
         (MaxNewTokens, CacheType) = (maxNewTokens, cacheType);
-        int sequences = Math.Min(model.Limits.MaxSequences, model.Limits.MaxTargetTokens);
-        _cache = new KvCache(model.Config, sequences, maxNewTokens, model.Limits.MaxSourceTokens, model.Backend, cacheType);
-        _logitsBuffer = model.Backend.Allocate(sizeof(float) * (long)sequences * model.Config.VocabularySize, "logits");
-        _idsBuffer = model.Backend.Allocate(IdBytes(sequences, maxNewTokens), "generated ids");
         _tokens = new int[sequences];
         _active = new int[sequences];
-        _history = new int[checked(sequences * maxNewTokens)];
+        _history = new int[sequences * maxNewTokens];
+        try
+        {
+            _cache = new KvCache(model.Config, sequences, maxNewTokens, model.Limits.MaxSourceTokens, model.Backend, cacheType);
+            _logitsBuffer = model.Backend.Allocate(sizeof(float) * (long)sequences * model.Config.VocabularySize, "logits");
+            _idsBuffer = model.Backend.Allocate(IdBytes(sequences, maxNewTokens), "generated ids");
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     public int MaxNewTokens { get; }
@@ -41,7 +51,19 @@ public sealed class GreedyGenerator : IDisposable
 
     /// <summary>Bytes that decoding takes beside the model.</summary>
     public static long ByteLength(T5Config config, int sequences, int maxNewTokens, int maxSourceTokens, DType cacheType = DType.F32) =>
-        KvCache.ByteLength(config, sequences, maxNewTokens, maxSourceTokens, cacheType) + sizeof(float) * (long)sequences * config.VocabularySize + IdBytes(sequences, maxNewTokens);
+        KvCache.ByteLength(config, sequences, maxNewTokens, maxSourceTokens, cacheType) + sizeof(float) * (long)sequences * config.VocabularySize
+        + IdBytes(sequences, maxNewTokens);
+
+    /// <summary>Rejects lengths whose ids, start tokens included, are more than one array holds.</summary>
+    /// <exception cref="ArgumentException">There is no new token, or they are too many.</exception>
+    public static void RequireIndexable(int sequences, int maxNewTokens)
+    {
+        if (maxNewTokens < 1) throw new ArgumentException($"max new tokens is {maxNewTokens}, expected at least 1.", nameof(maxNewTokens));
+        long most = Array.MaxLength / sequences - 1;
+        if (maxNewTokens > most)
+            throw new ArgumentException($"max new tokens is {maxNewTokens}, expected at most {most} for {sequences} sequences at a time; decode fewer tokens or "
+                + "fewer sequences at a time.", nameof(maxNewTokens));
+    }
 
     /// <summary>Decodes every source of a batch; its targets are not looked at.</summary>
     /// <param name="sequences">int [sequences, 1 + MaxNewTokens] row-major: start token, chosen ids with <c>&lt;/s&gt;</c>, then padding.</param>
@@ -87,9 +109,9 @@ public sealed class GreedyGenerator : IDisposable
 
     public void Dispose()
     {
-        _cache.Dispose();
-        _logitsBuffer.Dispose();
-        _idsBuffer.Dispose();
+        _cache?.Dispose();
+        _logitsBuffer?.Dispose();
+        _idsBuffer?.Dispose();
     }
 
     /// <summary>Replaces the tokens by the next ones of their sequences.</summary>

@@ -21,7 +21,7 @@ public static class BatchImport
         foreach (string file in files)
         {
             if (!File.Exists(file)) throw new FileNotFoundException($"{file}: no such file (expected the output of a batch, JSON lines).", file);
-            using var reader = new LineReader(file);
+            using var reader = new LineReader(file, "an output or error file of a batch");
             while (reader.TryRead(out ReadOnlyMemory<byte> line))
             {
                 if (line.Span.Trim(" \t\r"u8).IsEmpty) continue;

@@ -17,7 +17,7 @@ public static class JournalReader
     /// <exception cref="FileNotFoundException">There is no journal.</exception>
     public static IEnumerable<JournalEntry> Read(string path, Action<TornLine>? torn = null)
     {
-        using var lines = new LineReader(path);
+        using var lines = new LineReader(path, "the journal of a run");
         long good = 0;
         while (lines.TryRead(out ReadOnlyMemory<byte> line))
         {

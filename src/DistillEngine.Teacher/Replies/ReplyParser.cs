@@ -56,8 +56,9 @@ public sealed class ReplyParser : IReplyParser
             return ParsedReply.Rejected(ParseCode.Truncated,
                 $"the answer has {body.Text.Length} characters (expected at most {MaxChars}).");
         }
-        var marker = _options.TakeLast ? AnswerMarker.Last(body.Text, _options.Markers) : AnswerMarker.First(body.Text, _options.Markers);
         bool isCutShort = finish is "length" or "max_tokens" && !body.IsCut;
+        if (ObjectReply.Within(body.Text) is { IsEmpty: false } json) return OfObject(json, isCutShort, row);
+        var marker = _options.TakeLast ? AnswerMarker.Last(body.Text, _options.Markers) : AnswerMarker.First(body.Text, _options.Markers);
         if (marker is not { } found) return WithoutMarker(body, isCutShort);
         var answer = AnswerText(body.Text, found, out bool reachesEnd);
         if (answer.IsEmpty)
@@ -72,6 +73,18 @@ public sealed class ReplyParser : IReplyParser
         if (label.Code != ParseCode.Ok) return ParsedReply.Rejected(label.Code, label.Reason!);
         int end = _options.TakeLast ? WithoutRepeats(body.Text, found.Start, label.Label!, row) : found.Start;
         return WithRationale(RationaleText.Before(body.Text[..end]), label, row);
+    }
+
+    ParsedReply OfObject(ReadOnlySpan<char> json, bool isCutShort, SourceRow row)
+    {
+        if (ObjectReply.TryRead(json) is not { } reply)
+            return isCutShort
+                ? ParsedReply.Rejected(ParseCode.Truncated, "the token limit ended the answer within its JSON object.")
+                : ParsedReply.Rejected(ParseCode.NoMarker, $"the answer is JSON (expected text, or an object with {ObjectReply.Expected}).");
+        var label = _reader.Read(reply.Label.Trim(), row);
+        if (label.Code != ParseCode.Ok) return ParsedReply.Rejected(label.Code, label.Reason!);
+        int end = WithoutRepeats(reply.Rationale, reply.Rationale.Length, label.Label!, row);
+        return WithRationale(RationaleText.Before(reply.Rationale.AsSpan(0, end)), label, row);
     }
 
     ParsedReply WithRationale(string rationale, AnswerLabel label, SourceRow row)

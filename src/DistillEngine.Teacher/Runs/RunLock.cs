@@ -5,6 +5,10 @@ public sealed class RunLock : IDisposable
 {
     const string FileName = ".lock";
 
+    // A look at a lock (see IsHeld) keeps others from taking it, for microseconds.
+    const int Attempts = 5;
+    static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
+
     readonly FileStream _file;
 
     RunLock(FileStream file) => _file = file;
@@ -15,26 +19,35 @@ public sealed class RunLock : IDisposable
     {
         Directory.CreateDirectory(folder);
         string path = Path.Combine(folder, FileName);
-        try
+        for (int attempt = 1; ; attempt++)
         {
-            return new(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1));
-        }
-        catch (IOException e) when (e is not (DirectoryNotFoundException or PathTooLongException))
-        {
-            throw new RunInUseException($"{folder}: another process works in this folder (expected one at a time; wait for it or choose another --output).");
+            try
+            {
+                return new(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1));
+            }
+            catch (IOException e) when (e is not (DirectoryNotFoundException or PathTooLongException))
+            {
+                if (attempt == Attempts)
+                    throw new RunInUseException($"{folder}: another process works in this folder (expected one at a time; wait for it or choose another --output).");
+            }
+            Thread.Sleep(Pause);
         }
     }
 
-    /// <summary>Whether a process works in the folder.</summary>
+    /// <summary>Whether a process works in the folder. Only reads, so that any number of processes may ask, also about a folder that they may not
+    /// write to.</summary>
     public static bool IsHeld(string folder)
     {
-        if (!File.Exists(Path.Combine(folder, FileName))) return false;
         try
         {
-            using RunLock held = Take(folder);
+            using var look = new FileStream(Path.Combine(folder, FileName), FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
             return false;
         }
-        catch (RunInUseException)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return false;
+        }
+        catch (IOException)
         {
             return true;
         }

@@ -15,15 +15,18 @@ public sealed class BatchGenerator : IDisposable
 
     /// <param name="model">Its limits decide how many sources go together.</param>
     /// <param name="rows">Most sources decoded at a time.</param>
+    /// <exception cref="ArgumentException">An option is out of range, or the answers fit no array.</exception>
+    /// <exception cref="InsufficientMemoryException">The device refuses the memory.</exception>
     public BatchGenerator(T5Model model, GenerationOptions options, int rows)
     {
         options.Validate();
         (_model, _options) = (model, options);
         _rows = Math.Min(rows, Math.Min(model.Limits.MaxSequences, model.Limits.MaxTargetTokens));
-        _generator = new GreedyGenerator(model, options.MaxNewTokens, options.CacheType);
+        GreedyGenerator.RequireIndexable(_rows, options.MaxNewTokens);
         _batch = new Batch(model.Limits);
         _sequences = new int[_rows * (1 + options.MaxNewTokens)];
         _lengths = new int[_rows];
+        _generator = new GreedyGenerator(model, options.MaxNewTokens, options.CacheType);
     }
 
     /// <summary>Limits of an inference model that decodes so many of these sources at a time.</summary>

@@ -77,14 +77,24 @@ public sealed class StudentModel : IDisposable
     public BatchGenerator Generator(IReadOnlyList<int[]> sources, int rows, GenerationOptions options)
     {
         BatchLimits limits = BatchGenerator.LimitsFor(sources, rows);
-        long needed = T5Model.Measure(_folder.Config, limits, training: false, _form).Total
-            + GreedyGenerator.ByteLength(_folder.Config, limits.MaxSequences, options.MaxNewTokens, limits.MaxSourceTokens, options.CacheType);
-        if (needed > SystemMemory.AvailableBytes)
-            throw new InsufficientMemoryException($"Decoding needs {needed >> 20:N0} MiB, {SystemMemory.AvailableBytes >> 20:N0} MiB are free. Lower --batch or --max-new-tokens.");
         _model?.Dispose();
+        _model = null;
+        RequireMemory(limits, options);
         _model = new T5Model(_folder.Config, limits, _backend, training: false, _form);
         _folder.LoadInto(_model);
         return new BatchGenerator(_model, options with { VocabularySize = Tokenizer.VocabularySize }, rows);
+    }
+
+    void RequireMemory(BatchLimits limits, GenerationOptions options)
+    {
+        // Other devices say themselves when their memory is used up.
+        if (_backend is not CpuBackend) return;
+        long needed = T5Model.Measure(_folder.Config, limits, training: false, _form).Total
+            + GreedyGenerator.ByteLength(_folder.Config, limits.MaxSequences, options.MaxNewTokens, limits.MaxSourceTokens, options.CacheType);
+        long free = SystemMemory.AvailableBytes;
+        if (needed > free)
+            throw new InsufficientMemoryException(
+                $"Decoding needs {needed >> 20:N0} MiB, {free >> 20:N0} MiB are free. Lower --batch or --max-new-tokens.");
     }
 
     public void Dispose()

@@ -27,8 +27,16 @@ public sealed class AdafactorOptimizer : IOptimizer
         Tensor gradients = parameters.AllGradients;
         var (length, largest) = Lengths(numbers, parameters.Specs);
         StateBytes = (length + largest) * sizeof(float);
-        _state = device.Allocate(length * sizeof(float), "state of Adafactor");
-        _scratch = device.Allocate(largest * sizeof(float), "scratch of Adafactor");
+        try
+        {
+            _state = device.Allocate(length * sizeof(float), "state of Adafactor");
+            _scratch = device.Allocate(largest * sizeof(float), "scratch of Adafactor");
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
         device.Fill(new Tensor(_state, 0, new(checked((int)(length / AlignmentElements)), AlignmentElements), gradients.DType, "state"), 0);
         _entries = new Entry[parameters.Specs.Count];
         long cursor = 0;
@@ -95,8 +103,8 @@ public sealed class AdafactorOptimizer : IOptimizer
 
     public void Dispose()
     {
-        _state.Dispose();
-        _scratch.Dispose();
+        _state?.Dispose();
+        _scratch?.Dispose();
     }
 
     /// <summary>What <see cref="StateBytes"/> will be for these parameters.</summary>

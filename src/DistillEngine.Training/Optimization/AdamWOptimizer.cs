@@ -23,8 +23,16 @@ public sealed class AdamWOptimizer : IOptimizer
         (Name, _numbers, _parameters, _kernel) = (name, numbers, parameters, kernels.AdamW);
         Tensor gradients = parameters.AllGradients;
         long bytes = parameters.FlatLength * sizeof(float);
-        _first = device.Allocate(bytes, "first moments of AdamW");
-        _second = device.Allocate(bytes, "second moments of AdamW");
+        try
+        {
+            _first = device.Allocate(bytes, "first moments of AdamW");
+            _second = device.Allocate(bytes, "second moments of AdamW");
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
         Tensor first = parameters.Flat(_first, "exp_avg"), second = parameters.Flat(_second, "exp_avg_sq");
         device.Fill(first, 0);
         device.Fill(second, 0);
@@ -74,8 +82,8 @@ public sealed class AdamWOptimizer : IOptimizer
 
     public void Dispose()
     {
-        _first.Dispose();
-        _second.Dispose();
+        _first?.Dispose();
+        _second?.Dispose();
     }
 
     /// <summary>Runs of neighbours of one kind; every parameter starts on a row of the flat layout.</summary>

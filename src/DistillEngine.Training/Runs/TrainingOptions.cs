@@ -120,6 +120,7 @@ public sealed record TrainingOptions
         Require(MaxNewTokens >= 1, "--max-new-tokens", MaxNewTokens, "at least 1");
         Require(Order != RowOrder.Published || Seed <= uint.MaxValue, "--seed", Seed, $"at most {uint.MaxValue} with --order published");
         Optimizers.Validate(Optimizer);
+        NewSchedule();
         if (Alpha is not null && Method == TrainingMethod.Standard)
             throw new ArgumentException("--alpha weighs the label loss against the rationale loss, which --method standard does not have; leave it out.");
         if (Optimizer.LearningRate is null && (Schedule is not null || Warmup > 0))
@@ -129,6 +130,10 @@ public sealed record TrainingOptions
         if (EvalEvery > 0 && ValidationData is null && ValidationFraction == 0)
             throw new ArgumentException("--eval-every needs rows to evaluate on: give --validation FILE or a --validation-fraction above 0.");
     }
+
+    /// <summary>The learning rate of each step.</summary>
+    /// <exception cref="ArgumentException">There is no such schedule, or its warm-up does not fit the steps.</exception>
+    public LearningRateSchedule NewSchedule() => LearningRateSchedule.Create(Schedule ?? StandardSchedule, Optimizer.LearningRate ?? 0, Warmup, Steps);
 
     /// <summary>What decides the bits of the weights, by option: a resumed run must agree in all of it.</summary>
     /// <param name="precision">The backend's.</param>

@@ -71,13 +71,14 @@ public sealed record TrainingPlan
     {
         TrainingOptions o = Options;
         ExampleSet examples = Data.Examples;
-        long stepRows = (long)o.Batch * o.Accumulate;
+        // The last step of an epoch holds what is left.
+        long stepRows = Math.Min((long)o.Batch * o.Accumulate, examples.Count), epochSteps = (examples.Count + stepRows - 1) / stepRows;
         yield return $"rows        {Data.Selection}";
         yield return $"tokens      {examples.TokenCount:N0} in {examples.Count:N0} rows; longest source {Limits.MaxSourceLength}, longest target {Limits.MaxTargetLength}"
             + (Cut() is { Length: > 0 } cut ? $"; {cut}" : "");
         yield return $"model       {o.Model}: {ParameterCount:N0} parameters, vocabulary {Config.VocabularySize:N0}";
         yield return $"method      {(o.Method == TrainingMethod.StepByStep ? string.Create(CultureInfo.InvariantCulture, $"step-by-step, alpha {o.Alpha ?? TrainingOptions.StandardAlpha}") : "standard")}, {o.Optimizer.Name}, {Rate(o)}";
-        yield return $"steps       {o.Steps:N0} of {stepRows:N0} rows: {o.Steps * (double)stepRows / examples.Count:F1} epochs"
+        yield return $"steps       {o.Steps:N0} of {stepRows:N0} rows: {o.Steps / (double)epochSteps:F1} epochs"
             + (Data.Validation is { } v ? $"; validation on {v.Sources.Count:N0} rows every {o.EvalEvery:N0}" : "");
         yield return $"memory      {MiB(TotalBytes)} MiB: parameters {MiB(Model.Parameters)}, gradients {MiB(Model.Gradients)}, optimizer {MiB(OptimizerBytes)}, activations {MiB(Model.Activations)}"
             + (GenerationBytes > 0 ? $", generation {MiB(GenerationBytes)}" : "");

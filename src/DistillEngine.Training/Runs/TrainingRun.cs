@@ -44,14 +44,15 @@ public sealed class TrainingRun
         TrainingData data = TrainingData.Load(_options, tokenizer);
         TrainingPlan plan = TrainingPlan.Of(_options, config, tokenizer, data);
         _observer.Planned(plan);
-        plan.RequireMemory(SystemMemory.AvailableBytes);
+        // Other devices say themselves when their memory is used up.
+        if (_backend is CpuBackend) plan.RequireMemory(SystemMemory.AvailableBytes);
         Directory.CreateDirectory(_options.Output);
         // What a kill in the middle of writing the best or the last model left.
         Leftovers.Delete(_options.Output);
 
         using var model = new T5Model(config, plan.Limits, _backend, training: true, recompute: _options.Recompute);
         using IOptimizer optimizer = Optimizers.Create(_options.Optimizer, model.Parameters, _backend.Kernels, _backend);
-        using var trainer = new Trainer(model, optimizer, LearningRateSchedule.Create(_options.Schedule ?? TrainingOptions.StandardSchedule, _options.Optimizer.LearningRate ?? 0, _options.Warmup, _options.Steps), Settings(config));
+        using var trainer = new Trainer(model, optimizer, _options.NewSchedule(), Settings(config));
         var batches = new Batcher(data.Examples, new BatcherOptions(_options.Batch, _options.Accumulate, _options.Seed, _options.Order, _options.BucketSteps));
         var tokenizerFiles = new TokenizerFiles(tokenizerPath);
         var progress = new RunProgress(_options.Settings(_backend.Precision, data.Sha256, data.Task.Sha256, tokenizerFiles.Sha256(), data.ValidationSha256), _backend.Name);

@@ -16,7 +16,8 @@ static class BadData
     static IEnumerable<BadInput> Rationales =>
         Rows.SelectMany(row => (BadInput[])[row, row with { Arguments = Train, Description = row.Description + ", trained on" }]).Concat(
         [
-            new("no such file", Validate, Data, "", w => w.Delete(Data)),
+            new("no such file", Validate, Data, "no such file (expected a rationale file)", w => w.Delete(Data)),
+            new("rows where a model belongs", InspectFile(Data), Data, "'distill data validate' checks rationale files", _ => { }),
             new("a folder for a file", Train, Data, "", w => { w.Delete(Data); Directory.CreateDirectory(w[Data]); }),
             new("file without rows", Stats, Data, "no rows", w => w.Write(Data, "")),
             new("no label to measure with", Evaluate, Data, "gold label", w => AllRows(w, r => r.Remove("label"))),
@@ -77,7 +78,9 @@ static class BadData
         new("a folder for inputs", PredictFile("inputs"), "inputs", "is a folder", w => Directory.CreateDirectory(w["inputs"])),
         new("a place that is not there", ["data", "sample", "@data.jsonl", "--rows", "1", "--output", "@none/out.jsonl"], "none/out.jsonl", "does not exist", _ => { }),
         new("no inputs", PredictFile("in.txt"), "in.txt", "no inputs", w => w.Write("in.txt", "\n \n")),
-        new("no such inputs", PredictFile("in.txt"), "in.txt", "", _ => { }),
+        new("no such inputs", PredictFile("in.txt"), "in.txt", "no such file (expected a file of inputs", _ => { }),
+        new("inputs in another encoding", PredictFile("in.txt"), "in.txt:2", "not UTF-8", w => w.Write("in.txt", [.. "a\nb"u8, 0xE9, .. "\n"u8])),
+        new("JSON inputs in another encoding", PredictFile("in.jsonl"), "in.jsonl:1", "not UTF-8", w => w.Write("in.jsonl", [.. "{\"input\":\""u8, 0xE9, .. "\"}"u8])),
         new("input that is no JSON", PredictFile("in.jsonl"), "in.jsonl:2", "not valid JSON at byte 1", w => w.Write("in.jsonl", "{\"input\":\"a\"}\n{")),
         new("input that is a list", PredictFile("in.jsonl"), "in.jsonl:1", "the line is an array", w => w.Write("in.jsonl", "[1]")),
         new("input that is null", PredictFile("in.jsonl"), "in.jsonl:1", "the line is null", w => w.Write("in.jsonl", "null")),

@@ -60,7 +60,6 @@ public class HelpTests
     public static TheoryData<string, string> WrongUses => new()
     {
         { "train --data d --task t --model m", "--output" },
-        { "train --data d --task t --model m --output o --steps ten", "ten" },
         { "train --data d --task t --model m --output o --steps 0", "--steps is 0" },
         { "train --data d --task t --model m --output o --alpha 1.5", "--alpha is 1.5" },
         { "train --data d --task t --model m --output o --batch -1", "--batch is -1" },
@@ -76,6 +75,14 @@ public class HelpTests
         { "data preview x --row -1 --tokenizer t", "--row is -1" },
         { "eval --model m --data d --batch 0", "--batch is 0" },
         { "eval --model m --data d --weights int2", "--weights is 'int2', expected one of f32, bf16, int8, int4" },
+        { "train --data d --task t --model m --output o --steps ten", "--steps is 'ten', expected a whole number." },
+        { "train --data d --task t --model m --output o --lr fast", "--lr is 'fast', expected a number." },
+        { "train --data d --task t --model m --output o --seed -1", "--seed is '-1', expected a whole number, at least 0." },
+        { "train --data d --task t --model m --output o --threads all", "--threads is 'all', expected a whole number up to 2147483647." },
+        { "bench decode --model tiny --tokens 99999999999", "--tokens is '99999999999', expected a whole number up to 2147483647." },
+        { "bench step --model tiny --target x", "--target is 'x', expected a whole number up to 2147483647." },
+        { "train --data d --task t --model m --output o --schedule steep", "There is no schedule 'steep'" },
+        { "train --data d --task t --model m --output o --steps 5 --warmup 6", "shorten the warm-up" },
         { "inspect", "PATH" },
         { "predict", "--model" },
     };

@@ -9,6 +9,8 @@ public class PtxAssemblerTests
     /// <summary>A folder that the tables are written to, beside the test's output.</summary>
     const string TableVariable = "DISTILL_PTX_TABLES";
 
+    const string Properties = "    24 bytes stack frame, 12 bytes spill stores, 16 bytes spill loads";
+
     [Theory]
     [InlineData(70)]
     [InlineData(80)]
@@ -44,5 +46,24 @@ public class PtxAssemblerTests
         PtxAssembler? assembler = PtxAssembler.Find();
         if (assembler is null) Assert.Skip($"There is no ptxas in PATH, and {PtxAssembler.Variable} names none.");
         Assert.Contains("fatal", assembler.Assemble("not PTX", 80).Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("ptxas info    : Used 8 registers, 128 bytes smem, 360 bytes cmem[0]", 128)]
+    [InlineData("ptxas info    : Used 8 registers, used 1 barriers, 128 bytes smem", 128)]
+    [InlineData("ptxas info    : Used 8 registers, 360 bytes cmem[0]", 0)]
+    public void Read_OfAReport_TakesItsNumbers(string use, int shared) =>
+        Assert.Equal(new PtxAssembly(8, shared, 24, 12 + 16, null), PtxAssembly.Read($"{Properties}\n{use}\n"));
+
+    [Theory]
+    [InlineData("ptxas info    : 8 registers", Properties, "8 registers")]
+    [InlineData("ptxas info    : Used 8 registers, 128 shared bytes", Properties, "128 shared bytes")]
+    [InlineData("ptxas info    : Used 8 registers", "    stack 24, 12 bytes spill stores, 16 bytes spill loads", "stack 24")]
+    [InlineData("ptxas info    : Used 8 registers", "    24 bytes stack frame, 12 bytes spilled", "12 bytes spilled")]
+    [InlineData("ptxas info    : Used 8 registers", "    24 bytes stack frame", "Used 8 registers")]
+    public void Read_OfOtherWords_ShowsTheLine(string use, string properties, string shown)
+    {
+        string message = Assert.Throws<InvalidOperationException>(() => PtxAssembly.Read($"{properties}\n{use}\n")).Message;
+        Assert.Contains(shown, message, StringComparison.Ordinal);
     }
 }

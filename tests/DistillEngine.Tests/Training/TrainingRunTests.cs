@@ -3,6 +3,8 @@ using DistillEngine.Core;
 using DistillEngine.Data.Batching;
 using DistillEngine.Formats;
 using DistillEngine.Kernels;
+using DistillEngine.Model;
+using DistillEngine.Tests.Model;
 using DistillEngine.Training;
 using Xunit;
 
@@ -251,6 +253,16 @@ public sealed class TrainingRunTests : IDisposable
         AssertSameFile(Path.Combine("tokenizer", "spiece.model"), Path.Combine("second", "spiece.model"));
     }
 
+    [Theory]
+    [InlineData(5, 2, "of 10 rows: 1.5 epochs")]
+    [InlineData(1000, 1, "of 16 rows: 3.0 epochs")]
+    public void Execute_SaysHowManyEpochsItsStepsMake(int batch, int accumulate, string expected)
+    {
+        File.WriteAllLines(_task.Data, File.ReadLines(_task.Data).Take(16).ToArray());
+        TrainingPlan plan = Run(_task.Options("run", 3) with { Batch = batch, Accumulate = accumulate }).Plan!;
+        Assert.Contains(plan.Describe(), line => line.Contains(expected, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Execute_PlansTheMemoryBeforeItTakesAny()
     {
@@ -260,6 +272,30 @@ public sealed class TrainingRunTests : IDisposable
         var error = Assert.Throws<InsufficientMemoryException>(() => plan.RequireMemory(plan.TotalBytes - 1));
         Assert.Contains("--batch", error.Message, StringComparison.Ordinal);
         plan.RequireMemory(plan.TotalBytes);
+    }
+
+    [Fact]
+    public void Memory_OfTheProcessor_DecidesForTheProcessorAlone()
+    {
+        // Far more tokens than this machine's memory holds keys and values of.
+        var endless = new GenerationOptions { MaxNewTokens = 1 << 28 };
+        TrainingOptions options = _task.Options("large") with { Batch = 1, EvalEvery = 1, ValidationFraction = 0.01, MaxNewTokens = endless.MaxNewTokens };
+        Run(_task.Options("run", 1));
+
+        AssertRefused(CpuBackend.Open(1), "MiB are free");
+        AssertRefused(new RefusingBackend(CpuBackend.Open(1)) { Gifts = 0 }, "parameters: refused");
+
+        void AssertRefused(IBackend backend, string reason)
+        {
+            using (backend)
+            {
+                Refuses(() => new TrainingRun(options, backend, new RecordingObserver()).Execute());
+                using StudentModel student = StudentModel.Open(_task.Output("run"), null, backend);
+                Refuses(() => student.Generator([[1]], 1, endless).Dispose());
+            }
+
+            void Refuses(Action work) => Assert.Contains(reason, Assert.Throws<InsufficientMemoryException>(work).Message, StringComparison.Ordinal);
+        }
     }
 
     RecordingObserver Run(TrainingOptions options, RecordingObserver? observer = null, int threads = 1, ComputePrecision precision = ComputePrecision.F32)

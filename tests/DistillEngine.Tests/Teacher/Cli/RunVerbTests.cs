@@ -158,6 +158,8 @@ public class RunVerbTests
         var (_, status, _) = TeacherProgram.Run("status", folder.File("run"), "--json");
         using JsonDocument json = JsonDocument.Parse(status);
         Assert.Equal((6, 6, false), (json.RootElement.GetProperty("requests").GetInt32(), json.RootElement.GetProperty("answered").GetInt32(), json.RootElement.GetProperty("isRunning").GetBoolean()));
+        using (RunLock.Take(folder.File("run")))
+            Assert.Contains("going on", TeacherProgram.Run("status", folder.File("run")).Output, StringComparison.Ordinal);
         var (code, report, error) = TeacherProgram.Run("report", folder.File("run"));
         Assert.True(code == 0, error);
         Assert.Contains("accuracy", report, StringComparison.Ordinal);

@@ -17,6 +17,7 @@ public class ReplyParserFuzzTests
         "So the answer is", "the answer is", "(a)", "(b) y", "(", ")", "x", "y", "\n\nQ:", "Premise:", "<think>", "</think>", "entailment", "not ",
         "12", "3.5", "1,000", "+", "-", "*", "/", "=", "%", ".", " ", "\n", "{", "}", "\\boxed{", "####", "**", "neutral", "and", "I'm sorry",
         "\u00e9", "\u6f22", "\ud83d\ude00", "\ud800", "\0", "\u200b", "word ", "word ", "very ", "A:", "Answer:", "$", "\"", "'",
+        "```json\n", "```", "{\"rationale\":\"", "\",\"answer\":\"", "\"}", "\\ud800",
     ];
 
     public static TheoryData<string> Tasks => [.. TaskReader.BuiltIn];

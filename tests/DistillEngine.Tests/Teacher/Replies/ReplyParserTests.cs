@@ -200,6 +200,34 @@ public class ReplyParserTests
         Assert.Equal((ParseCode.Ok, "fish", "Long enough to count."), (parsed.Code, parsed.Label, parsed.Rationale));
     }
 
+    [Theory]
+    [InlineData("cqa", """{"rationale": "Long enough\nto count.", "answer": "(c) fish"}""", "fish")]
+    [InlineData("cqa", "```json\n{\n  \"Answer\": \"fish\",\n  \"Explanation\": \"Long enough\\nto count.\"\n}\n```", "fish")]
+    [InlineData("cqa", """{"reasoning": "Long enough\nto count. So the answer is (c) fish.", "label": "c", "confidence": 0.9}""", "fish")]
+    [InlineData("svamp", """{"rationale": "Long enough\nto count.", "answer": 42}""", "42.0")]
+    public void Parse_OfAJsonObject_TakesItsTwoTexts(string task, string text, string label)
+    {
+        var parsed = Parse(task, text);
+        Assert.True(parsed.IsOk, parsed.Reason);
+        Assert.Equal((label, "Long enough\nto count."), (parsed.Label, parsed.Rationale));
+    }
+
+    [Theory]
+    [InlineData("""{"rationale": "Long enough to count. So the answer is (c) fish."}""", "stop", ParseCode.NoMarker)]
+    [InlineData("""{"rationale": "Long enough to count.", "answer": "fish", "label": "desert"}""", "stop", ParseCode.NoMarker)]
+    [InlineData("""{"rationale": "Long enough to count.", "answer": ["fish"]}""", "stop", ParseCode.NoMarker)]
+    [InlineData("""{"rationale": "Long enough to count.", "answer": "\ud800"}""", "stop", ParseCode.NoMarker)]
+    [InlineData("""{"rationale": "Long enough to count. So the answer is (c)", "ans""", "stop", ParseCode.NoMarker)]
+    [InlineData("""{"rationale": "Long enough to count. So the answer is (c)", "ans""", "length", ParseCode.Truncated)]
+    [InlineData("""{"rationale": "Long enough to count.", "answer": "ocean"}""", "stop", ParseCode.NotInLabelSet)]
+    [InlineData("""{"rationale": "", "answer": "fish"}""", "stop", ParseCode.EmptyRationale)]
+    public void Parse_OfAJsonObjectThatLacksATextOrLabel_HasTheCode(string text, string finish, ParseCode code)
+    {
+        var parsed = new ReplyParser(TaskReader.Load("cqa")).Parse(text, finish, Row());
+        Assert.Equal((code, null), (parsed.Code, parsed.Rationale));
+        Assert.False(string.IsNullOrWhiteSpace(parsed.Reason));
+    }
+
     [Fact]
     public void Parse_WhereTheTeacherCorrectsItself_KeepsTheWayThere()
     {

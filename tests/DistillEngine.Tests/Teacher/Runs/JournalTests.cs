@@ -80,6 +80,24 @@ public class JournalTests
         RunLock.Take(folder.Path).Dispose();
     }
 
+    [Fact]
+    public async Task Lock_WhileOthersLook_IsFreeToAllOfThemAndToARun()
+    {
+        using var folder = new TeacherFolder();
+        Assert.False(RunLock.IsHeld(folder.Path));
+        RunLock.Take(folder.Path).Dispose();
+        // What a look holds, for longer than it does.
+        using (new FileStream(Directory.GetFiles(folder.Path).Single(), FileMode.Open, FileAccess.Read, FileShare.Read))
+            Assert.False(RunLock.IsHeld(folder.Path));
+        Task look = Task.Run(() =>
+        {
+            using var held = new FileStream(Directory.GetFiles(folder.Path).Single(), FileMode.Open, FileAccess.Read, FileShare.Read);
+            Thread.Sleep(30);
+        }, TestContext.Current.CancellationToken);
+        for (int i = 0; i < 10; i++) RunLock.Take(folder.Path).Dispose();
+        await look;
+    }
+
     static JournalEntry Entry(int number) => new()
     {
         Time = new(2026, 11, 24, 10, 0, number, TimeSpan.Zero),
