@@ -28,15 +28,12 @@ public sealed unsafe partial class AttentionCpu<TVector>
         new Span<uint>(keys + count, lanes - count).Clear();
     }
 
-    /// <summary>The greatest score + bias of each lane; at least key 0 is seen.</summary>
+    /// <summary>The greatest score + bias of each lane; at least key 0 is seen. A NaN may be passed over: its exponential is NaN all the same.</summary>
     static TVector Greatest(float* scores, float* bias, int reach, int columns)
     {
         TVector greatest = TVector.Broadcast(float.NegativeInfinity);
         for (int key = 0; key < reach; key++, scores += columns, bias--)
-        {
-            TVector score = TVector.Load(scores) + TVector.Load(bias);
-            greatest = TVector.SelectGreater(score, greatest, score, greatest);
-        }
+            greatest = TVector.MaxNative(TVector.Load(scores) + TVector.Load(bias), greatest);
         return greatest;
     }
 

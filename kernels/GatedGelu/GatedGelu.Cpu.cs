@@ -93,14 +93,14 @@ public sealed unsafe class GatedGeluCpu<TVector>(ComputePool pool) : GatedGelu w
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static T SquareOf<T>(T x) where T : struct, IVectorF32<T> => T.Min(x * x, T.Broadcast(LargestSquare));
+    static T SquareOf<T>(T x) where T : struct, IVectorF32<T> => T.MinNative(T.Broadcast(LargestSquare), x * x);
 
     /// <summary>σ(z), e^(−|z|) and 1/(1 + e^(−|z|)).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static (T Sigma, T Small, T Greater) Sigmoid<T>(T x, T square) where T : struct, IVectorF32<T>
     {
         T z = x * T.MultiplyAdd(T.Broadcast(Cubic), square, T.Broadcast(Linear));
-        T small = T.Exp(T.Min(z, T.Zero - z));
+        T small = T.Exp(T.MinusMagnitude(z));
         T greater = T.Broadcast(1) / (T.Broadcast(1) + small);
         return (T.SelectGreater(z, T.Zero, greater, small * greater), small, greater);
     }

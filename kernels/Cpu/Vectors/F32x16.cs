@@ -26,7 +26,9 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
 
     [MethodImpl(Inline)] public static F32x16 MultiplyAdd(F32x16 a, F32x16 b, F32x16 c) => new(Vector512.MultiplyAddEstimate(a._v, b._v, c._v));
     [MethodImpl(Inline)] public static F32x16 Max(F32x16 a, F32x16 b) => new(Vector512.Max(a._v, b._v));
-    [MethodImpl(Inline)] public static F32x16 Min(F32x16 a, F32x16 b) => new(Vector512.Min(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x16 MaxNative(F32x16 a, F32x16 b) => new(Vector512.MaxNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x16 MinNative(F32x16 a, F32x16 b) => new(Vector512.MinNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x16 MinusMagnitude(F32x16 a) => new(a._v | Vector512.Create(-0f));
     [MethodImpl(Inline)] public static F32x16 Sqrt(F32x16 a) => new(Vector512.Sqrt(a._v));
 
     [MethodImpl(Inline)]
@@ -38,6 +40,9 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
     }
 
     [MethodImpl(Inline)] public static F32x16 Exp(F32x16 a) => Exponential.Exp(a);
+
+    [MethodImpl(Inline)]
+    public static F32x16 MaxMagnitude(F32x16 magnitude, F32x16 a) => new(Vector512.Max(magnitude._v.AsInt32(), Vector512.Abs(a._v).AsInt32()).AsSingle());
 
     [MethodImpl(Inline)]
     public static F32x16 SelectGreater(F32x16 a, F32x16 b, F32x16 whenGreater, F32x16 otherwise) =>

@@ -26,7 +26,9 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
 
     [MethodImpl(Inline)] public static F32x4 MultiplyAdd(F32x4 a, F32x4 b, F32x4 c) => new(Vector128.MultiplyAddEstimate(a._v, b._v, c._v));
     [MethodImpl(Inline)] public static F32x4 Max(F32x4 a, F32x4 b) => new(Vector128.Max(a._v, b._v));
-    [MethodImpl(Inline)] public static F32x4 Min(F32x4 a, F32x4 b) => new(Vector128.Min(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x4 MaxNative(F32x4 a, F32x4 b) => new(Vector128.MaxNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x4 MinNative(F32x4 a, F32x4 b) => new(Vector128.MinNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x4 MinusMagnitude(F32x4 a) => new(a._v | Vector128.Create(-0f));
     [MethodImpl(Inline)] public static F32x4 Sqrt(F32x4 a) => new(Vector128.Sqrt(a._v));
 
     [MethodImpl(Inline)]
@@ -37,6 +39,9 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
     }
 
     [MethodImpl(Inline)] public static F32x4 Exp(F32x4 a) => Exponential.Exp(a);
+
+    [MethodImpl(Inline)]
+    public static F32x4 MaxMagnitude(F32x4 magnitude, F32x4 a) => new(Vector128.Max(magnitude._v.AsInt32(), Vector128.Abs(a._v).AsInt32()).AsSingle());
 
     [MethodImpl(Inline)]
     public static F32x4 SelectGreater(F32x4 a, F32x4 b, F32x4 whenGreater, F32x4 otherwise) =>

@@ -26,7 +26,9 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
 
     [MethodImpl(Inline)] public static F32x8 MultiplyAdd(F32x8 a, F32x8 b, F32x8 c) => new(Vector256.MultiplyAddEstimate(a._v, b._v, c._v));
     [MethodImpl(Inline)] public static F32x8 Max(F32x8 a, F32x8 b) => new(Vector256.Max(a._v, b._v));
-    [MethodImpl(Inline)] public static F32x8 Min(F32x8 a, F32x8 b) => new(Vector256.Min(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x8 MaxNative(F32x8 a, F32x8 b) => new(Vector256.MaxNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x8 MinNative(F32x8 a, F32x8 b) => new(Vector256.MinNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x8 MinusMagnitude(F32x8 a) => new(a._v | Vector256.Create(-0f));
     [MethodImpl(Inline)] public static F32x8 Sqrt(F32x8 a) => new(Vector256.Sqrt(a._v));
 
     [MethodImpl(Inline)]
@@ -37,6 +39,9 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
     }
 
     [MethodImpl(Inline)] public static F32x8 Exp(F32x8 a) => Exponential.Exp(a);
+
+    [MethodImpl(Inline)]
+    public static F32x8 MaxMagnitude(F32x8 magnitude, F32x8 a) => new(Vector256.Max(magnitude._v.AsInt32(), Vector256.Abs(a._v).AsInt32()).AsSingle());
 
     [MethodImpl(Inline)]
     public static F32x8 SelectGreater(F32x8 a, F32x8 b, F32x8 whenGreater, F32x8 otherwise) =>
