@@ -57,10 +57,10 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
     [MethodImpl(Inline)]
     public static F32x16 DropoutFactor(uint key, uint firstCounter, uint threshold, float keepScale)
     {
-        Vector512<uint> counter = Vector512.Create(firstCounter) + Vector512<uint>.Indices;
-        Vector512<uint> k = Vector512.Create(key);
-        Vector512<uint> draw = Mix(Mix(counter * CounterRng.Golden + k) ^ k);
-        return new(Vector512.AndNot(Vector512.Create(keepScale), Vector512.LessThan(draw, Vector512.Create(threshold)).AsSingle()));
+        // Products of counters, without a vector's multiplication: those of the indices are a constant.
+        Vector512<uint> first = Vector512.Create(firstCounter * CounterRng.Golden + key), k = Vector512.Create(key);
+        Vector512<uint> draw = Mix(Mix(Vector512<uint>.Indices * CounterRng.Golden + first) ^ k);
+        return Kept(draw, threshold, keepScale);
     }
 
     public static double SumOfSquares(float* source, int vectors)
@@ -76,6 +76,14 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
         Vector256<double> half = sum.GetLower() + sum.GetUpper();
         Vector128<double> quarter = half.GetLower() + half.GetUpper();
         return quarter[0] + quarter[1];
+    }
+
+    /// <summary>keepScale where the draw reaches the threshold, else 0.</summary>
+    [MethodImpl(Inline)]
+    static F32x16 Kept(Vector512<uint> draw, uint threshold, float keepScale)
+    {
+        Vector512<float> isKept = Vector512.GreaterThanOrEqual(draw, Vector512.Create(threshold)).AsSingle();
+        return new(Vector512.ConditionalSelect(isKept, Vector512.Create(keepScale), Vector512<float>.Zero));
     }
 
     [MethodImpl(Inline)]
@@ -126,6 +134,6 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
     public static F32x16 DropoutFactors(F32x16 keys, uint counter, uint threshold, float keepScale)
     {
         Vector512<uint> k = keys._v.AsUInt32(), draw = Mix(Mix(k + Vector512.Create(counter * CounterRng.Golden)) ^ k);
-        return new(Vector512.AndNot(Vector512.Create(keepScale), Vector512.LessThan(draw, Vector512.Create(threshold)).AsSingle()));
+        return Kept(draw, threshold, keepScale);
     }
 }

@@ -56,10 +56,10 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
     [MethodImpl(Inline)]
     public static F32x4 DropoutFactor(uint key, uint firstCounter, uint threshold, float keepScale)
     {
-        Vector128<uint> counter = Vector128.Create(firstCounter) + Vector128<uint>.Indices;
-        Vector128<uint> k = Vector128.Create(key);
-        Vector128<uint> draw = Mix(Mix(counter * CounterRng.Golden + k) ^ k);
-        return new(Vector128.AndNot(Vector128.Create(keepScale), Vector128.LessThan(draw, Vector128.Create(threshold)).AsSingle()));
+        // Products of counters, without a vector's multiplication: those of the indices are a constant.
+        Vector128<uint> first = Vector128.Create(firstCounter * CounterRng.Golden + key), k = Vector128.Create(key);
+        Vector128<uint> draw = Mix(Mix(Vector128<uint>.Indices * CounterRng.Golden + first) ^ k);
+        return Kept(draw, threshold, keepScale);
     }
 
     public static double SumOfSquares(float* source, int vectors)
@@ -73,6 +73,14 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
         }
         Vector128<double> sum = lower + upper;
         return sum[0] + sum[1];
+    }
+
+    /// <summary>keepScale where the draw reaches the threshold, else 0.</summary>
+    [MethodImpl(Inline)]
+    static F32x4 Kept(Vector128<uint> draw, uint threshold, float keepScale)
+    {
+        Vector128<float> isKept = Vector128.GreaterThanOrEqual(draw, Vector128.Create(threshold)).AsSingle();
+        return new(Vector128.ConditionalSelect(isKept, Vector128.Create(keepScale), Vector128<float>.Zero));
     }
 
     [MethodImpl(Inline)]
@@ -123,6 +131,6 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
     public static F32x4 DropoutFactors(F32x4 keys, uint counter, uint threshold, float keepScale)
     {
         Vector128<uint> k = keys._v.AsUInt32(), draw = Mix(Mix(k + Vector128.Create(counter * CounterRng.Golden)) ^ k);
-        return new(Vector128.AndNot(Vector128.Create(keepScale), Vector128.LessThan(draw, Vector128.Create(threshold)).AsSingle()));
+        return Kept(draw, threshold, keepScale);
     }
 }

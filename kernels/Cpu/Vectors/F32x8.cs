@@ -56,10 +56,10 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
     [MethodImpl(Inline)]
     public static F32x8 DropoutFactor(uint key, uint firstCounter, uint threshold, float keepScale)
     {
-        Vector256<uint> counter = Vector256.Create(firstCounter) + Vector256<uint>.Indices;
-        Vector256<uint> k = Vector256.Create(key);
-        Vector256<uint> draw = Mix(Mix(counter * CounterRng.Golden + k) ^ k);
-        return new(Vector256.AndNot(Vector256.Create(keepScale), Vector256.LessThan(draw, Vector256.Create(threshold)).AsSingle()));
+        // Products of counters, without a vector's multiplication: those of the indices are a constant.
+        Vector256<uint> first = Vector256.Create(firstCounter * CounterRng.Golden + key), k = Vector256.Create(key);
+        Vector256<uint> draw = Mix(Mix(Vector256<uint>.Indices * CounterRng.Golden + first) ^ k);
+        return Kept(draw, threshold, keepScale);
     }
 
     public static double SumOfSquares(float* source, int vectors)
@@ -74,6 +74,14 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
         Vector256<double> sum = lower + upper;
         Vector128<double> half = sum.GetLower() + sum.GetUpper();
         return half[0] + half[1];
+    }
+
+    /// <summary>keepScale where the draw reaches the threshold, else 0.</summary>
+    [MethodImpl(Inline)]
+    static F32x8 Kept(Vector256<uint> draw, uint threshold, float keepScale)
+    {
+        Vector256<float> isKept = Vector256.GreaterThanOrEqual(draw, Vector256.Create(threshold)).AsSingle();
+        return new(Vector256.ConditionalSelect(isKept, Vector256.Create(keepScale), Vector256<float>.Zero));
     }
 
     [MethodImpl(Inline)]
@@ -124,6 +132,6 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
     public static F32x8 DropoutFactors(F32x8 keys, uint counter, uint threshold, float keepScale)
     {
         Vector256<uint> k = keys._v.AsUInt32(), draw = Mix(Mix(k + Vector256.Create(counter * CounterRng.Golden)) ^ k);
-        return new(Vector256.AndNot(Vector256.Create(keepScale), Vector256.LessThan(draw, Vector256.Create(threshold)).AsSingle()));
+        return Kept(draw, threshold, keepScale);
     }
 }
