@@ -26,6 +26,7 @@ public readonly unsafe struct F32x1(float value) : IVectorF32<F32x1>
     [MethodImpl(Inline)] public static F32x1 Max(F32x1 a, F32x1 b) => new(MathF.Max(a._v, b._v));
     [MethodImpl(Inline)] public static F32x1 MaxNative(F32x1 a, F32x1 b) => new(float.MaxNative(a._v, b._v));
     [MethodImpl(Inline)] public static F32x1 MinNative(F32x1 a, F32x1 b) => new(float.MinNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x1 Magnitude(F32x1 a) => new(MathF.Abs(a._v));
     [MethodImpl(Inline)] public static F32x1 MinusMagnitude(F32x1 a) => new(-MathF.Abs(a._v));
     [MethodImpl(Inline)] public static F32x1 Sqrt(F32x1 a) => new(MathF.Sqrt(a._v));
 

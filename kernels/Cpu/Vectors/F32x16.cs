@@ -28,6 +28,7 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
     [MethodImpl(Inline)] public static F32x16 Max(F32x16 a, F32x16 b) => new(Vector512.Max(a._v, b._v));
     [MethodImpl(Inline)] public static F32x16 MaxNative(F32x16 a, F32x16 b) => new(Vector512.MaxNative(a._v, b._v));
     [MethodImpl(Inline)] public static F32x16 MinNative(F32x16 a, F32x16 b) => new(Vector512.MinNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x16 Magnitude(F32x16 a) => new(Vector512.Abs(a._v));
     [MethodImpl(Inline)] public static F32x16 MinusMagnitude(F32x16 a) => new(a._v | Vector512.Create(-0f));
     [MethodImpl(Inline)] public static F32x16 Sqrt(F32x16 a) => new(Vector512.Sqrt(a._v));
 

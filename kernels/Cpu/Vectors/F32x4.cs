@@ -28,6 +28,7 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
     [MethodImpl(Inline)] public static F32x4 Max(F32x4 a, F32x4 b) => new(Vector128.Max(a._v, b._v));
     [MethodImpl(Inline)] public static F32x4 MaxNative(F32x4 a, F32x4 b) => new(Vector128.MaxNative(a._v, b._v));
     [MethodImpl(Inline)] public static F32x4 MinNative(F32x4 a, F32x4 b) => new(Vector128.MinNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x4 Magnitude(F32x4 a) => new(Vector128.Abs(a._v));
     [MethodImpl(Inline)] public static F32x4 MinusMagnitude(F32x4 a) => new(a._v | Vector128.Create(-0f));
     [MethodImpl(Inline)] public static F32x4 Sqrt(F32x4 a) => new(Vector128.Sqrt(a._v));
 

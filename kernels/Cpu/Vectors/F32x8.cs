@@ -28,6 +28,7 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
     [MethodImpl(Inline)] public static F32x8 Max(F32x8 a, F32x8 b) => new(Vector256.Max(a._v, b._v));
     [MethodImpl(Inline)] public static F32x8 MaxNative(F32x8 a, F32x8 b) => new(Vector256.MaxNative(a._v, b._v));
     [MethodImpl(Inline)] public static F32x8 MinNative(F32x8 a, F32x8 b) => new(Vector256.MinNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x8 Magnitude(F32x8 a) => new(Vector256.Abs(a._v));
     [MethodImpl(Inline)] public static F32x8 MinusMagnitude(F32x8 a) => new(a._v | Vector256.Create(-0f));
     [MethodImpl(Inline)] public static F32x8 Sqrt(F32x8 a) => new(Vector256.Sqrt(a._v));
 

@@ -31,6 +31,9 @@ public unsafe interface IVectorF32<TSelf> where TSelf : struct, IVectorF32<TSelf
     /// <summary>a &lt; b ? a : b in one instruction, so b where b is NaN; where only a is, b on x86 and NaN elsewhere.</summary>
     static abstract TSelf MinNative(TSelf a, TSelf b);
 
+    /// <summary>|a|.</summary>
+    static abstract TSelf Magnitude(TSelf a);
+
     /// <summary>−|a|.</summary>
     static abstract TSelf MinusMagnitude(TSelf a);
 
