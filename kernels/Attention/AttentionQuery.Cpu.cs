@@ -96,7 +96,8 @@ public sealed unsafe partial class AttentionCpu<TVector>
         {
             TVector score = TVector.Load(scores + j);
             if (call.Table != null) TVector.Store(score += TVector.Load(bias + j), scores + j);
-            greatest = TVector.Max(greatest, score);
+            // A NaN may be passed over: its exponential is NaN all the same.
+            greatest = TVector.MaxNative(score, greatest);
         }
         float max = TVector.MaxAcross(greatest);
         TVector shift = TVector.Broadcast(max);

@@ -28,15 +28,12 @@ public sealed unsafe partial class AttentionCpu<TVector>
         new Span<uint>(keys + count, lanes - count).Clear();
     }
 
-    /// <summary>The greatest score + bias of each lane; at least key 0 is seen.</summary>
+    /// <summary>The greatest score + bias of each lane; at least key 0 is seen. A NaN may be passed over: its exponential is NaN all the same.</summary>
     static TVector Greatest(float* scores, float* bias, int reach, int columns)
     {
         TVector greatest = TVector.Broadcast(float.NegativeInfinity);
         for (int key = 0; key < reach; key++, scores += columns, bias--)
-        {
-            TVector score = TVector.Load(scores) + TVector.Load(bias);
-            greatest = TVector.SelectGreater(score, greatest, score, greatest);
-        }
+            greatest = TVector.MaxNative(TVector.Load(scores) + TVector.Load(bias), greatest);
         return greatest;
     }
 
@@ -89,23 +86,27 @@ public sealed unsafe partial class AttentionCpu<TVector>
             {
                 TVector weight = TVector.Exp(TVector.Load(score) + TVector.Load(bias) - greatest), dWeight = TVector.Load(d);
                 sum += weight;
-                TVector.Store(weight, score);
                 if (drops)
                 {
-                    dWeight *= TVector.DropoutFactors(keys, counter + (uint)key, threshold, keepScale);
+                    TVector factor = TVector.DropoutFactors(keys, counter + (uint)key, threshold, keepScale);
+                    dWeight *= factor;
                     TVector.Store(dWeight, d);
+                    // No weight is negative, so its sign tells until the second pass that it is dropped: a draw takes as long as the rest of that pass.
+                    TVector.Store(TVector.SelectGreater(factor, TVector.Zero, weight, TVector.MinusMagnitude(weight)), score);
                 }
+                else TVector.Store(weight, score);
                 deltas = TVector.MultiplyAdd(weight, dWeight, deltas);
             }
             total += sum;
             delta += deltas;
         }
-        TVector inverse = TVector.Broadcast(1) / total;
+        TVector inverse = TVector.Broadcast(1) / total, scale = TVector.Broadcast(keepScale);
         delta *= inverse;
         for (int key = 0; key < reach; key++, scores += columns, ds += columns)
         {
-            TVector weight = TVector.Load(scores) * inverse, dScore = weight * (TVector.Load(ds) - delta);
-            if (drops) weight *= TVector.DropoutFactors(keys, counter + (uint)key, threshold, keepScale);
+            TVector signed = TVector.Load(scores), weight = TVector.Magnitude(signed) * inverse, dScore = weight * (TVector.Load(ds) - delta);
+            // A dropped 0 may count as kept, and NaN stays.
+            if (drops) weight *= TVector.SelectGreater(TVector.Zero, signed, TVector.Zero, scale);
             TVector.Store(weight, scores);
             TVector.Store(dScore, ds);
             if (dBias == null) continue;

@@ -60,7 +60,8 @@ static unsafe class PanelTile<TVector> where TVector : struct, IVectorF32<TVecto
     {
         TVector c00 = TVector.Zero, c01 = TVector.Zero, c10 = TVector.Zero, c11 = TVector.Zero;
         TVector c20 = TVector.Zero, c21 = TVector.Zero, c30 = TVector.Zero, c31 = TVector.Zero;
-        for (; words > 0; words--, a += step, b += Columns)
+        nint row3 = 3 * row;
+        for (float* end = b + words * (nint)Columns; b != end; a += step, b += Columns)
         {
             TVector b0 = TVector.Load(b), b1 = TVector.Load(b + TVector.Count);
             TVector x = TVector.Broadcast(*a);
@@ -72,7 +73,7 @@ static unsafe class PanelTile<TVector> where TVector : struct, IVectorF32<TVecto
             x = TVector.Broadcast(a[2 * row]);
             c20 = TVector.MultiplyAdd(x, b0, c20);
             c21 = TVector.MultiplyAdd(x, b1, c21);
-            x = TVector.Broadcast(a[3 * row]);
+            x = TVector.Broadcast(a[row3]);
             c30 = TVector.MultiplyAdd(x, b0, c30);
             c31 = TVector.MultiplyAdd(x, b1, c31);
         }
@@ -83,13 +84,14 @@ static unsafe class PanelTile<TVector> where TVector : struct, IVectorF32<TVecto
     static void HalfTile(float* a, nint row, nint step, float* b, int words, bool add, float* c, long stride)
     {
         TVector c0 = TVector.Zero, c1 = TVector.Zero, c2 = TVector.Zero, c3 = TVector.Zero;
-        for (; words > 0; words--, a += step, b += Columns)
+        nint row3 = 3 * row;
+        for (float* end = b + words * (nint)Columns; b != end; a += step, b += Columns)
         {
             TVector x = TVector.Load(b);
             c0 = TVector.MultiplyAdd(TVector.Broadcast(*a), x, c0);
             c1 = TVector.MultiplyAdd(TVector.Broadcast(a[row]), x, c1);
             c2 = TVector.MultiplyAdd(TVector.Broadcast(a[2 * row]), x, c2);
-            c3 = TVector.MultiplyAdd(TVector.Broadcast(a[3 * row]), x, c3);
+            c3 = TVector.MultiplyAdd(TVector.Broadcast(a[row3]), x, c3);
         }
         StoreSums(c0, c1, c2, c3, add, c, stride);
     }

@@ -55,52 +55,60 @@ public sealed unsafe class GatedGeluCpu<TVector>(ComputePool pool) : GatedGelu w
     static void Forward(void* context, int part, int thread)
     {
         ref var c = ref *(Context*)context;
-        var (i, end) = Split.Range(c.Count, Grain, part, c.Parts);
-        for (; i + TVector.Count <= end; i += TVector.Count) ForwardAt<TVector>(ref c, i);
-        for (; i < end; i++) ForwardAt<F32x1>(ref c, i);
+        var (start, end) = Split.Range(c.Count, Grain, part, c.Parts);
+        ForwardSpan<F32x1>(c, ForwardSpan<TVector>(c, start, end), end);
     }
 
     static void Backward(void* context, int part, int thread)
     {
         ref var c = ref *(Context*)context;
-        var (i, end) = Split.Range(c.Count, Grain, part, c.Parts);
-        for (; i + TVector.Count <= end; i += TVector.Count) BackwardAt<TVector>(ref c, i);
-        for (; i < end; i++) BackwardAt<F32x1>(ref c, i);
+        var (start, end) = Split.Range(c.Count, Grain, part, c.Parts);
+        BackwardSpan<F32x1>(c, BackwardSpan<TVector>(c, start, end), end);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void ForwardAt<T>(ref Context c, long i) where T : struct, IVectorF32<T>
+    static long ForwardSpan<T>(in Context c, long i, long end) where T : struct, IVectorF32<T>
     {
-        T x = T.Load(c.Gate + i);
-        var (sigma, _, _) = Sigmoid(x, SquareOf(x));
-        T.Store(x * sigma * T.Load(c.Up + i), c.Y + i);
+        // In registers for the whole loop: a store might change the context for all the compiler knows.
+        float* gate = c.Gate, up = c.Up, y = c.Y;
+        for (; i + T.Count <= end; i += T.Count)
+        {
+            T x = T.Load(gate + i);
+            var (sigma, _, _) = Sigmoid(x, SquareOf(x));
+            T.Store(x * sigma * T.Load(up + i), y + i);
+        }
+        return i;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void BackwardAt<T>(ref Context c, long i) where T : struct, IVectorF32<T>
+    static long BackwardSpan<T>(in Context c, long i, long end) where T : struct, IVectorF32<T>
     {
-        T x = T.Load(c.Gate + i);
-        T square = SquareOf(x);
-        var (sigma, small, greater) = Sigmoid(x, square);
-        // σ(z) σ(−z) = e^(−|z|) / (1 + e^(−|z|))², multiplied by x before z′: their product alone may overflow.
-        T chain = small * greater * greater * x;
-        T slope = T.MultiplyAdd(T.Broadcast(3 * Cubic), square, T.Broadcast(Linear));
-        T derivative = T.MultiplyAdd(chain, slope, sigma);
-        T dy = T.Load(c.Dy + i), up = T.Load(c.Up + i), value = x * sigma;
-        T.Store(dy * value, c.DUp + i);
-        T.Store(dy * up * derivative, c.DGate + i);
-        T.Store(value * up, c.Y + i);
+        float* dys = c.Dy, gates = c.Gate, ups = c.Up, dGates = c.DGate, dUps = c.DUp, ys = c.Y;
+        for (; i + T.Count <= end; i += T.Count)
+        {
+            T x = T.Load(gates + i), square = SquareOf(x);
+            var (sigma, small, greater) = Sigmoid(x, square);
+            // σ(z) σ(−z) = e^(−|z|) / (1 + e^(−|z|))², multiplied by x before z′: their product alone may overflow.
+            T chain = small * greater * greater * x;
+            T slope = T.MultiplyAdd(T.Broadcast(3 * Cubic), square, T.Broadcast(Linear));
+            T derivative = T.MultiplyAdd(chain, slope, sigma);
+            T dy = T.Load(dys + i), up = T.Load(ups + i), value = x * sigma;
+            T.Store(dy * value, dUps + i);
+            T.Store(dy * up * derivative, dGates + i);
+            T.Store(value * up, ys + i);
+        }
+        return i;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static T SquareOf<T>(T x) where T : struct, IVectorF32<T> => T.Min(x * x, T.Broadcast(LargestSquare));
+    static T SquareOf<T>(T x) where T : struct, IVectorF32<T> => T.MinNative(T.Broadcast(LargestSquare), x * x);
 
     /// <summary>σ(z), e^(−|z|) and 1/(1 + e^(−|z|)).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static (T Sigma, T Small, T Greater) Sigmoid<T>(T x, T square) where T : struct, IVectorF32<T>
     {
         T z = x * T.MultiplyAdd(T.Broadcast(Cubic), square, T.Broadcast(Linear));
-        T small = T.Exp(T.Min(z, T.Zero - z));
+        T small = T.Exp(T.MinusMagnitude(z));
         T greater = T.Broadcast(1) / (T.Broadcast(1) + small);
         return (T.SelectGreater(z, T.Zero, greater, small * greater), small, greater);
     }

@@ -50,12 +50,20 @@ sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool, Gemm gemm) 
         }
     }
 
+    /// <summary>The greatest scaled logit; a NaN may be passed over, since <see cref="SumOfExp"/> meets it too.</summary>
     static float Max(float* logits, int count, float scale)
     {
-        TVector factor = TVector.Broadcast(scale), max = TVector.Broadcast(float.NegativeInfinity);
-        int i = 0;
-        for (; i + TVector.Count <= count; i += TVector.Count) max = TVector.Max(max, factor * TVector.Load(logits + i));
-        float result = TVector.MaxAcross(max);
+        TVector factor = TVector.Broadcast(scale), max0 = TVector.Broadcast(float.NegativeInfinity), max1 = max0, max2 = max0, max3 = max0;
+        int n = TVector.Count, i = 0;
+        for (; i + 4 * n <= count; i += 4 * n)
+        {
+            max0 = TVector.MaxNative(factor * TVector.Load(logits + i), max0);
+            max1 = TVector.MaxNative(factor * TVector.Load(logits + i + n), max1);
+            max2 = TVector.MaxNative(factor * TVector.Load(logits + i + 2 * n), max2);
+            max3 = TVector.MaxNative(factor * TVector.Load(logits + i + 3 * n), max3);
+        }
+        for (; i + n <= count; i += n) max0 = TVector.MaxNative(factor * TVector.Load(logits + i), max0);
+        float result = TVector.MaxAcross(TVector.MaxNative(TVector.MaxNative(max0, max1), TVector.MaxNative(max2, max3)));
         for (; i < count; i++) result = MathF.Max(result, scale * logits[i]);
         return result;
     }

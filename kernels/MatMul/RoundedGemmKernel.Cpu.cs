@@ -24,6 +24,16 @@ sealed unsafe class RoundedGemmKernel(GemmKernel inner) : GemmKernel
         Bf16.RoundInPlace(panel, (long)depth * PanelRows(count));
     }
 
+    public override void PackRowPanels(in GemmOperand a, long first, int count, long start, in GemmPiece piece, float* panels, long panelStride)
+    {
+        inner.PackRowPanels(a, first, count, start, piece, panels, panelStride);
+        for (int row = 0; row < count; row += Rows, panels += panelStride)
+        {
+            int width = PanelRows(Math.Min(Rows, count - row));
+            Bf16.RoundInPlace(panels + (long)piece.Start * width, (long)piece.Depth * width);
+        }
+    }
+
     public override void PackColumns(in GemmOperand b, long first, int count, long start, int depth, float* panel)
     {
         inner.PackColumns(b, first, count, start, depth, panel);

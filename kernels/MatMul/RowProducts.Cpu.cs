@@ -21,6 +21,8 @@ static unsafe class RowProducts<TVector> where TVector : struct, IVectorF32<TVec
     // Bytes by which reads are started early: about what arrives in the time of one access to memory.
     const int Ahead = 2048;
 
+    const int CacheLine = 64;
+
     // Least weights of a part, 128 KiB: a few microseconds of reading, about what a run of the pool costs.
     const long LeastPartWeights = 32 * 1024;
 
@@ -139,13 +141,13 @@ static unsafe class RowProducts<TVector> where TVector : struct, IVectorF32<TVec
         sums[3] = WithTail(even3 + odd3, x3, w, i, inputs);
     }
 
-    /// <summary>Starts a read some lines ahead: the processor's own prefetch stops at the end of every page.</summary>
+    /// <summary>Starts to read what the step some lines ahead takes, two vectors: the processor's own prefetch stops at the end of every page.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Fetch(float* w)
     {
         if (!Sse.IsSupported) return;
         Sse.Prefetch0((byte*)w + Ahead);
-        Sse.Prefetch0((byte*)w + Ahead + 64);
+        if (2 * sizeof(float) * TVector.Count > CacheLine) Sse.Prefetch0((byte*)w + Ahead + CacheLine);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -4,9 +4,10 @@ using DistillEngine.Core;
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// Forward: split by rows; a row is read twice, the second time from cache, and written once; bound by bandwidth. Backward: dx is split by
-/// rows (dy and x read twice, dx written), dWeight by columns (dy and x read once), each column summed over all rows in order, so that no
-/// thread count changes a bit; bound by bandwidth. Sums in float32: four vectors across a row, blocks of 128 rows down a column.
+/// Forward: split by rows; a row is read twice, the second time from cache, and written once; bound by bandwidth. Backward: split by blocks of
+/// 128 rows where the threads share them evenly: dy and x are read once, dx is written, and a block's dWeight waits in scratch to be added in
+/// order. Else dx is split by rows and dWeight by columns, and dy and x are read twice. No split changes a bit; bound by bandwidth. Sums in
+/// float32: four vectors across a row, blocks of rows down a column.
 /// </summary>
 public sealed unsafe class RmsNormCpu<TVector>(ComputePool pool) : RmsNorm where TVector : struct, IVectorF32<TVector>
 {
@@ -15,6 +16,9 @@ public sealed unsafe class RmsNormCpu<TVector>(ComputePool pool) : RmsNorm where
 
     // A column's float32 sum is restarted this often: rounding grows with the length of one running sum.
     const long BlockRows = 128;
+
+    // Blocks a part from which one more costs less than reading everything twice.
+    const int EvenBlocks = 4;
 
     // Columns of one cache line: two threads never write the same line of dWeight.
     const int LineColumns = 16;
@@ -48,9 +52,18 @@ public sealed unsafe class RmsNormCpu<TVector>(ComputePool pool) : RmsNorm where
             DWeight = dWeight.HostPointer<float>(),
             Rows = x.Shape.D0,
             Width = x.Shape.D1,
-            Parts = Math.Min(PartsByRows(x.Shape), Math.Max(x.Shape.D1 / LineColumns, 1)),
+            Parts = PartsByRows(x.Shape),
         };
+        long blocks = (context.Rows + BlockRows - 1) / BlockRows;
+        if (blocks % context.Parts == 0 || blocks >= EvenBlocks * context.Parts)
+        {
+            context.Partials = (float*)pool.ThreadScratch(0, sizeof(float) * blocks * context.Width);
+            pool.Run(context.Parts, &BackwardBlocks, &context);
+            for (long block = 0; block < blocks; block++) AddSpan(context.Partials + block * context.Width, context.Width, context.DWeight);
+            return;
+        }
         // dWeight comes first, since dx may overwrite dy.
+        context.Parts = Math.Min(context.Parts, Math.Max(x.Shape.D1 / LineColumns, 1));
         pool.Run(context.Parts, &BackwardWeight, &context);
         context.Parts = PartsByRows(x.Shape);
         pool.Run(context.Parts, &BackwardInput, &context);
@@ -86,15 +99,47 @@ public sealed unsafe class RmsNormCpu<TVector>(ComputePool pool) : RmsNorm where
             float* x = c.X + row * c.Width;
             float* dy = c.Dy + row * c.Width;
             float* dx = c.Dx + row * c.Width;
-            float inv = c.InvRms[row];
-            double inverse = inv;
-            // dx = inv · (dy · weight) − x · pull
-            float pull = (float)(inverse * inverse * inverse * Dot(dy, c.Weight, x, c.Width) / c.Width);
-            if (c.Into == Into.Add)
-                InputRow<TVector, F32x1>(dy, x, c.Weight, inv, pull, c.Width, add: true, dx);
-            else
-                InputRow<TVector, F32x1>(dy, x, c.Weight, inv, pull, c.Width, add: false, dx);
+            InputRow(c, dy, x, c.InvRms[row], Dot(dy, c.Weight, x, c.Width), dx);
         }
+    }
+
+    /// <summary>dx, and for each block of rows its part of dWeight.</summary>
+    static void BackwardBlocks(void* context, int part, int thread)
+    {
+        ref var c = ref *(BackwardContext*)context;
+        var (start, end) = Split.Range((c.Rows + BlockRows - 1) / BlockRows, part, c.Parts);
+        for (long block = start; block < end; block++)
+        {
+            float* partial = c.Partials + block * c.Width;
+            new Span<float>(partial, (int)c.Width).Clear();
+            long last = Math.Min((block + 1) * BlockRows, c.Rows);
+            for (long row = block * BlockRows; row < last; row++)
+            {
+                float* x = c.X + row * c.Width;
+                float* dy = c.Dy + row * c.Width;
+                float inv = c.InvRms[row];
+                InputRow(c, dy, x, inv, DotAndPartial(dy, c.Weight, x, inv, c.Width, partial), c.Dx + row * c.Width);
+            }
+        }
+    }
+
+    static void AddSpan(float* source, long count, float* sum)
+    {
+        long i = 0;
+        for (; i + TVector.Count <= count; i += TVector.Count) TVector.Store(TVector.Load(sum + i) + TVector.Load(source + i), sum + i);
+        for (; i < count; i++) sum[i] += source[i];
+    }
+
+    /// <summary>dx = inv · (dy · weight) − x · pull, where pull = inv³ · dot / width.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void InputRow(in BackwardContext c, float* dy, float* x, float inv, float dot, float* dx)
+    {
+        double inverse = inv;
+        float pull = (float)(inverse * inverse * inverse * dot / c.Width);
+        if (c.Into == Into.Add)
+            InputRow<TVector, F32x1>(dy, x, c.Weight, inv, pull, c.Width, add: true, dx);
+        else
+            InputRow<TVector, F32x1>(dy, x, c.Weight, inv, pull, c.Width, add: false, dx);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -201,6 +246,33 @@ public sealed unsafe class RmsNormCpu<TVector>(ComputePool pool) : RmsNorm where
         return sum;
     }
 
+    /// <summary><see cref="Dot"/>, and partial += dy · inv · x.</summary>
+    static float DotAndPartial(float* dy, float* weight, float* x, float inv, long width, float* partial)
+    {
+        int n = TVector.Count;
+        TVector sum0 = TVector.Zero, sum1 = TVector.Zero, sum2 = TVector.Zero, sum3 = TVector.Zero, scale = TVector.Broadcast(inv);
+        long i = 0;
+        for (; i + 4 * n <= width; i += 4 * n)
+        {
+            sum0 = DotAndPartialAt(dy + i, weight + i, x + i, scale, partial + i, sum0);
+            sum1 = DotAndPartialAt(dy + i + n, weight + i + n, x + i + n, scale, partial + i + n, sum1);
+            sum2 = DotAndPartialAt(dy + i + 2 * n, weight + i + 2 * n, x + i + 2 * n, scale, partial + i + 2 * n, sum2);
+            sum3 = DotAndPartialAt(dy + i + 3 * n, weight + i + 3 * n, x + i + 3 * n, scale, partial + i + 3 * n, sum3);
+        }
+        for (; i + n <= width; i += n) sum0 = DotAndPartialAt(dy + i, weight + i, x + i, scale, partial + i, sum0);
+        var sum = new F32x1(TVector.Sum((sum0 + sum1) + (sum2 + sum3)));
+        for (; i < width; i++) sum = DotAndPartialAt(dy + i, weight + i, x + i, new F32x1(inv), partial + i, sum);
+        return F32x1.Sum(sum);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static T DotAndPartialAt<T>(float* dy, float* weight, float* x, T inv, float* partial, T sum) where T : struct, IVectorF32<T>
+    {
+        T gradient = T.Load(dy), value = T.Load(x);
+        T.Store(T.MultiplyAdd(gradient * inv, value, T.Load(partial)), partial);
+        return T.MultiplyAdd(gradient * T.Load(weight), value, sum);
+    }
+
     struct ForwardContext
     {
         public float* X, Weight, Y, InvRms;
@@ -211,7 +283,7 @@ public sealed unsafe class RmsNormCpu<TVector>(ComputePool pool) : RmsNorm where
 
     struct BackwardContext
     {
-        public float* Dy, X, Weight, InvRms, Dx, DWeight;
+        public float* Dy, X, Weight, InvRms, Dx, DWeight, Partials;
         public Into Into;
         public long Rows, Width;
         public int Parts;

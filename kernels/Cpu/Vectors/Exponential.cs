@@ -28,9 +28,8 @@ static class Exponential
     public static TVector Exp<TVector>(TVector x) where TVector : struct, IVectorF32<TVector>
     {
         TVector greatest = TVector.Broadcast(Greatest), least = TVector.Broadcast(Least), rounder = TVector.Broadcast(Rounder);
-        // Comparisons that fail for NaN let it through.
-        x = TVector.SelectGreater(x, greatest, greatest, x);
-        x = TVector.SelectGreater(least, x, least, x);
+        // x comes second, so that a NaN passes.
+        x = TVector.MaxNative(least, TVector.MinNative(greatest, x));
         TVector n = TVector.MultiplyAdd(x, TVector.Broadcast(InverseLn2), rounder) - rounder;
         TVector r = TVector.MultiplyAdd(n, TVector.Broadcast(-Ln2High), x);
         r = TVector.MultiplyAdd(n, TVector.Broadcast(-Ln2Low), r);

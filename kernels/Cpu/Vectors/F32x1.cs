@@ -24,7 +24,10 @@ public readonly unsafe struct F32x1(float value) : IVectorF32<F32x1>
 
     [MethodImpl(Inline)] public static F32x1 MultiplyAdd(F32x1 a, F32x1 b, F32x1 c) => new(float.MultiplyAddEstimate(a._v, b._v, c._v));
     [MethodImpl(Inline)] public static F32x1 Max(F32x1 a, F32x1 b) => new(MathF.Max(a._v, b._v));
-    [MethodImpl(Inline)] public static F32x1 Min(F32x1 a, F32x1 b) => new(MathF.Min(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x1 MaxNative(F32x1 a, F32x1 b) => new(float.MaxNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x1 MinNative(F32x1 a, F32x1 b) => new(float.MinNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x1 Magnitude(F32x1 a) => new(MathF.Abs(a._v));
+    [MethodImpl(Inline)] public static F32x1 MinusMagnitude(F32x1 a) => new(-MathF.Abs(a._v));
     [MethodImpl(Inline)] public static F32x1 Sqrt(F32x1 a) => new(MathF.Sqrt(a._v));
 
     [MethodImpl(Inline)]
@@ -37,6 +40,9 @@ public readonly unsafe struct F32x1(float value) : IVectorF32<F32x1>
     }
 
     [MethodImpl(Inline)] public static F32x1 Exp(F32x1 a) => Exponential.Exp(a);
+
+    [MethodImpl(Inline)]
+    public static F32x1 MaxMagnitude(F32x1 magnitude, F32x1 a) => BroadcastBits(Math.Max(magnitude.Bits, a.Bits & int.MaxValue));
 
     [MethodImpl(Inline)]
     public static F32x1 SelectGreater(F32x1 a, F32x1 b, F32x1 whenGreater, F32x1 otherwise) => a._v > b._v ? whenGreater : otherwise;

@@ -26,7 +26,10 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
 
     [MethodImpl(Inline)] public static F32x16 MultiplyAdd(F32x16 a, F32x16 b, F32x16 c) => new(Vector512.MultiplyAddEstimate(a._v, b._v, c._v));
     [MethodImpl(Inline)] public static F32x16 Max(F32x16 a, F32x16 b) => new(Vector512.Max(a._v, b._v));
-    [MethodImpl(Inline)] public static F32x16 Min(F32x16 a, F32x16 b) => new(Vector512.Min(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x16 MaxNative(F32x16 a, F32x16 b) => new(Vector512.MaxNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x16 MinNative(F32x16 a, F32x16 b) => new(Vector512.MinNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x16 Magnitude(F32x16 a) => new(Vector512.Abs(a._v));
+    [MethodImpl(Inline)] public static F32x16 MinusMagnitude(F32x16 a) => new(a._v | Vector512.Create(-0f));
     [MethodImpl(Inline)] public static F32x16 Sqrt(F32x16 a) => new(Vector512.Sqrt(a._v));
 
     [MethodImpl(Inline)]
@@ -38,6 +41,9 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
     }
 
     [MethodImpl(Inline)] public static F32x16 Exp(F32x16 a) => Exponential.Exp(a);
+
+    [MethodImpl(Inline)]
+    public static F32x16 MaxMagnitude(F32x16 magnitude, F32x16 a) => new(Vector512.Max(magnitude._v.AsInt32(), Vector512.Abs(a._v).AsInt32()).AsSingle());
 
     [MethodImpl(Inline)]
     public static F32x16 SelectGreater(F32x16 a, F32x16 b, F32x16 whenGreater, F32x16 otherwise) =>
@@ -52,10 +58,10 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
     [MethodImpl(Inline)]
     public static F32x16 DropoutFactor(uint key, uint firstCounter, uint threshold, float keepScale)
     {
-        Vector512<uint> counter = Vector512.Create(firstCounter) + Vector512<uint>.Indices;
-        Vector512<uint> k = Vector512.Create(key);
-        Vector512<uint> draw = Mix(Mix(counter * CounterRng.Golden + k) ^ k);
-        return new(Vector512.AndNot(Vector512.Create(keepScale), Vector512.LessThan(draw, Vector512.Create(threshold)).AsSingle()));
+        // Products of counters, without a vector's multiplication: those of the indices are a constant.
+        Vector512<uint> first = Vector512.Create(firstCounter * CounterRng.Golden + key), k = Vector512.Create(key);
+        Vector512<uint> draw = Mix(Mix(Vector512<uint>.Indices * CounterRng.Golden + first) ^ k);
+        return Kept(draw, threshold, keepScale);
     }
 
     public static double SumOfSquares(float* source, int vectors)
@@ -71,6 +77,14 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
         Vector256<double> half = sum.GetLower() + sum.GetUpper();
         Vector128<double> quarter = half.GetLower() + half.GetUpper();
         return quarter[0] + quarter[1];
+    }
+
+    /// <summary>keepScale where the draw reaches the threshold, else 0.</summary>
+    [MethodImpl(Inline)]
+    static F32x16 Kept(Vector512<uint> draw, uint threshold, float keepScale)
+    {
+        Vector512<float> isKept = Vector512.GreaterThanOrEqual(draw, Vector512.Create(threshold)).AsSingle();
+        return new(Vector512.ConditionalSelect(isKept, Vector512.Create(keepScale), Vector512<float>.Zero));
     }
 
     [MethodImpl(Inline)]
@@ -121,6 +135,6 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
     public static F32x16 DropoutFactors(F32x16 keys, uint counter, uint threshold, float keepScale)
     {
         Vector512<uint> k = keys._v.AsUInt32(), draw = Mix(Mix(k + Vector512.Create(counter * CounterRng.Golden)) ^ k);
-        return new(Vector512.AndNot(Vector512.Create(keepScale), Vector512.LessThan(draw, Vector512.Create(threshold)).AsSingle()));
+        return Kept(draw, threshold, keepScale);
     }
 }

@@ -26,7 +26,10 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
 
     [MethodImpl(Inline)] public static F32x4 MultiplyAdd(F32x4 a, F32x4 b, F32x4 c) => new(Vector128.MultiplyAddEstimate(a._v, b._v, c._v));
     [MethodImpl(Inline)] public static F32x4 Max(F32x4 a, F32x4 b) => new(Vector128.Max(a._v, b._v));
-    [MethodImpl(Inline)] public static F32x4 Min(F32x4 a, F32x4 b) => new(Vector128.Min(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x4 MaxNative(F32x4 a, F32x4 b) => new(Vector128.MaxNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x4 MinNative(F32x4 a, F32x4 b) => new(Vector128.MinNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x4 Magnitude(F32x4 a) => new(Vector128.Abs(a._v));
+    [MethodImpl(Inline)] public static F32x4 MinusMagnitude(F32x4 a) => new(a._v | Vector128.Create(-0f));
     [MethodImpl(Inline)] public static F32x4 Sqrt(F32x4 a) => new(Vector128.Sqrt(a._v));
 
     [MethodImpl(Inline)]
@@ -37,6 +40,9 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
     }
 
     [MethodImpl(Inline)] public static F32x4 Exp(F32x4 a) => Exponential.Exp(a);
+
+    [MethodImpl(Inline)]
+    public static F32x4 MaxMagnitude(F32x4 magnitude, F32x4 a) => new(Vector128.Max(magnitude._v.AsInt32(), Vector128.Abs(a._v).AsInt32()).AsSingle());
 
     [MethodImpl(Inline)]
     public static F32x4 SelectGreater(F32x4 a, F32x4 b, F32x4 whenGreater, F32x4 otherwise) =>
@@ -51,10 +57,10 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
     [MethodImpl(Inline)]
     public static F32x4 DropoutFactor(uint key, uint firstCounter, uint threshold, float keepScale)
     {
-        Vector128<uint> counter = Vector128.Create(firstCounter) + Vector128<uint>.Indices;
-        Vector128<uint> k = Vector128.Create(key);
-        Vector128<uint> draw = Mix(Mix(counter * CounterRng.Golden + k) ^ k);
-        return new(Vector128.AndNot(Vector128.Create(keepScale), Vector128.LessThan(draw, Vector128.Create(threshold)).AsSingle()));
+        // Products of counters, without a vector's multiplication: those of the indices are a constant.
+        Vector128<uint> first = Vector128.Create(firstCounter * CounterRng.Golden + key), k = Vector128.Create(key);
+        Vector128<uint> draw = Mix(Mix(Vector128<uint>.Indices * CounterRng.Golden + first) ^ k);
+        return Kept(draw, threshold, keepScale);
     }
 
     public static double SumOfSquares(float* source, int vectors)
@@ -68,6 +74,14 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
         }
         Vector128<double> sum = lower + upper;
         return sum[0] + sum[1];
+    }
+
+    /// <summary>keepScale where the draw reaches the threshold, else 0.</summary>
+    [MethodImpl(Inline)]
+    static F32x4 Kept(Vector128<uint> draw, uint threshold, float keepScale)
+    {
+        Vector128<float> isKept = Vector128.GreaterThanOrEqual(draw, Vector128.Create(threshold)).AsSingle();
+        return new(Vector128.ConditionalSelect(isKept, Vector128.Create(keepScale), Vector128<float>.Zero));
     }
 
     [MethodImpl(Inline)]
@@ -118,6 +132,6 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
     public static F32x4 DropoutFactors(F32x4 keys, uint counter, uint threshold, float keepScale)
     {
         Vector128<uint> k = keys._v.AsUInt32(), draw = Mix(Mix(k + Vector128.Create(counter * CounterRng.Golden)) ^ k);
-        return new(Vector128.AndNot(Vector128.Create(keepScale), Vector128.LessThan(draw, Vector128.Create(threshold)).AsSingle()));
+        return Kept(draw, threshold, keepScale);
     }
 }

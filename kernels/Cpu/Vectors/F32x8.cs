@@ -26,7 +26,10 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
 
     [MethodImpl(Inline)] public static F32x8 MultiplyAdd(F32x8 a, F32x8 b, F32x8 c) => new(Vector256.MultiplyAddEstimate(a._v, b._v, c._v));
     [MethodImpl(Inline)] public static F32x8 Max(F32x8 a, F32x8 b) => new(Vector256.Max(a._v, b._v));
-    [MethodImpl(Inline)] public static F32x8 Min(F32x8 a, F32x8 b) => new(Vector256.Min(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x8 MaxNative(F32x8 a, F32x8 b) => new(Vector256.MaxNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x8 MinNative(F32x8 a, F32x8 b) => new(Vector256.MinNative(a._v, b._v));
+    [MethodImpl(Inline)] public static F32x8 Magnitude(F32x8 a) => new(Vector256.Abs(a._v));
+    [MethodImpl(Inline)] public static F32x8 MinusMagnitude(F32x8 a) => new(a._v | Vector256.Create(-0f));
     [MethodImpl(Inline)] public static F32x8 Sqrt(F32x8 a) => new(Vector256.Sqrt(a._v));
 
     [MethodImpl(Inline)]
@@ -37,6 +40,9 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
     }
 
     [MethodImpl(Inline)] public static F32x8 Exp(F32x8 a) => Exponential.Exp(a);
+
+    [MethodImpl(Inline)]
+    public static F32x8 MaxMagnitude(F32x8 magnitude, F32x8 a) => new(Vector256.Max(magnitude._v.AsInt32(), Vector256.Abs(a._v).AsInt32()).AsSingle());
 
     [MethodImpl(Inline)]
     public static F32x8 SelectGreater(F32x8 a, F32x8 b, F32x8 whenGreater, F32x8 otherwise) =>
@@ -51,10 +57,10 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
     [MethodImpl(Inline)]
     public static F32x8 DropoutFactor(uint key, uint firstCounter, uint threshold, float keepScale)
     {
-        Vector256<uint> counter = Vector256.Create(firstCounter) + Vector256<uint>.Indices;
-        Vector256<uint> k = Vector256.Create(key);
-        Vector256<uint> draw = Mix(Mix(counter * CounterRng.Golden + k) ^ k);
-        return new(Vector256.AndNot(Vector256.Create(keepScale), Vector256.LessThan(draw, Vector256.Create(threshold)).AsSingle()));
+        // Products of counters, without a vector's multiplication: those of the indices are a constant.
+        Vector256<uint> first = Vector256.Create(firstCounter * CounterRng.Golden + key), k = Vector256.Create(key);
+        Vector256<uint> draw = Mix(Mix(Vector256<uint>.Indices * CounterRng.Golden + first) ^ k);
+        return Kept(draw, threshold, keepScale);
     }
 
     public static double SumOfSquares(float* source, int vectors)
@@ -69,6 +75,14 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
         Vector256<double> sum = lower + upper;
         Vector128<double> half = sum.GetLower() + sum.GetUpper();
         return half[0] + half[1];
+    }
+
+    /// <summary>keepScale where the draw reaches the threshold, else 0.</summary>
+    [MethodImpl(Inline)]
+    static F32x8 Kept(Vector256<uint> draw, uint threshold, float keepScale)
+    {
+        Vector256<float> isKept = Vector256.GreaterThanOrEqual(draw, Vector256.Create(threshold)).AsSingle();
+        return new(Vector256.ConditionalSelect(isKept, Vector256.Create(keepScale), Vector256<float>.Zero));
     }
 
     [MethodImpl(Inline)]
@@ -119,6 +133,6 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
     public static F32x8 DropoutFactors(F32x8 keys, uint counter, uint threshold, float keepScale)
     {
         Vector256<uint> k = keys._v.AsUInt32(), draw = Mix(Mix(k + Vector256.Create(counter * CounterRng.Golden)) ^ k);
-        return new(Vector256.AndNot(Vector256.Create(keepScale), Vector256.LessThan(draw, Vector256.Create(threshold)).AsSingle()));
+        return Kept(draw, threshold, keepScale);
     }
 }

@@ -21,8 +21,25 @@ public unsafe interface IVectorF32<TSelf> where TSelf : struct, IVectorF32<TSelf
 
     /// <summary>a · b + c, rounded once where the processor fuses the two, else twice: a fusion in software would be a hundred times slower.</summary>
     static abstract TSelf MultiplyAdd(TSelf a, TSelf b, TSelf c);
+
+    /// <summary>The greater, NaN where one is. Takes three instructions on x86: <see cref="MaxNative"/> takes one.</summary>
     static abstract TSelf Max(TSelf a, TSelf b);
-    static abstract TSelf Min(TSelf a, TSelf b);
+
+    /// <summary>a &gt; b ? a : b in one instruction, so b where b is NaN; where only a is, b on x86 and NaN elsewhere.</summary>
+    static abstract TSelf MaxNative(TSelf a, TSelf b);
+
+    /// <summary>a &lt; b ? a : b in one instruction, so b where b is NaN; where only a is, b on x86 and NaN elsewhere.</summary>
+    static abstract TSelf MinNative(TSelf a, TSelf b);
+
+    /// <summary>|a|.</summary>
+    static abstract TSelf Magnitude(TSelf a);
+
+    /// <summary>−|a|.</summary>
+    static abstract TSelf MinusMagnitude(TSelf a);
+
+    /// <summary>The greater of a number that is not negative and |a|, a NaN being the greatest of all.</summary>
+    static abstract TSelf MaxMagnitude(TSelf magnitude, TSelf a);
+
     static abstract TSelf Sqrt(TSelf a);
 
     /// <summary>a · 2ⁿ for integers n of −252 … 254, rounded once: two factors of half the exponent reach denormals and infinity.</summary>

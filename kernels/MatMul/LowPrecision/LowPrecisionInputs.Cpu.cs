@@ -214,14 +214,19 @@ unsafe struct LowPrecisionInputs
 
     static float GreatestMagnitude<TVector>(float* x, int count) where TVector : struct, IVectorF32<TVector>
     {
-        TVector greatest = TVector.Zero;
-        int k = 0;
-        for (; k + TVector.Count <= count; k += TVector.Count)
+        TVector even = TVector.Zero, odd = TVector.Zero;
+        int n = TVector.Count, k = 0;
+        for (; k + 2 * n <= count; k += 2 * n)
         {
-            TVector value = TVector.Load(x + k);
-            greatest = TVector.Max(greatest, TVector.Max(value, TVector.Zero - value));
+            even = TVector.MaxMagnitude(even, TVector.Load(x + k));
+            odd = TVector.MaxMagnitude(odd, TVector.Load(x + k + n));
         }
-        float result = TVector.MaxAcross(greatest);
+        if (k + n <= count)
+        {
+            even = TVector.MaxMagnitude(even, TVector.Load(x + k));
+            k += n;
+        }
+        float result = TVector.MaxAcross(TVector.MaxMagnitude(even, odd));
         for (; k < count; k++) result = MathF.Max(result, MathF.Abs(x[k]));
         return result;
     }

@@ -84,6 +84,27 @@ public class AttentionTests
 
     [Theory]
     [MemberData(nameof(Isas))]
+    public void ForwardAndBackward_WhereAKeyIsNotANumber_GiveNaNToItsSequenceAlone(CpuIsa isa)
+    {
+        AttentionSpan[] spans = [.. AttentionProblem.SelfSpans(40, 5), new(47, 1, 47, 19, 18, 3)];
+        foreach (var (key, sequence) in new[] { (0, 0), (21, 0), (39, 0), (43, 1), (47, 2), (65, 2) })
+        {
+            using var pool = new ComputePool(2);
+            using var problem = new AttentionProblem(18, spans, 1, 20, Masking.None, bidirectional: true, 0.3f);
+            problem.K.Rows(key, 1).HostSpan<float>()[7] = float.NaN;
+            AttentionProblem.Results got = problem.ForwardAndBackward(Create(isa, pool));
+            for (int s = 0; s < spans.Length; s++)
+            {
+                foreach (Tensor x in new[] { got.Y, got.LogSumExp, got.Dq })
+                    Assert.All(x.Rows(spans[s].QueryStart, spans[s].QueryCount).HostSpan<float>().ToArray(), v => Assert.Equal(s == sequence, float.IsNaN(v)));
+                foreach (Tensor x in new[] { got.Dk, got.Dv })
+                    Assert.All(x.Rows(spans[s].KeyStart, spans[s].KeyCount).HostSpan<float>().ToArray(), v => Assert.Equal(s == sequence, float.IsNaN(v)));
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Isas))]
     public void ForwardAndBackward_OnAnyThreads_GiveTheSameBits(CpuIsa isa)
     {
         AttentionSpan[] spans = AttentionProblem.SelfSpans(65, 1, 130, 40, 7);

@@ -128,6 +128,28 @@ public class LinearCrossEntropyTests
         for (int row = 0; row < rows; row++) Assert.Equal(row == 7, float.IsNaN(nats.HostSpan<float>()[row]));
     }
 
+    [Theory]
+    [MemberData(nameof(CpuVariants.ProductIsas), MemberType = typeof(CpuVariants))]
+    public void Forward_WhereOneLogitIsNotANumber_GivesNaN(CpuIsa isa)
+    {
+        // One input of 1, so that the logits are the weights themselves, in a whole chunk and in one with a tail.
+        const int vocabulary = 1107;
+        using var host = new HostTensors(seed: 3);
+        using var pool = new ComputePool(1);
+        Tensor x = host.Filled("x", new(1, 1), 1), w = host.Random("w", new(vocabulary, 1)), labels = host.From("labels", new(1), [5]);
+        Tensor nats = host.Empty("nats", new(1)), logSumExp = host.Empty("logSumExp", new(1), DType.F64);
+        Tensor scratch = host.Empty("scratch", LinearCrossEntropy.ScratchShape(1, vocabulary));
+        Span<float> logits = w.HostSpan<float>();
+        for (int word = 0; word < vocabulary; word++)
+        {
+            float logit = logits[word];
+            logits[word] = float.NaN;
+            Create(isa, pool).Forward(x, new Weight(w), 1, labels, logSumExp, nats, scratch);
+            Assert.True(float.IsNaN(nats.HostSpan<float>()[0]) && double.IsNaN(logSumExp.HostSpan<double>()[0]), $"word {word}");
+            logits[word] = logit;
+        }
+    }
+
     [Fact]
     public void ForwardAndBackward_AfterWarmUp_AllocateNothing()
     {
