@@ -99,6 +99,29 @@ public class EmulatorTests
         }
     }
 
+    [Fact]
+    public void Embedding_OfABf16Table_IsRefused()
+    {
+        using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
+        using DeviceBuffer buffer = backend.Allocate(1024, "tensors");
+        Tensor table = new(buffer, 0, new(4, 8), DType.BF16, "the.table"), ids = new(buffer, 16, new(2), DType.I32, "ids");
+        var y = new Tensor(buffer, 64, new(2, 8), DType.F32, "y");
+        Assert.False(backend.Kernels.Embedding.Supports(DType.BF16));
+        ArgumentException e = Assert.Throws<ArgumentException>(() => backend.Kernels.Embedding.Forward(ids, table, y));
+        Assert.Contains("embedding.forward: expected 'the.table' in a type that this device has, got BF16", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void View_OfElementsOfAnotherSize_IsRefused()
+    {
+        using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
+        using DeviceBuffer buffer = backend.Allocate(64, "tensors");
+        var halves = new Tensor(buffer, 0, new(32), DType.BF16, "halves");
+        ArgumentException e = Assert.Throws<ArgumentException>(() => backend.Device.View<float>(halves));
+        Assert.Contains("'halves' holds BF16 of 2 bytes an element, got Single of 4", e.Message, StringComparison.Ordinal);
+        Assert.Equal(32, backend.Device.View<ushort>(halves).Length);
+    }
+
     static void PassesEveryCheck(string folder, string name)
     {
         using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
