@@ -50,6 +50,7 @@ public sealed unsafe class ComputePool : IDisposable
     public int ThreadCount { get; }
 
     /// <summary>Runs body(context, part, thread) for every part 0 … parts − 1 and returns when all are done.</summary>
+    /// <remarks>One caller at a time: a run shares this pool's threads and scratch with no other.</remarks>
     /// <param name="body">A static method; must not start a run itself. What it throws is thrown here.</param>
     /// <exception cref="InvalidOperationException">The threads are in another run.</exception>
     /// <exception cref="ObjectDisposedException">The threads were stopped.</exception>
@@ -149,6 +150,8 @@ public sealed unsafe class ComputePool : IDisposable
             if (_buffer is null || _buffer.ByteLength < bytes)
             {
                 _buffer?.Dispose();
+                // Stays so where the system refuses the memory.
+                _buffer = null;
                 _buffer = new Core.HostBuffer(bytes, "scratch of one compute thread");
             }
             return _buffer.Pointer;

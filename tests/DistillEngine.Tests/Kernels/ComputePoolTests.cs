@@ -94,6 +94,15 @@ public unsafe class ComputePoolTests
     }
 
     [Fact]
+    public void ThreadScratch_AfterAGrowthThatTheSystemRefused_StaysUsable()
+    {
+        using var pool = new ComputePool(1);
+        *(byte*)pool.ThreadScratch(0, 100) = 1;
+        Assert.Throws<InsufficientMemoryException>(() => (nint)pool.ThreadScratch(0, 1L << 60));
+        *(byte*)pool.ThreadScratch(0, 50) = 1;
+    }
+
+    [Fact]
     public void Run_AfterWarmUp_AllocatesNothing()
     {
         using var pool = new ComputePool(2);
