@@ -55,12 +55,14 @@ public abstract class Attention
     /// <summary>Gradients of all inputs. dTable accumulates over sequences in their order, so that no split changes its bits.</summary>
     /// <param name="dy">float32 [queryRows, heads · headWidth].</param>
     /// <param name="y">As Forward wrote it (before any output projection); may not have been q.</param>
+    /// <param name="spans">As in Forward; nor do key rows of different sequences overlap: each row has one gradient, written by its sequence.</param>
     /// <param name="dq">float32, shape of q; rows of the spans are overwritten; may be dy.</param>
     /// <param name="dk">float32, shape of k; rows of the spans are overwritten.</param>
     /// <param name="dv">float32, shape of v; rows of the spans are overwritten.</param>
     /// <param name="dTable">float32 [buckets, heads]; accumulates; absent exactly when the bias is.</param>
     /// <param name="tablePartials">Scratch, float32 [sequences, heads · buckets]; absent exactly when the bias is.</param>
-    /// <exception cref="ArgumentException">A shape or dtype differs from the above, or (CPU alone) a span leaves its tensors.</exception>
+    /// <exception cref="ArgumentException">A shape or dtype differs from the above, or (CPU alone) a span leaves its tensors or shares
+    /// rows with another.</exception>
     public void Backward(Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, Tensor logSumExp, Tensor spans, int heads, Masking masking,
         RelativeBias bias, DropoutSite dropout, Tensor dq, Tensor dk, Tensor dv, Tensor dTable, Tensor tablePartials)
     {
