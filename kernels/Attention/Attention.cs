@@ -37,7 +37,7 @@ public abstract class Attention
     /// <param name="spans">int32 [sequences, 6], see <see cref="AttentionSpan"/>; query rows of different sequences do not overlap.</param>
     /// <param name="heads">Number of heads; divides the width.</param>
     /// <param name="bias">Relative bias of self-attention, or default.</param>
-    /// <param name="dropout">On the attention weights.</param>
+    /// <param name="dropout">On the attention weights; a rate of 0 … below 1.</param>
     /// <param name="y">float32 [queryRows, heads · headWidth]; rows of the spans are overwritten; may be q.</param>
     /// <param name="logSumExp">float32 [queryRows, heads]; overwritten; natural logarithm of each softmax's denominator.</param>
     /// <exception cref="ArgumentException">A shape or dtype differs from the above, or (CPU alone) a span leaves its tensors.</exception>
@@ -48,6 +48,7 @@ public abstract class Attention
         Check.That(Supports(k.DType), "attention.forward", $"keys and values in a type that this device has, got {k.DType}");
         Check.Shape(y, q.Shape, "attention.forward");
         Check.Shape(logSumExp, new(q.Shape.D0, heads), "attention.forward");
+        Check.DropoutRate(dropout.Rate, "attention.forward");
         using var _ = Trace.Op("attention.forward", Trace.IsOpen ? AttentionCost.Forward(spans, masking, q.Shape.D1, k.DType) : default);
         ForwardCore(q, k, v, spans, heads, masking, bias, dropout, y, logSumExp);
     }
@@ -80,6 +81,7 @@ public abstract class Attention
             Check.Shape(dTable, bias.Table.Shape, "attention.backward");
             Check.Shape(tablePartials, new(spans.Shape.D0, heads * bias.Table.Shape.D0), "attention.backward");
         }
+        Check.DropoutRate(dropout.Rate, "attention.backward");
         using var _ = Trace.Op("attention.backward", Trace.IsOpen ? AttentionCost.Backward(spans, masking, q.Shape.D1) : default);
         BackwardCore(dy, q, k, v, y, logSumExp, spans, heads, masking, bias, dropout, dq, dk, dv, dTable, tablePartials);
     }

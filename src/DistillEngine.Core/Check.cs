@@ -55,6 +55,17 @@ public static class Check
         if (!condition) ThrowExpectation(operation, expectation.Build());
     }
 
+    /// <param name="name">What the number is.</param>
+    /// <exception cref="ArgumentException">The number is negative, infinite or NaN.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AtLeastZero(double value, string operation, string name) =>
+        That(double.IsFinite(value) && value >= 0, operation, $"a finite {name} of at least 0, got {value}");
+
+    /// <exception cref="ArgumentException">The rate is not 0 … below 1: a negative one or NaN would drop nothing, 1 would scale by infinity.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void DropoutRate(float rate, string operation) =>
+        That(rate is >= 0 and < 1, operation, $"a dropout rate of 0 to below 1, got {rate}");
+
     [DoesNotReturn]
     public static void ThrowShape(in Tensor tensor, Shape expected, string operation) =>
         throw new ArgumentException($"{operation}: '{tensor.Name}' has shape {tensor.Shape}, expected {expected}.");

@@ -113,6 +113,7 @@ public sealed class T5Model : IDisposable
     }
 
     /// <summary>Encoder, decoder and the loss of every target token.</summary>
+    /// <exception cref="ArgumentException">The dropout rate is not 0 … below 1.</exception>
     /// <exception cref="InvalidOperationException">The head is held in a low form: the loss needs float32.</exception>
     /// <param name="batch">Every sequence has at least one source and one target token; ids are below the vocabulary size.</param>
     public void Forward(Batch batch, DropoutSettings dropout)
@@ -184,6 +185,7 @@ public sealed class T5Model : IDisposable
     /// <summary>The encoder alone; its output stays for decoding.</summary>
     internal void Encode(Batch batch, DropoutSettings dropout)
     {
+        Check.DropoutRate(dropout.Rate, "t5.forward");
         (_pass.DropoutRate, _pass.Seed, _pass.Step) = (dropout.Rate, dropout.Seed, dropout.Step);
         _pass.Source = _batch.UploadSource(_pass, batch);
         _pass.Encoded = _network.Encoder.Forward(_pass, _pass.Source);

@@ -244,6 +244,23 @@ public class AttentionTests
     static AttentionSpan[] WithSpanBetween(int queryStart, int keyStart) =>
         [new(0, 2, 0, 3, 0, 0), new(4, 2, 6, 3, 0, 1), new(queryStart, 2, keyStart, 3, 0, 2)];
 
+    [Theory]
+    [InlineData(-0.1f)]
+    [InlineData(1f)]
+    [InlineData(float.NaN)]
+    public void ForwardAndBackward_AtAnImpossibleDropoutRate_NameIt(float rate)
+    {
+        using var pool = new ComputePool(1);
+        using var problem = new AttentionProblem(11, AttentionProblem.SelfSpans(4), 2, 8, Masking.None, bidirectional: null, 0);
+        Attention op = Create(CpuIsa.Scalar, pool);
+        Tensor x = problem.Q, spans = problem.SpanTensor, lse = problem.Forward(op).LogSumExp;
+        var site = new DropoutSite(rate, 1);
+        string expected = $"expected a dropout rate of 0 to below 1, got {rate}";
+        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => op.Forward(x, x, x, spans, 2, Masking.None, default, site, x, lse)).Message);
+        Assert.Contains(expected, Assert.Throws<ArgumentException>(
+            () => op.Backward(x, x, x, x, x, lse, spans, 2, Masking.None, default, site, x, x, x, default, default)).Message);
+    }
+
     [Fact]
     public void ForwardAndBackward_WithWrongShapes_NameOpAndTensor()
     {
