@@ -9,7 +9,8 @@ using LogitsKernel = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.Kernel
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// Head and loss chunk by chunk of the vocabulary: a product, then one group a row over the chunk's logits. Bound by the products; the
+/// Head and loss chunk by chunk of the vocabulary: a product, then one group a row over the chunk's logits. Where the scratch has room for all
+/// words they are one chunk, whose products fill the device best, and Backward reads what Forward left there. Bound by the products; the
 /// passes read a chunk's logits twice, backward writes the gradients in their place. Sums: float32 within a thread's part of a chunk,
 /// double above. A label outside the vocabulary gives NaN nats: a device throws nothing.
 /// </summary>
@@ -53,7 +54,7 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
         for (int first = 0; first < w.Outputs; first += scratch.Shape.D1)
         {
             LogitsChunk chunk = Chunk(w, scale, first, scratch);
-            Multiply(chunk, x, w, scratch);
+            if (!holdsLogits) Multiply(chunk, x, w, scratch);
             _gradient.Launch(gpu.Stream, gpu.Groups(rows), logits, gpu.View<int>(labels), gpu.View<double>(logSumExp), gpu.View<float>(rowWeights),
                 chunk);
             long offset = (long)first * w.Inputs, count = (long)chunk.Words * w.Inputs;

@@ -122,6 +122,14 @@ public class EmulatorTests
         Assert.Equal(32, backend.Device.View<ushort>(halves).Length);
     }
 
+    [Fact]
+    public void LinearCrossEntropy_WhoseScratchHoldsLogits_TakesThemFromThere()
+    {
+        using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
+        LinearCrossEntropyTests.TakesKeptLogitsWhereToldTo(new Mirror(backend).Kernels.LinearCrossEntropy, vocabulary: 40);
+        LinearCrossEntropyTests.TakesKeptLogitsWhereToldTo(new Mirror(backend).Kernels.LinearCrossEntropy, vocabulary: 1025);
+    }
+
     static void PassesEveryCheck(string folder, string name)
     {
         using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
