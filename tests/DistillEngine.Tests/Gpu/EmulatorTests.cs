@@ -123,6 +123,20 @@ public class EmulatorTests
     }
 
     [Fact]
+    public void Dropout_OfAnInactiveSiteInPlace_TouchesNothing()
+    {
+        // A number that no product leaves as it is.
+        uint[] signalling = [0x7f80_0001, 0x7f80_0001], got = new uint[2];
+        using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
+        using DeviceBuffer buffer = backend.Allocate(128, "tensors");
+        Tensor x = new(buffer, 0, new(1, 2), DType.F32, "x"), keys = new(buffer, 16, new(1), DType.I32, "keys");
+        backend.Upload<uint>(signalling, x);
+        backend.Kernels.Dropout.Forward(x, keys, DropoutSite.None, x);
+        backend.Download<uint>(x, got);
+        Assert.Equal(signalling, got);
+    }
+
+    [Fact]
     public void LinearCrossEntropy_WhoseScratchHoldsLogits_TakesThemFromThere()
     {
         using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
