@@ -79,7 +79,8 @@ sealed class MatMulGpu : MatMul
         Multiply(MatMulProduct.BackwardInput, dy, w, dx, Call(rows, inputs, outputs, stride, inputs, inputs, into));
 
     protected override void BackwardWeightCore(Tensor dy, Tensor x, Into into, Tensor dWeight) =>
-        BackwardWeight(_gpu.View<float>(dy), dWeight.Shape.D0, _gpu.View<float>(x), x.Shape.D0, dWeight.Shape.D0, dWeight.Shape.D1, into, _gpu.View<float>(dWeight));
+        BackwardWeight(_gpu.View<float>(dy), dWeight.Shape.D0, _gpu.View<float>(x), x.Shape.D0, dWeight.Shape.D0, dWeight.Shape.D1, into,
+            _gpu.View<float>(dWeight));
 
     /// <summary>dWeight = or += dyᵀ x, rows of dy <paramref name="stride"/> elements apart.</summary>
     internal void BackwardWeight(ArrayView<float> dy, int stride, ArrayView<float> x, int rows, int outputs, int inputs, Into into, ArrayView<float> dWeight) =>
