@@ -22,8 +22,9 @@ public abstract class Adafactor
     /// <param name="gradientNorm">float32 [1]: global norm of all gradients before clipping.</param>
     /// <param name="value">float32, gradient's shape; updated.</param>
     /// <param name="state">Updated; factored exactly where RowMeans is present.</param>
-    /// <param name="scratch">float32, gradient's shape; overwritten: the update before it is applied.</param>
-    /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
+    /// <param name="scratch">float32, gradient's shape; a factored parameter's is overwritten: sums of squares over blocks of rows, then the columns'
+    /// factors.</param>
+    /// <exception cref="ArgumentException">A shape or dtype differs from the above, or a number of the step leaves its range.</exception>
     public void Update(Tensor gradient, Tensor gradientNorm, in AdafactorStep step, Tensor value, in AdafactorState state, Tensor scratch)
     {
         Shape shape = value.Shape;
@@ -31,6 +32,9 @@ public abstract class Adafactor
         Check.Shape(gradientNorm, new(1), "adafactor.update");
         Check.Shape(scratch, shape, "adafactor.update");
         Check.That(step.Step >= 1, "adafactor.update", "a step number from 1");
+        Check.AtLeastZero(step.LearningRate, "adafactor.update", "learning rate");
+        Check.AtLeastZero(step.ClipThreshold, "adafactor.update", "clip threshold");
+        Check.AtLeastZero(step.Clip, "adafactor.update", "clip");
         Check.That(state.Squares.IsAbsent != state.RowMeans.IsAbsent && state.RowMeans.IsAbsent == state.ColumnMeans.IsAbsent,
             "adafactor.update", "either row and column means or full squares");
         if (state.Squares.IsAbsent)

@@ -15,7 +15,7 @@ public enum AdafactorDialect : byte
 
 /// <summary>Numbers of one Adafactor step.</summary>
 /// <param name="Step">From 1.</param>
-/// <param name="LearningRate">The schedule's rate, at least 0; ignored where <paramref name="RelativeStep"/> is set (HuggingFace).</param>
+/// <param name="LearningRate">The schedule's rate, at least 0, finite; ignored where <paramref name="RelativeStep"/> is set (HuggingFace).</param>
 /// <param name="DecayRate">Exponent c of β₂ = 1 − k^−c, above 0; 0.8 in all references' defaults.</param>
 /// <param name="Epsilon1">Added to squared gradients (HuggingFace, Optax: 1e-30) or a floor of the estimates (Torch).</param>
 /// <param name="Epsilon2">Least parameter scale, 1e-3.</param>
@@ -25,7 +25,7 @@ public enum AdafactorDialect : byte
 /// <param name="ScaleParameter">Multiplies the rate by max(ε₂, RMS(p)), p before the step; torch always does.</param>
 /// <param name="RelativeStep">Rate min(1e-2, 1/√k) (HuggingFace).</param>
 /// <param name="WarmupInit">Rate min(1e-6·k, 1/√k); needs <paramref name="RelativeStep"/>.</param>
-/// <param name="Clip">Greatest global norm; 0 clips nothing.</param>
+/// <param name="Clip">Greatest global norm, finite; 0 clips nothing.</param>
 public readonly record struct AdafactorStep(AdafactorDialect Dialect, long Step, double LearningRate, double DecayRate, double Epsilon1,
     double Epsilon2, double ClipThreshold, double Beta1, double WeightDecay, bool ScaleParameter, bool RelativeStep, bool WarmupInit, float Clip)
 {

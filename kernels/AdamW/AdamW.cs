@@ -15,7 +15,7 @@ public abstract class AdamW
     /// <param name="values">float32 [rows, width]; updated.</param>
     /// <param name="m">float32 [rows, width]; updated; 0 before step 1.</param>
     /// <param name="v">float32 [rows, width]; updated; 0 before step 1.</param>
-    /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
+    /// <exception cref="ArgumentException">A shape or dtype differs from the above, or a number of the step leaves its range.</exception>
     public void Update(Tensor gradients, Tensor gradientNorm, in AdamWStep step, Tensor values, Tensor m, Tensor v)
     {
         Check.Shape(gradients, new(values.Shape.D0, values.Shape.D1), "adamw.update");
@@ -23,6 +23,8 @@ public abstract class AdamW
         Check.Shape(m, gradients.Shape, "adamw.update");
         Check.Shape(v, gradients.Shape, "adamw.update");
         Check.That(step.Step >= 1, "adamw.update", "a step number from 1");
+        Check.AtLeastZero(step.LearningRate, "adamw.update", "learning rate");
+        Check.AtLeastZero(step.Clip, "adamw.update", "clip");
         using var _ = Trace.Op("adamw.update", UpdateCost(values.Count));
         UpdateCore(gradients, gradientNorm, step, values, m, v);
     }

@@ -13,9 +13,9 @@ public enum AdamWForm : byte
 
 /// <summary>Numbers of one AdamW step.</summary>
 /// <param name="Step">From 1.</param>
-/// <param name="LearningRate">At least 0.</param>
+/// <param name="LearningRate">At least 0, finite.</param>
 /// <param name="Beta1">0 … below 1.</param>
 /// <param name="Beta2">0 … below 1.</param>
-/// <param name="Clip">Greatest global norm; 0 clips nothing.</param>
+/// <param name="Clip">Greatest global norm, finite; 0 clips nothing.</param>
 public readonly record struct AdamWStep(AdamWForm Form, long Step, double LearningRate, double Beta1, double Beta2, double Epsilon,
     double WeightDecay, float Clip);

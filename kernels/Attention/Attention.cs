@@ -37,7 +37,7 @@ public abstract class Attention
     /// <param name="spans">int32 [sequences, 6], see <see cref="AttentionSpan"/>; query rows of different sequences do not overlap.</param>
     /// <param name="heads">Number of heads; divides the width.</param>
     /// <param name="bias">Relative bias of self-attention, or default.</param>
-    /// <param name="dropout">On the attention weights.</param>
+    /// <param name="dropout">On the attention weights; a rate of 0 … below 1.</param>
     /// <param name="y">float32 [queryRows, heads · headWidth]; rows of the spans are overwritten; may be q.</param>
     /// <param name="logSumExp">float32 [queryRows, heads]; overwritten; natural logarithm of each softmax's denominator.</param>
     /// <exception cref="ArgumentException">A shape or dtype differs from the above, or (CPU alone) a span leaves its tensors.</exception>
@@ -48,6 +48,7 @@ public abstract class Attention
         Check.That(Supports(k.DType), "attention.forward", $"keys and values in a type that this device has, got {k.DType}");
         Check.Shape(y, q.Shape, "attention.forward");
         Check.Shape(logSumExp, new(q.Shape.D0, heads), "attention.forward");
+        Check.DropoutRate(dropout.Rate, "attention.forward");
         using var _ = Trace.Op("attention.forward", Trace.IsOpen ? AttentionCost.Forward(spans, masking, q.Shape.D1, k.DType) : default);
         ForwardCore(q, k, v, spans, heads, masking, bias, dropout, y, logSumExp);
     }
@@ -55,12 +56,14 @@ public abstract class Attention
     /// <summary>Gradients of all inputs. dTable accumulates over sequences in their order, so that no split changes its bits.</summary>
     /// <param name="dy">float32 [queryRows, heads · headWidth].</param>
     /// <param name="y">As Forward wrote it (before any output projection); may not have been q.</param>
+    /// <param name="spans">As in Forward; nor do key rows of different sequences overlap: each row has one gradient, written by its sequence.</param>
     /// <param name="dq">float32, shape of q; rows of the spans are overwritten; may be dy.</param>
     /// <param name="dk">float32, shape of k; rows of the spans are overwritten.</param>
     /// <param name="dv">float32, shape of v; rows of the spans are overwritten.</param>
     /// <param name="dTable">float32 [buckets, heads]; accumulates; absent exactly when the bias is.</param>
     /// <param name="tablePartials">Scratch, float32 [sequences, heads · buckets]; absent exactly when the bias is.</param>
-    /// <exception cref="ArgumentException">A shape or dtype differs from the above, or (CPU alone) a span leaves its tensors.</exception>
+    /// <exception cref="ArgumentException">A shape or dtype differs from the above, or (CPU alone) a span leaves its tensors or shares
+    /// rows with another.</exception>
     public void Backward(Tensor dy, Tensor q, Tensor k, Tensor v, Tensor y, Tensor logSumExp, Tensor spans, int heads, Masking masking,
         RelativeBias bias, DropoutSite dropout, Tensor dq, Tensor dk, Tensor dv, Tensor dTable, Tensor tablePartials)
     {
@@ -78,6 +81,7 @@ public abstract class Attention
             Check.Shape(dTable, bias.Table.Shape, "attention.backward");
             Check.Shape(tablePartials, new(spans.Shape.D0, heads * bias.Table.Shape.D0), "attention.backward");
         }
+        Check.DropoutRate(dropout.Rate, "attention.backward");
         using var _ = Trace.Op("attention.backward", Trace.IsOpen ? AttentionCost.Backward(spans, masking, q.Shape.D1) : default);
         BackwardCore(dy, q, k, v, y, logSumExp, spans, heads, masking, bias, dropout, dq, dk, dv, dTable, tablePartials);
     }

@@ -18,6 +18,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
         Masking masking, RelativeBias bias, DropoutSite dropout, Tensor dq, Tensor dk, Tensor dv, Tensor dTable, Tensor tablePartials)
     {
         Call call = Prepare(q, k, v, spans, heads, masking, bias, dropout, logSumExp, "attention.backward");
+        CheckDisjoint(call, spans, q, k);
         call.Dy = dy.HostPointer<float>();
         call.Dq = dq.HostPointer<float>();
         call.Dk = dk.HostPointer<float>();
@@ -34,6 +35,38 @@ public sealed unsafe partial class AttentionCpu<TVector>
         if (bias.IsAbsent) return;
         call.Parts = Split.Parts(tablePartials.Count, LeastPartials, pool.ThreadCount);
         pool.Run(call.Parts, &SumPartials, &call);
+    }
+
+    /// <summary>A row that two spans share would get the gradient of one of them, and threads would race for it.</summary>
+    static void CheckDisjoint(in Call call, Tensor spans, Tensor q, Tensor k)
+    {
+        // Rows behind or before those of all spans so far, as packed sequences have them, need no further comparison.
+        int leastQuery = int.MaxValue, leastKey = int.MaxValue, queriesEnd = 0, keysEnd = 0;
+        for (int s = 0; s < call.SpanCount; s++)
+        {
+            AttentionSpan span = call.Spans[s];
+            int queryEnd = span.QueryStart + span.QueryCount, keyEnd = span.KeyStart + span.KeyCount;
+            if (span.QueryStart < queriesEnd && queryEnd > leastQuery) CompareWithThoseBefore(call, s, spans, q, ofKeys: false);
+            if (span.KeyStart < keysEnd && keyEnd > leastKey) CompareWithThoseBefore(call, s, spans, k, ofKeys: true);
+            (leastQuery, queriesEnd) = (Math.Min(leastQuery, span.QueryStart), Math.Max(queriesEnd, queryEnd));
+            (leastKey, keysEnd) = (Math.Min(leastKey, span.KeyStart), Math.Max(keysEnd, keyEnd));
+        }
+    }
+
+    static void CompareWithThoseBefore(in Call call, int s, Tensor spans, Tensor rows, bool ofKeys)
+    {
+        var (start, end) = Rows(call.Spans[s]);
+        for (int before = 0; before < s; before++)
+        {
+            var (otherStart, otherEnd) = Rows(call.Spans[before]);
+            if (start < otherEnd && otherStart < end)
+                throw new ArgumentException($"attention.backward: '{spans.Name}' rows {before} and {s} are {call.Spans[before]} and {call.Spans[s]}, "
+                    + $"expected none that share rows of '{rows.Name}'.");
+        }
+
+        (int Start, int End) Rows(in AttentionSpan span) => ofKeys
+            ? (span.KeyStart, span.KeyStart + span.KeyCount)
+            : (span.QueryStart, span.QueryStart + span.QueryCount);
     }
 
     static void BackwardPart(void* context, int part, int thread)

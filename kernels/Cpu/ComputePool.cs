@@ -27,6 +27,7 @@ public sealed unsafe class ComputePool : IDisposable
     int _sleeping;
     int _pending;
     Exception? _failure;
+    int _isRunning;
     bool _stopping;
 
     /// <param name="threads">1 … <see cref="MaxThreads"/>; 1 runs everything on the caller.</param>
@@ -49,15 +50,21 @@ public sealed unsafe class ComputePool : IDisposable
     public int ThreadCount { get; }
 
     /// <summary>Runs body(context, part, thread) for every part 0 … parts − 1 and returns when all are done.</summary>
+    /// <remarks>One caller at a time: a run shares this pool's threads and scratch with no other.</remarks>
     /// <param name="body">A static method; must not start a run itself. What it throws is thrown here.</param>
+    /// <exception cref="InvalidOperationException">The threads are in another run.</exception>
+    /// <exception cref="ObjectDisposedException">The threads were stopped.</exception>
     public void Run(int parts, delegate*<void*, int, int, void> body, void* context)
     {
+        ObjectDisposedException.ThrowIf(_stopping, this);
         if (parts <= 0) return;
         if (parts == 1 || ThreadCount == 1)
         {
             for (int part = 0; part < parts; part++) body(context, part, 0);
             return;
         }
+        if (Interlocked.Exchange(ref _isRunning, 1) != 0)
+            throw new InvalidOperationException("A run of a compute pool began while another was not done; one caller at a time may run.");
         _body = body;
         _context = context;
         _parts = parts;
@@ -74,7 +81,9 @@ public sealed unsafe class ComputePool : IDisposable
             if (spins < MaxSpins) Thread.SpinWait(1);
             else Thread.Yield();
         }
-        if (_failure is { } failure) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+        Exception? failure = _failure;
+        Volatile.Write(ref _isRunning, 0);
+        if (failure is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
     }
 
     /// <summary>Memory of one thread, 64-byte aligned, contents undefined; kept and grown, so steady state allocates nothing.</summary>
@@ -141,6 +150,8 @@ public sealed unsafe class ComputePool : IDisposable
             if (_buffer is null || _buffer.ByteLength < bytes)
             {
                 _buffer?.Dispose();
+                // Stays so where the system refuses the memory.
+                _buffer = null;
                 _buffer = new Core.HostBuffer(bytes, "scratch of one compute thread");
             }
             return _buffer.Pointer;

@@ -46,13 +46,25 @@ public sealed unsafe class CpuBackend : IBackend
 
     public DeviceBuffer Allocate(long byteLength, string purpose) => new HostBuffer(byteLength, purpose);
 
-    public void Upload<T>(ReadOnlySpan<T> host, Tensor destination) where T : unmanaged => host.CopyTo(destination.HostSpan<T>());
+    public void Upload<T>(ReadOnlySpan<T> host, Tensor destination) where T : unmanaged
+    {
+        Check.Upload(host, destination);
+        host.CopyTo(new(destination.HostPointer<T>(), host.Length));
+    }
 
-    public void Download<T>(Tensor source, Span<T> host) where T : unmanaged => source.HostSpan<T>().CopyTo(host);
+    public void Download<T>(Tensor source, Span<T> host) where T : unmanaged
+    {
+        Check.Download<T>(source, host);
+        source.HostSpan<T>().CopyTo(host);
+    }
 
     public void BeginDownload(Tensor source, Tensor host) => source.CopyTo(host);
 
-    public void Fill(Tensor destination, float value) => MemoryFill.Run(_pool, destination.HostPointer<float>(), destination.Count, value);
+    public void Fill(Tensor destination, float value)
+    {
+        Check.ElementSize<float>(destination, "fill");
+        MemoryFill.Run(_pool, destination.HostPointer<float>(), destination.Count, value);
+    }
 
     public void Synchronize()
     {

@@ -3,7 +3,7 @@ using DistillEngine.Core;
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// Split by rows. Reads and writes 4 bytes an element each; bound by bandwidth beyond the caches and by the four integer
+/// Split by rows. Reads and writes 4 bytes an element each; bound by bandwidth beyond the caches and by the five integer
 /// multiplications of a draw within them. Nothing accumulates.
 /// </summary>
 public sealed unsafe class DropoutCpu<TVector>(ComputePool pool) : Dropout where TVector : struct, IVectorF32<TVector>

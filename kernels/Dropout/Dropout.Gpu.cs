@@ -18,7 +18,8 @@ sealed class DropoutGpu(Gpu gpu) : Dropout
     /// <summary>y = x · mask, without checks or a trace of its own: also the backward of <see cref="ResidualAdd"/>.</summary>
     internal void Apply(Tensor x, Tensor rowKeys, DropoutSite site, Tensor y)
     {
-        if (x.Count == 0) return;
+        bool isInPlace = x.Buffer == y.Buffer && x.ElementOffset == y.ElementOffset;
+        if (x.Count == 0 || (!site.IsActive && isInPlace)) return;
         _mask.Launch(gpu.Stream, gpu.Groups(x.Shape.D0), gpu.View<float>(x), gpu.View<int>(rowKeys), x.Shape.D1, DropoutNumbers.Of(site), gpu.View<float>(y));
     }
 

@@ -10,20 +10,20 @@ public abstract class Dropout
     /// <param name="rowKeys">int32 [rows]: the bits of CounterRng.RowKey of each row.</param>
     /// <param name="site">Rate and key; an inactive site copies.</param>
     /// <param name="y">float32 [rows, width]; overwritten; may be x.</param>
-    /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
+    /// <exception cref="ArgumentException">A shape or dtype differs from the above, or the rate is not 0 … below 1.</exception>
     public void Forward(Tensor x, Tensor rowKeys, DropoutSite site, Tensor y)
     {
-        CheckShapes(x, rowKeys, y, "dropout.forward");
+        Validate(x, rowKeys, site, y, "dropout.forward");
         using var _ = Trace.Op("dropout.forward", ForwardCost(x.Count));
         ForwardCore(x, rowKeys, site, y);
     }
 
     /// <summary>dx = dy · m / (1 − rate) with Forward's mask.</summary>
     /// <param name="dx">float32 [rows, width]; overwritten; may be dy.</param>
-    /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
+    /// <exception cref="ArgumentException">A shape or dtype differs from the above, or the rate is not 0 … below 1.</exception>
     public void Backward(Tensor dy, Tensor rowKeys, DropoutSite site, Tensor dx)
     {
-        CheckShapes(dy, rowKeys, dx, "dropout.backward");
+        Validate(dy, rowKeys, site, dx, "dropout.backward");
         using var _ = Trace.Op("dropout.backward", ForwardCost(dy.Count));
         BackwardCore(dy, rowKeys, site, dx);
     }
@@ -33,8 +33,9 @@ public abstract class Dropout
     protected abstract void ForwardCore(Tensor x, Tensor rowKeys, DropoutSite site, Tensor y);
     protected abstract void BackwardCore(Tensor dy, Tensor rowKeys, DropoutSite site, Tensor dx);
 
-    static void CheckShapes(Tensor x, Tensor rowKeys, Tensor y, string operation)
+    static void Validate(Tensor x, Tensor rowKeys, DropoutSite site, Tensor y, string operation)
     {
+        Check.DropoutRate(site.Rate, operation);
         Check.Shape(x, new(x.Shape.D0, x.Shape.D1), operation);
         Check.Shape(rowKeys, new(x.Shape.D0), operation, DType.I32);
         Check.Shape(y, x.Shape, operation);

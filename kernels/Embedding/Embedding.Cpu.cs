@@ -14,6 +14,8 @@ public sealed unsafe class EmbeddingCpu<TVector>(ComputePool pool) : Embedding w
     // 64 bytes: a multiple of every vector width, and no two threads write one cache line of an aligned table.
     const int ColumnGrain = 16;
 
+    public override bool Supports(DType type) => type is DType.F32 or DType.BF16;
+
     protected override void ForwardCore(Tensor ids, Tensor table, Tensor y)
     {
         Call call = Prepare(ids, table, y, Split.Parts(y.Count, LeastElements, pool.ThreadCount));

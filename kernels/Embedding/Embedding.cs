@@ -6,16 +6,18 @@ namespace DistillEngine.Kernels;
 /// <remarks>Source: torch.nn.functional.embedding. Ids are checked where batches are made, not here.</remarks>
 public abstract class Embedding
 {
-    const string Lookup = "embedding.forward";
+    /// <summary>Whether tables may be of this type in <see cref="Forward"/>.</summary>
+    public virtual bool Supports(DType type) => type == DType.F32;
 
     /// <param name="ids">int32 [rows], each 0 … vocabulary − 1.</param>
-    /// <param name="table">float32 [vocabulary, width], or bfloat16 where the device's products support low forms.</param>
+    /// <param name="table">float32 [vocabulary, width], or bfloat16 where this device <see cref="Supports"/> it.</param>
     /// <param name="y">float32 [rows, width]; overwritten.</param>
     /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
     public void Forward(Tensor ids, Tensor table, Tensor y)
     {
-        CheckShapes(ids, table, y, Lookup);
-        using var _ = Trace.Op(Lookup, ForwardCost(ids.Shape.D0, table.Shape.D1));
+        Check.That(Supports(table.DType), "embedding.forward", $"'{table.Name}' in a type that this device has, got {table.DType}");
+        CheckShapes(ids, table, y, "embedding.forward", table.DType);
+        using var _ = Trace.Op("embedding.forward", ForwardCost(ids.Shape.D0, table.Shape.D1));
         ForwardCore(ids, table, y);
     }
 
@@ -26,7 +28,7 @@ public abstract class Embedding
     /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
     public void Backward(Tensor dy, Tensor ids, Tensor dTable)
     {
-        CheckShapes(ids, dTable, dy, "embedding.backward");
+        CheckShapes(ids, dTable, dy, "embedding.backward", DType.F32);
         using var _ = Trace.Op("embedding.backward", BackwardCost(ids.Shape.D0, dTable.Shape.D1));
         BackwardCore(dy, ids, dTable);
     }
@@ -37,10 +39,10 @@ public abstract class Embedding
     protected abstract void ForwardCore(Tensor ids, Tensor table, Tensor y);
     protected abstract void BackwardCore(Tensor dy, Tensor ids, Tensor dTable);
 
-    static void CheckShapes(Tensor ids, Tensor table, Tensor rows, string operation)
+    static void CheckShapes(Tensor ids, Tensor table, Tensor rows, string operation, DType type)
     {
         Check.Shape(ids, new(ids.Shape.D0), operation, DType.I32);
-        Check.Shape(table, new(table.Shape.D0, table.Shape.D1), operation, table.DType == DType.BF16 && operation == Lookup ? DType.BF16 : DType.F32);
+        Check.Shape(table, new(table.Shape.D0, table.Shape.D1), operation, type);
         Check.Shape(rows, new(ids.Shape.D0, table.Shape.D1), operation);
     }
 }

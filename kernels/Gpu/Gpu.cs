@@ -45,8 +45,13 @@ sealed class Gpu : IDisposable
     /// <summary>Every kernel that an op of this device may launch.</summary>
     public IReadOnlyList<DeviceKernel> Kernels => _kernels;
 
+    /// <summary>The elements of a tensor as kernels take them.</summary>
+    /// <exception cref="ArgumentException">Elements are of another size.</exception>
+    /// <exception cref="InvalidOperationException">The tensor lies elsewhere.</exception>
+    /// <exception cref="NotSupportedException">It begins farther into its buffer than this device reaches.</exception>
     public ArrayView<T> View<T>(Tensor tensor) where T : unmanaged
     {
+        Check.ElementSize<T>(tensor, "kernel");
         if (tensor.Buffer is not GpuBuffer buffer)
             throw new InvalidOperationException($"'{tensor.Name}' is not in this device's memory; upload it first.");
         // OpenCL kernels take the offset of a view in 32 bits.

@@ -75,14 +75,14 @@ public sealed class GpuBackend : IBackend
 
     public void Upload<T>(ReadOnlySpan<T> host, Tensor destination) where T : unmanaged
     {
-        if (host.Length > destination.Count) ThrowLength(host.Length, destination);
+        Check.Upload(host, destination);
         _gpu.Accelerator.Bind();
         _uploads.Upload(host, destination);
     }
 
     public unsafe void Download<T>(Tensor source, Span<T> host) where T : unmanaged
     {
-        if (host.Length < source.Count) ThrowLength(host.Length, source);
+        Check.Download<T>(source, host);
         _gpu.Accelerator.Bind();
         // The copy takes a reference and keeps its bare address: unpinned, an array that the garbage collector moves meanwhile leaves the
         // copy to write into whatever lies there then.
@@ -102,6 +102,7 @@ public sealed class GpuBackend : IBackend
 
     public void Fill(Tensor destination, float value)
     {
+        Check.ElementSize<float>(destination, "fill");
         if (destination.Count == 0) return;
         _gpu.Accelerator.Bind();
         _fill.Launch(_gpu.Stream, _gpu.Elements(destination.Count), _gpu.View<float>(destination), value);
@@ -152,7 +153,4 @@ public sealed class GpuBackend : IBackend
         _uploads.Wait();
         _downloads.Deliver();
     }
-
-    static void ThrowLength(int length, Tensor tensor) =>
-        throw new ArgumentException($"'{tensor.Name}' has {tensor.Count} elements; {length} on the host do not fit it.");
 }

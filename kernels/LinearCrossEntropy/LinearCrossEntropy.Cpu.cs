@@ -6,7 +6,7 @@ namespace DistillEngine.Kernels;
 /// <summary>
 /// Head and loss on the CPU, chunk by chunk of the vocabulary: a product, then a pass over the chunk's logits.
 /// Split: products as in <see cref="Gemm"/>, passes by rows. Memory: the weights are read once a product; a chunk's logits stay in
-/// the caches and pass through them three times; where the scratch holds all words, Backward reads them from there, which costs a
+/// the caches and pass through them three times; where the scratch holds those of all words, Backward reads them from there, which costs a
 /// hundredth of computing them again. Bound: compute (the products). Sums: float32 within a chunk, double over the chunks;
 /// the running maximum is subtracted from the scaled logit as rounded, so the greatest word contributes exactly 1.
 /// </summary>
@@ -92,7 +92,7 @@ sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool, Gemm gemm) 
     }
 
     protected override void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp,
-        Tensor dx, Gradient dWeight, Tensor scratch)
+        Tensor dx, Gradient dWeight, Tensor scratch, bool holdsLogits)
     {
         Job job = Start(x, w, scale, labels, logSumExp, scratch);
         CheckLabels(job, w.Outputs, labels, "linear_cross_entropy.backward");
@@ -100,7 +100,7 @@ sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool, Gemm gemm) 
         float* values = w.Value.HostPointer<float>(), dValues = dWeight.Sum.HostPointer<float>();
         for (; job.First < w.Outputs; job.First += job.Words)
         {
-            if (job.Keeps) Select(ref job, w);
+            if (holdsLogits) Select(ref job, w);
             else Multiply(ref job, x, w);
             pool.Run(job.Parts, &GradientPart, &job);
             long offset = (long)job.First * w.Inputs;
@@ -147,7 +147,7 @@ sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool, Gemm gemm) 
     {
         Rows = x.Shape.D0,
         Stride = scratch.Shape.D1,
-        Keeps = scratch.Shape.D1 == w.Outputs,
+        HasRoomForAll = scratch.Shape.D1 == w.Outputs,
         Scale = scale,
         Parts = Split.Parts(x.Shape.D0, LeastPartRows, pool.ThreadCount),
         Labels = labels.HostPointer<int>(),
@@ -159,7 +159,7 @@ sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool, Gemm gemm) 
     static void Select(ref Job job, Weight w)
     {
         job.Words = Math.Min(ChunkWords, w.Outputs - job.First);
-        job.Logits = job.Keeps ? job.Scratch + job.First : job.Scratch;
+        job.Logits = job.HasRoomForAll ? job.Scratch + job.First : job.Scratch;
     }
 
     /// <summary>x Wᵀ, unscaled, for the chunk that starts at <see cref="Job.First"/>.</summary>
@@ -203,6 +203,6 @@ sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool, Gemm gemm) 
         public int Rows, Stride, First, Words, Parts;
 
         /// <summary>Whether the scratch has room for the logits of all words.</summary>
-        public bool Keeps;
+        public bool HasRoomForAll;
     }
 }

@@ -1,13 +1,16 @@
 using DistillEngine.Core;
 using ILGPU;
 using ILGPU.Runtime;
+using FinishKernel = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.KernelConfig, ILGPU.ArrayView<int>, ILGPU.ArrayView<double>,
+    ILGPU.ArrayView<float>, ILGPU.ArrayView<double>, ILGPU.ArrayView<float>>;
 using LogitsKernel = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.KernelConfig, ILGPU.ArrayView<float>, ILGPU.ArrayView<int>,
     ILGPU.ArrayView<double>, ILGPU.ArrayView<float>, DistillEngine.Kernels.LogitsChunk>;
 
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// Head and loss chunk by chunk of the vocabulary: a product, then one group a row over the chunk's logits. Bound by the products; the
+/// Head and loss chunk by chunk of the vocabulary: a product, then one group a row over the chunk's logits. Where the scratch has room for all
+/// words they are one chunk, whose products fill the device best, and Backward reads what Forward left there. Bound by the products; the
 /// passes read a chunk's logits twice, backward writes the gradients in their place. Sums: float32 within a thread's part of a chunk,
 /// double above. A label outside the vocabulary gives NaN nats: a device throws nothing.
 /// </summary>
@@ -15,10 +18,7 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
 {
     readonly DeviceKernel<LogitsKernel> _sum = gpu.Kernel<LogitsKernel>(SumRows<WarpLanes>, SumRows<SharedLanes>);
 
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<int>, ArrayView<double>, ArrayView<float>, ArrayView<double>,
-        ArrayView<float>>> _finish =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<int>, ArrayView<double>, ArrayView<float>, ArrayView<double>,
-            ArrayView<float>>>(FinishRows);
+    readonly DeviceKernel<FinishKernel> _finish = gpu.Kernel<FinishKernel>(FinishRows);
 
     readonly DeviceKernel<LogitsKernel> _gradient = gpu.Kernel<LogitsKernel>(GradientRows);
 
@@ -33,17 +33,19 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
         ArrayView<int> labelView = gpu.View<int>(labels);
         for (int first = 0; first < w.Outputs; first += scratch.Shape.D1)
         {
-            LogitsChunk chunk = Multiply(x, w, scale, first, scratch);
+            LogitsChunk chunk = Chunk(w, scale, first, scratch);
+            Multiply(chunk, x, w, scratch);
             _sum.Launch(gpu.Stream, gpu.Groups(rows), logits, labelView, sums, states, chunk);
         }
         _finish.Launch(gpu.Stream, gpu.Elements(rows), labelView, sums, states, gpu.View<double>(logSumExp), gpu.View<float>(nats));
     }
 
-    protected override void BackwardCore(
-        Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Gradient dWeight, Tensor scratch)
+    protected override void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Gradient dWeight,
+        Tensor scratch, bool holdsLogits)
     {
         int rows = x.Shape.D0;
-        ArrayView<float> logits = gpu.View<float>(scratch), xView = gpu.View<float>(x), values = gpu.View<float>(w.Value), dValues = gpu.View<float>(dWeight.Sum);
+        ArrayView<float> logits = gpu.View<float>(scratch), xView = gpu.View<float>(x);
+        ArrayView<float> values = gpu.View<float>(w.Value), dValues = gpu.View<float>(dWeight.Sum);
         if (rows == 0)
         {
             if (dWeight.Into == Into.Overwrite) dValues.MemSetToZero(gpu.Stream);
@@ -51,8 +53,10 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
         }
         for (int first = 0; first < w.Outputs; first += scratch.Shape.D1)
         {
-            LogitsChunk chunk = Multiply(x, w, scale, first, scratch);
-            _gradient.Launch(gpu.Stream, gpu.Groups(rows), logits, gpu.View<int>(labels), gpu.View<double>(logSumExp), gpu.View<float>(rowWeights), chunk);
+            LogitsChunk chunk = Chunk(w, scale, first, scratch);
+            if (!holdsLogits) Multiply(chunk, x, w, scratch);
+            _gradient.Launch(gpu.Stream, gpu.Groups(rows), logits, gpu.View<int>(labels), gpu.View<double>(logSumExp), gpu.View<float>(rowWeights),
+                chunk);
             long offset = (long)first * w.Inputs, count = (long)chunk.Words * w.Inputs;
             matMul.BackwardInput(logits, chunk.Stride, values.SubView(offset, count), rows, chunk.Words, w.Inputs,
                 first == 0 ? Into.Overwrite : Into.Add, gpu.View<float>(dx));
@@ -60,13 +64,17 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
         }
     }
 
-    /// <summary>x Wᵀ, unscaled, of the chunk that starts at <paramref name="first"/>.</summary>
-    LogitsChunk Multiply(Tensor x, Weight w, float scale, int first, Tensor scratch)
+    /// <summary>The words from <paramref name="first"/> on, as many as the scratch has room for.</summary>
+    static LogitsChunk Chunk(Weight w, float scale, int first, Tensor scratch) => new()
     {
-        var chunk = new LogitsChunk { First = first, Words = Math.Min(scratch.Shape.D1, w.Outputs - first), Stride = scratch.Shape.D1, Scale = scale };
-        ArrayView<float> values = gpu.View<float>(w.Value).SubView((long)first * w.Inputs, (long)chunk.Words * w.Inputs);
+        First = first, Words = Math.Min(scratch.Shape.D1, w.Outputs - first), Stride = scratch.Shape.D1, Scale = scale,
+    };
+
+    /// <summary>x Wᵀ of a chunk, unscaled.</summary>
+    void Multiply(LogitsChunk chunk, Tensor x, Weight w, Tensor scratch)
+    {
+        ArrayView<float> values = gpu.View<float>(w.Value).SubView((long)chunk.First * w.Inputs, (long)chunk.Words * w.Inputs);
         matMul.Forward(gpu.View<float>(x), values, x.Shape.D0, chunk.Words, w.Inputs, Into.Overwrite, gpu.View<float>(scratch), chunk.Stride);
-        return chunk;
     }
 
     /// <summary>Adds a chunk to its rows' running maxima and sums, and picks the label's logit where it lies in the chunk.</summary>

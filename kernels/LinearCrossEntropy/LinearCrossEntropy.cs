@@ -36,7 +36,7 @@ public abstract class LinearCrossEntropy
     /// <param name="logSumExp">float64 [rows]; overwritten; Backward needs it. In float32 its rounding would become a relative error of every
     /// probability, many times that of the logits.</param>
     /// <param name="nats">float32 [rows]; overwritten.</param>
-    /// <param name="scratch">float32, <see cref="ScratchShape"/> or [rows, vocabulary]; overwritten.</param>
+    /// <param name="scratch">float32, <see cref="ScratchShape"/> or [rows, vocabulary]; overwritten, the latter with x Wᵀ.</param>
     /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
     public void Forward(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor nats, Tensor scratch)
     {
@@ -51,17 +51,21 @@ public abstract class LinearCrossEntropy
     /// <param name="rowWeights">float32 [rows]: the derivative of the loss by each row's nats.</param>
     /// <param name="dx">float32 [rows, width]; overwritten; may not overlap x.</param>
     /// <param name="dWeight">float32 [vocabulary, width].</param>
-    /// <param name="scratch">float32; overwritten. Where it is [rows, vocabulary], what Forward left in it: the logits are taken from there.</param>
+    /// <param name="scratch">float32, <see cref="ScratchShape"/> or [rows, vocabulary]; overwritten.</param>
+    /// <param name="holdsLogits">Whether the scratch is [rows, vocabulary] and as Forward left it: the logits are taken from there instead of being
+    /// computed again.</param>
     /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
-    public void Backward(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Gradient dWeight, Tensor scratch)
+    public void Backward(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Gradient dWeight, Tensor scratch,
+        bool holdsLogits)
     {
         int rows = x.Shape.D0;
         CheckShapes(x, w, labels, logSumExp, scratch, "linear_cross_entropy.backward");
+        if (holdsLogits) Check.Shape(scratch, new(rows, w.Outputs), "linear_cross_entropy.backward");
         Check.Shape(rowWeights, new(rows), "linear_cross_entropy.backward");
         Check.Shape(dx, x.Shape, "linear_cross_entropy.backward");
         Check.Shape(dWeight.Sum, w.Value.Shape, "linear_cross_entropy.backward");
         using var _ = Trace.Op("linear_cross_entropy.backward", BackwardCost(rows, w.Inputs, w.Outputs, dWeight.Into));
-        BackwardCore(x, w, scale, labels, rowWeights, logSumExp, dx, dWeight, scratch);
+        BackwardCore(x, w, scale, labels, rowWeights, logSumExp, dx, dWeight, scratch, holdsLogits);
     }
 
     /// <summary>One product, whose logits need not reach memory.</summary>
@@ -75,7 +79,7 @@ public abstract class LinearCrossEntropy
 
     protected abstract void ForwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor nats, Tensor scratch);
     protected abstract void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp,
-        Tensor dx, Gradient dWeight, Tensor scratch);
+        Tensor dx, Gradient dWeight, Tensor scratch, bool holdsLogits);
 
     static void CheckShapes(Tensor x, Weight w, Tensor labels, Tensor logSumExp, Tensor scratch, string operation)
     {

@@ -79,7 +79,8 @@ sealed class MatMulGpu : MatMul
         Multiply(MatMulProduct.BackwardInput, dy, w, dx, Call(rows, inputs, outputs, stride, inputs, inputs, into));
 
     protected override void BackwardWeightCore(Tensor dy, Tensor x, Into into, Tensor dWeight) =>
-        BackwardWeight(_gpu.View<float>(dy), dWeight.Shape.D0, _gpu.View<float>(x), x.Shape.D0, dWeight.Shape.D0, dWeight.Shape.D1, into, _gpu.View<float>(dWeight));
+        BackwardWeight(_gpu.View<float>(dy), dWeight.Shape.D0, _gpu.View<float>(x), x.Shape.D0, dWeight.Shape.D0, dWeight.Shape.D1, into,
+            _gpu.View<float>(dWeight));
 
     /// <summary>dWeight = or += dyᵀ x, rows of dy <paramref name="stride"/> elements apart.</summary>
     internal void BackwardWeight(ArrayView<float> dy, int stride, ArrayView<float> x, int rows, int outputs, int inputs, Into into, ArrayView<float> dWeight) =>
@@ -127,20 +128,33 @@ sealed class MatMulGpu : MatMul
 
     int Tune(Tuner tuner, TuningKey key, MatMulProduct product, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, MatMulCall call)
     {
-        using MemoryBuffer trial = TrialResult(c);
+        using MemoryBuffer? trial = TrialResult(c);
+        if (trial is null) return FillingTile(call.Rows, call.Columns);
         ArrayView<float> to = new(trial, 0, c.Length);
         return tuner.Choose(key, _tileNames, i => _tiles[i].Launch(_gpu, product, a, b, to, call));
     }
 
     int TuneFewRows(Tuner tuner, TuningKey key, ArrayView<float> x, ArrayView<float> w, ArrayView<float> y, MatMulCall call)
     {
-        using MemoryBuffer trial = TrialResult(y);
+        using MemoryBuffer? trial = TrialResult(y);
+        if (trial is null) return 0;
         ArrayView<float> to = new(trial, 0, y.Length);
         return tuner.Choose(key, _fewRowsNames, i => LaunchFewRows(i, x, w, to, call));
     }
 
-    // A product that is added to its result must not run twice on it.
-    MemoryBuffer TrialResult(ArrayView<float> c) => _gpu.AllocateRaw(c.LengthInBytes, "a result of tuning");
+    // A product that is added to its result must not run twice on it. Null where the device has no memory left: no plan counts this, and a run
+    // that fits without is to go on, untuned.
+    MemoryBuffer? TrialResult(ArrayView<float> c)
+    {
+        try
+        {
+            return _gpu.AllocateRaw(c.LengthInBytes, "a result of tuning");
+        }
+        catch (InsufficientMemoryException)
+        {
+            return null;
+        }
+    }
 
     void LaunchFewRows(int choice, ArrayView<float> x, ArrayView<float> w, ArrayView<float> y, MatMulCall call)
     {

@@ -22,11 +22,12 @@ public abstract class MatMul
 
     /// <summary>y[i] = x W[i]ᵀ for several maps of the same input: one launch where rows are few, so that it costs a decoded token less.</summary>
     /// <param name="x">float32 [rows, inputs].</param>
-    /// <param name="weights">Maps of one form.</param>
+    /// <param name="weights">At least one map, all of one form.</param>
     /// <param name="outputs">A tensor float32 [rows, outputs of its map] for each; overwritten; may not overlap x or one another.</param>
-    /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
+    /// <exception cref="ArgumentException">There is no map, or a shape or dtype differs from the above.</exception>
     public void ForwardShared(Tensor x, ReadOnlySpan<Weight> weights, ReadOnlySpan<Tensor> outputs)
     {
+        Check.That(weights.Length > 0, "matmul.forward_shared", "at least one map");
         Check.That(weights.Length == outputs.Length, "matmul.forward_shared", $"{weights.Length} outputs, got {outputs.Length}");
         Cost cost = default;
         for (int i = 0; i < weights.Length; i++)

@@ -3,7 +3,7 @@ using DistillEngine.Core;
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// Split by rows. Forward reads 8 bytes an element and writes 4; bound by bandwidth beyond the caches and by the four integer
+/// Split by rows. Forward reads 8 bytes an element and writes 4; bound by bandwidth beyond the caches and by the five integer
 /// multiplications of a draw within them. Each element is one fused multiply-add. Backward is <see cref="DropoutCpu{TVector}"/>'s.
 /// </summary>
 public sealed unsafe class ResidualAddCpu<TVector>(ComputePool pool) : ResidualAdd where TVector : struct, IVectorF32<TVector>

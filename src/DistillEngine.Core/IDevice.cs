@@ -12,9 +12,13 @@ public interface IDevice : IDisposable
     DeviceBuffer Allocate(long byteLength, string purpose);
 
     /// <summary>Copies host elements to the first elements of <paramref name="destination"/>.</summary>
+    /// <param name="host">No more elements than the tensor has, of the same size.</param>
+    /// <exception cref="ArgumentException">Element sizes differ, or the tensor has fewer elements.</exception>
     void Upload<T>(ReadOnlySpan<T> host, Tensor destination) where T : unmanaged;
 
-    /// <summary>Copies the first elements of <paramref name="source"/> to the host; waits.</summary>
+    /// <summary>Copies all elements of <paramref name="source"/> to the first of the host's; waits.</summary>
+    /// <param name="host">No fewer elements than the tensor has, of the same size.</param>
+    /// <exception cref="ArgumentException">Element sizes differ, or the host has room for fewer elements.</exception>
     void Download<T>(Tensor source, Span<T> host) where T : unmanaged;
 
     /// <summary>Queues a copy of a tensor to host memory, which holds it once <see cref="Synchronize"/> or <see cref="Download{T}"/> has
@@ -23,6 +27,7 @@ public interface IDevice : IDisposable
     void BeginDownload(Tensor source, Tensor host);
 
     /// <summary>Sets every element of a float32 tensor.</summary>
+    /// <exception cref="ArgumentException">Elements are of another size.</exception>
     void Fill(Tensor destination, float value);
 
     /// <summary>Waits for all queued work.</summary>

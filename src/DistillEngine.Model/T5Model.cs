@@ -22,6 +22,7 @@ public sealed class T5Model : IDisposable
     readonly BatchOnDevice _batch;
     readonly Pass _pass;
     readonly Slot _encodedGradient, _decodedGradient, _nats, _logSumExp, _rowWeights, _lossScratch;
+    readonly bool _keepsLogits;
 
     /// <param name="config">Validated here.</param>
     /// <param name="limits">The largest batch; decides the memory for activations.</param>
@@ -41,7 +42,7 @@ public sealed class T5Model : IDisposable
         if (config.DKv > backend.Kernels.Attention.MaxHeadWidth)
             throw new ArgumentException($"{backend.Name} has no attention over heads of width {config.DKv} (d_kv); at most {backend.Kernels.Attention.MaxHeadWidth} is expected. Open the model on the CPU.", nameof(config));
         var plan = new ModelPlan(config, limits, training, recompute);
-        (Config, Limits, Backend, IsTraining) = (config, limits, backend, training);
+        (Config, Limits, Backend, IsTraining, _keepsLogits) = (config, limits, backend, training, KeepsLogits(plan));
         _batch = new BatchOnDevice(plan, backend);
         _network = new T5Network(plan);
         (_encodedGradient, _decodedGradient, _nats, _logSumExp, _rowWeights, _lossScratch) = PlanLoss(plan);
@@ -113,6 +114,7 @@ public sealed class T5Model : IDisposable
     }
 
     /// <summary>Encoder, decoder and the loss of every target token.</summary>
+    /// <exception cref="ArgumentException">The dropout rate is not 0 … below 1.</exception>
     /// <exception cref="InvalidOperationException">The head is held in a low form: the loss needs float32.</exception>
     /// <param name="batch">Every sequence has at least one source and one target token; ids are below the vocabulary size.</param>
     public void Forward(Batch batch, DropoutSettings dropout)
@@ -138,12 +140,12 @@ public sealed class T5Model : IDisposable
         Check.That(rowWeights.Length == rows, "t5.backward", $"{rows} row weights, got {rowWeights.Length}");
         if (!squares.IsAbsent) Check.Shape(squares, new(SquareSums), "t5.backward", DType.F64);
         _pass.Squares = squares;
-        Tensor weights = _pass[_rowWeights, rows], dDecoded = _pass[_decodedGradient, rows];
+        Tensor weights = _pass[_rowWeights, rows], dDecoded = _pass[_decodedGradient, rows], scratch = LossScratch(rows);
         Backend.Upload(rowWeights, weights);
         _pass.EncodedGradient = _pass[_encodedGradient, _pass.Source.Count];
         Backend.Fill(_pass.EncodedGradient, 0);
         _pass.Kernels.LinearCrossEntropy.Backward(DecoderOutput, Head, Config.LogitScale, _batch.Labels(_pass), weights, _pass[_logSumExp, rows],
-            dDecoded, _pass.Gradient(_network.Head), LossScratch(rows));
+            dDecoded, _pass.Gradient(_network.Head), scratch, holdsLogits: _keepsLogits && scratch.Shape.D1 == Config.VocabularySize);
         _network.Decoder.Backward(_pass, _pass.Target, dDecoded);
         _network.Encoder.Backward(_pass, _pass.Source, _pass.EncodedGradient);
         if (squares.IsAbsent) return;
@@ -184,6 +186,7 @@ public sealed class T5Model : IDisposable
     /// <summary>The encoder alone; its output stays for decoding.</summary>
     internal void Encode(Batch batch, DropoutSettings dropout)
     {
+        Check.DropoutRate(dropout.Rate, "t5.forward");
         (_pass.DropoutRate, _pass.Seed, _pass.Step) = (dropout.Rate, dropout.Seed, dropout.Step);
         _pass.Source = _batch.UploadSource(_pass, batch);
         _pass.Encoded = _network.Encoder.Forward(_pass, _pass.Source);
@@ -208,6 +211,9 @@ public sealed class T5Model : IDisposable
 
     Tensor LossScratch(int rows) => _pass[_lossScratch, rows];
 
+    /// <summary>Whether the loss's scratch lives until Backward; else the sub-layers' own may lie there.</summary>
+    static bool KeepsLogits(ModelPlan plan) => plan.Training && !plan.Recompute;
+
     static (Slot, Slot, Slot, Slot, Slot, Slot) PlanLoss(ModelPlan plan)
     {
         var (arena, sources, targets) = (plan.Arena, plan.Limits.MaxSourceTokens, plan.Limits.MaxTargetTokens);
@@ -218,7 +224,7 @@ public sealed class T5Model : IDisposable
         Slot rowWeights = arena.Persistent("loss.row_weights", new(targets));
         int vocabulary = plan.Config.VocabularySize;
         arena.BeginScope();
-        Slot scratch = plan.Training && !plan.Recompute
+        Slot scratch = KeepsLogits(plan)
             ? arena.Saved("loss.logits", LinearCrossEntropy.TrainingScratchShape(targets, vocabulary))
             : arena.Scratch("loss.scratch", LinearCrossEntropy.ScratchShape(targets, vocabulary));
         return (encodedGradient, decodedGradient, nats, logSumExp, rowWeights, scratch);

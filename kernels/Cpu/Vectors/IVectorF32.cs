@@ -45,7 +45,7 @@ public unsafe interface IVectorF32<TSelf> where TSelf : struct, IVectorF32<TSelf
     /// <summary>a · 2ⁿ for integers n of −252 … 254, rounded once: two factors of half the exponent reach denormals and infinity.</summary>
     static abstract TSelf TimesPowerOfTwo(TSelf a, TSelf n);
 
-    /// <summary>eˣ, within 2 units in the last place; 0 for −∞.</summary>
+    /// <summary>eˣ, as <see cref="Exponential"/> computes it: within 1.01 units in the last place of normal results; 0 for −∞.</summary>
     static abstract TSelf Exp(TSelf a);
 
     /// <summary>Per lane: whenGreater where a &gt; b, else otherwise.</summary>

@@ -141,7 +141,8 @@ static unsafe class GreatestRefinement
         int BlockInputs => IsInt8 ? Inputs : PackedWeight.BlockInputs;
 
         double Scale(int output, int input) => IsInt8 ? _rowScales[output]
-            : WeightPacker.FromBF16(_blockScales[Group(output) * (long)_groupScales + input / PackedWeight.BlockInputs * PackedWeight.GroupOutputs + Lane(output)]);
+            : WeightPacker.FromBF16(
+                _blockScales[Group(output) * (long)_groupScales + input / PackedWeight.BlockInputs * PackedWeight.GroupOutputs + Lane(output)]);
 
         /// <summary>Number and remainder in units of the remainder.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -23,7 +23,8 @@ public static class LowPrecisionReference
         ReadOnlySpan<sbyte> remainders = weight.Remainders.HostSpan<sbyte>();
         for (int output = 0; output < weight.Outputs; output++)
             for (int input = 0; input < weight.Inputs; input++)
-                values[output * weight.Inputs + input] += remainders[output * weight.Inputs + input] * Scale(weight, output, input) / PackedWeight.RemainderUnits;
+                values[output * weight.Inputs + input] +=
+                    remainders[output * weight.Inputs + input] * Scale(weight, output, input) / PackedWeight.RemainderUnits;
         return values;
     }
 

@@ -41,12 +41,21 @@ sealed unsafe class PackedTiles
         _ => null,
     };
 
-    /// <summary>Every kind of tiles of a form that can run here.</summary>
-    public static IEnumerable<PackedTiles> All(WeightForm form)
+    /// <summary>Tiles of a format that this processor has; null where it refuses executable memory.</summary>
+    public static PackedTiles? Create(PackedTileFormat format)
     {
-        if (For(CpuIsa.Avx512Bf16, form) is { Outputs: PackedWeight.GroupOutputs } wide) yield return wide;
-        if (form != WeightForm.BF16 && Processor.HasAvxVnni && AvxVnni[(int)form].Value is { } bytes) yield return bytes;
-        if (Processor.Obstacle(CpuIsa.Avx2) is null && Avx2[(int)form].Value is { } widening) yield return widening;
+        var code = new List<byte>();
+        var routines = new nint[format.MaxRows];
+        for (int rows = 1; rows <= routines.Length; rows++)
+        {
+            while (code.Count % CodeAlignment != 0) code.Add(Int3);
+            routines[rows - 1] = code.Count;
+            code.AddRange(PackedTileEmitter.Emit(format, rows, OperatingSystem.IsWindows()));
+        }
+        nint memory = ExecutableMemory.Load(code.ToArray());
+        if (memory == 0) return null;
+        for (int i = 0; i < routines.Length; i++) routines[i] += memory;
+        return new(format, routines);
     }
 
     /// <summary>Rounds rows to bfloat16 pairs, words [steps, rows].</summary>
@@ -66,21 +75,6 @@ sealed unsafe class PackedTiles
         return (form != WeightForm.BF16 && Processor.HasAvxVnni ? AvxVnni : Avx2)[(int)form].Value;
     }
 
-    static Lazy<PackedTiles?>[] Each(Func<WeightForm, PackedTileFormat> format) => [.. Forms.Select(form => new Lazy<PackedTiles?>(() => Create(format(form))))];
-
-    static PackedTiles? Create(PackedTileFormat format)
-    {
-        var code = new List<byte>();
-        var routines = new nint[format.MaxRows];
-        for (int rows = 1; rows <= routines.Length; rows++)
-        {
-            while (code.Count % CodeAlignment != 0) code.Add(Int3);
-            routines[rows - 1] = code.Count;
-            code.AddRange(PackedTileEmitter.Emit(format, rows, OperatingSystem.IsWindows()));
-        }
-        nint memory = ExecutableMemory.Load(code.ToArray());
-        if (memory == 0) return null;
-        for (int i = 0; i < routines.Length; i++) routines[i] += memory;
-        return new(format, routines);
-    }
+    static Lazy<PackedTiles?>[] Each(Func<WeightForm, PackedTileFormat> format) =>
+        [.. Forms.Select(form => new Lazy<PackedTiles?>(() => Create(format(form))))];
 }

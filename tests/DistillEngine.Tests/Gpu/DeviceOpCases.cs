@@ -90,6 +90,8 @@ static class DeviceOpCases
                 run.AssertEqualsOracle();
         using var steep = new LinearCrossEntropyTests.Run(ops.LinearCrossEntropy, rows: 3, width: 12, vocabulary: 40, scale: 1, deviation: 12);
         steep.AssertEqualsOracle();
+        using var kept = new LinearCrossEntropyTests.Run(ops.LinearCrossEntropy, rows: 3, width: 5, vocabulary: 1025, scale: 1, deviation: 1, keepsLogits: true);
+        kept.AssertEqualsOracle();
     }
 
     static void Attention(KernelSet ops)

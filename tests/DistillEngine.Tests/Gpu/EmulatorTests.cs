@@ -99,6 +99,51 @@ public class EmulatorTests
         }
     }
 
+    [Fact]
+    public void Embedding_OfABf16Table_IsRefused()
+    {
+        using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
+        using DeviceBuffer buffer = backend.Allocate(1024, "tensors");
+        Tensor table = new(buffer, 0, new(4, 8), DType.BF16, "the.table"), ids = new(buffer, 16, new(2), DType.I32, "ids");
+        var y = new Tensor(buffer, 64, new(2, 8), DType.F32, "y");
+        Assert.False(backend.Kernels.Embedding.Supports(DType.BF16));
+        ArgumentException e = Assert.Throws<ArgumentException>(() => backend.Kernels.Embedding.Forward(ids, table, y));
+        Assert.Contains("embedding.forward: expected 'the.table' in a type that this device has, got BF16", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void View_OfElementsOfAnotherSize_IsRefused()
+    {
+        using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
+        using DeviceBuffer buffer = backend.Allocate(64, "tensors");
+        var halves = new Tensor(buffer, 0, new(32), DType.BF16, "halves");
+        ArgumentException e = Assert.Throws<ArgumentException>(() => backend.Device.View<float>(halves));
+        Assert.Contains("'halves' holds BF16 of 2 bytes an element, got Single of 4", e.Message, StringComparison.Ordinal);
+        Assert.Equal(32, backend.Device.View<ushort>(halves).Length);
+    }
+
+    [Fact]
+    public void Dropout_OfAnInactiveSiteInPlace_TouchesNothing()
+    {
+        // A number that no product leaves as it is.
+        uint[] signalling = [0x7f80_0001, 0x7f80_0001], got = new uint[2];
+        using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
+        using DeviceBuffer buffer = backend.Allocate(128, "tensors");
+        Tensor x = new(buffer, 0, new(1, 2), DType.F32, "x"), keys = new(buffer, 16, new(1), DType.I32, "keys");
+        backend.Upload<uint>(signalling, x);
+        backend.Kernels.Dropout.Forward(x, keys, DropoutSite.None, x);
+        backend.Download<uint>(x, got);
+        Assert.Equal(signalling, got);
+    }
+
+    [Fact]
+    public void LinearCrossEntropy_WhoseScratchHoldsLogits_TakesThemFromThere()
+    {
+        using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
+        LinearCrossEntropyTests.TakesKeptLogitsWhereToldTo(new Mirror(backend).Kernels.LinearCrossEntropy, vocabulary: 40);
+        LinearCrossEntropyTests.TakesKeptLogitsWhereToldTo(new Mirror(backend).Kernels.LinearCrossEntropy, vocabulary: 1025);
+    }
+
     static void PassesEveryCheck(string folder, string name)
     {
         using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);

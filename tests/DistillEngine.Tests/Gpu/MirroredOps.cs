@@ -137,10 +137,11 @@ sealed class MirroredLinearCrossEntropy(Mirror m) : LinearCrossEntropy
         m.Return();
     }
 
-    protected override void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Gradient dWeight, Tensor scratch)
+    protected override void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Gradient dWeight,
+        Tensor scratch, bool holdsLogits)
     {
         Gradient there = new(m[dWeight.Sum], dWeight.Into);
-        m.Ops.LinearCrossEntropy.Backward(m[x], m[w], scale, m[labels], m[rowWeights], m[logSumExp], m[dx], there, m[scratch]);
+        m.Ops.LinearCrossEntropy.Backward(m[x], m[w], scale, m[labels], m[rowWeights], m[logSumExp], m[dx], there, m[scratch], holdsLogits);
         m.Return();
     }
 }

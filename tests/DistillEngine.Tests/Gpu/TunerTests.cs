@@ -1,6 +1,8 @@
 using DistillEngine.Core;
 using DistillEngine.Kernels;
 using DistillEngine.Tests.Kernels;
+using ILGPU;
+using ILGPU.Runtime;
 using Xunit;
 
 namespace DistillEngine.Tests.Gpu;
@@ -150,6 +152,32 @@ public sealed class TunerTests : IDisposable
         Assert.Equal(6, measured.Count);
         Assert.All(["forward f32 32 x 64 x 32", "backward-input f32 32 x 32 x 64", "backward-weight f32 64 x 32 x 32"],
             key => Assert.Equal("16x32", new TuningFile(FilePath, _reports.Add).Find(Device, key)));
+    }
+
+    [Fact]
+    public void MatMul_WithATunerAndNoMemoryForATrial_MultipliesUntunedAndKeepsNoChoice()
+    {
+        using var gpu = GpuDevices.OpenEmulated(isEmulator: true, hasShuffles: true);
+        var tuner = new Tuner(Device, new TuningFile(FilePath, _reports.Add), _ => throw new InvalidOperationException("nothing can be measured"));
+        var settings = new MatMulSettings { Tuner = tuner };
+        MatMulTileSet[] tiles = [MatMulTileSet.Of<EmulatedTile, Unrounded>(gpu), MatMulTileSet.Of<WideEmulatedTile, Unrounded>(gpu)];
+        var matMul = new MatMulGpu(gpu, settings, tiles);
+        const int Rows = 9, Inputs = 3, Outputs = 5;
+        float[] x = [.. Enumerable.Range(0, Rows * Inputs)], w = [.. Enumerable.Range(0, Outputs * Inputs)], y = new float[Rows * Outputs];
+        using MemoryBuffer memory = gpu.AllocateRaw(512 * sizeof(float), "operands");
+        ArrayView<float> xView = new(memory, 0, x.Length), wView = new(memory, 128, w.Length);
+        xView.CopyFromCPU(x);
+        wView.CopyFromCPU(w);
+        // A result whose like no machine has room for; the product reaches its beginning alone.
+        var result = new ArrayView<float>(memory, 256, 1L << 58);
+
+        matMul.Forward(xView, wView, Rows, Outputs, Inputs, Into.Overwrite, result, Outputs);
+
+        gpu.Stream.Synchronize();
+        new ArrayView<float>(memory, 256, y.Length).CopyToCPU(y);
+        Assert.Equal(MatMulReference.Forward(x, w, Rows, Inputs, Outputs), y);
+        Assert.False(tuner.TryGet(TuningKey.Of("forward", settings.Name, Rows, Outputs, Inputs), out int _));
+        Assert.False(File.Exists(FilePath));
     }
 
     Tuner Create(params double[] seconds) => Create(Device, seconds);

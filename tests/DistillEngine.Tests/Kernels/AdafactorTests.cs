@@ -119,6 +119,25 @@ public class AdafactorTests
         Assert.Contains("adafactor.update", e.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(-1)]
+    [InlineData(double.PositiveInfinity)]
+    public void Update_WithAnImpossibleRateOrClip_NamesIt(double number)
+    {
+        using var pool = new ComputePool(1);
+        using var t = new HostTensors(10);
+        var shape = new Shape(4, 4);
+        Tensor p = t.Filled("p", shape, 1), norm = t.Filled("norm", new(1), 1);
+        AdafactorState state = State(t, shape, factored: true, moment: Step.Beta1 > 0);
+        Fails("adafactor.update: expected a finite learning rate of at least 0", Step with { LearningRate = number });
+        Fails("adafactor.update: expected a finite clip threshold of at least 0", Step with { ClipThreshold = number });
+        Fails("adafactor.update: expected a finite clip of at least 0", Step with { Clip = (float)number });
+
+        void Fails(string expected, AdafactorStep step) =>
+            Assert.Contains(expected, Assert.Throws<ArgumentException>(() => Create(CpuIsa.Scalar, pool).Update(p, norm, step, p, state, p)).Message);
+    }
+
     static void Compare(CpuIsa isa, AdafactorStep variant, Shape shape, bool factored)
     {
         using var pool = new ComputePool(2);

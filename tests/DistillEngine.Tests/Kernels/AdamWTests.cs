@@ -59,6 +59,22 @@ public class AdamWTests
         Assert.Contains("adamw.update", e.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(-1)]
+    [InlineData(double.PositiveInfinity)]
+    public void Update_WithAnImpossibleRateOrClip_NamesIt(double number)
+    {
+        using var pool = new ComputePool(1);
+        using var t = new HostTensors(9);
+        Tensor p = t.Filled("p", new(1, 4), 1), norm = t.Filled("norm", new(1), 1);
+        Fails("adamw.update: expected a finite learning rate of at least 0", Step with { LearningRate = number });
+        Fails("adamw.update: expected a finite clip of at least 0", Step with { Clip = (float)number });
+
+        void Fails(string expected, AdamWStep step) =>
+            Assert.Contains(expected, Assert.Throws<ArgumentException>(() => Create(CpuIsa.Scalar, pool).Update(p, norm, step, p, p, p)).Message);
+    }
+
     static void Compare(CpuIsa isa, AdamWForm form, int length)
     {
         using var pool = new ComputePool(2);

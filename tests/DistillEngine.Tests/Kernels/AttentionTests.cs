@@ -240,6 +240,48 @@ public class AttentionTests
         Assert.Contains("attention.forward: 'spans' row 1", e.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1, 3, "rows 0 and 2", "q")]
+    [InlineData(5, 3, "rows 1 and 2", "q")]
+    [InlineData(2, 8, "rows 1 and 2", "k")]
+    [InlineData(2, 1, "rows 0 and 2", "k")]
+    public void Backward_OfSpansThatShareRows_NamesTensorAndSpans(int queryStart, int keyStart, string rows, string tensor)
+    {
+        using var pool = new ComputePool(2);
+        using var problem = new AttentionProblem(3, WithSpanBetween(queryStart, keyStart), 2, 4, Masking.None, bidirectional: null, 0);
+        var e = Assert.Throws<ArgumentException>(() => problem.ForwardAndBackward(Create(CpuIsa.Scalar, pool)));
+        Assert.Contains($"attention.backward: 'spans' {rows} are", e.Message, StringComparison.Ordinal);
+        Assert.Contains($"expected none that share rows of '{tensor}'", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ForwardAndBackward_OfSpansInAnyOrder_AreWithinRounding()
+    {
+        AgreesWithTheOracle(2, new(3, WithSpanBetween(queryStart: 2, keyStart: 3), 2, 4, Masking.None, bidirectional: null, 0));
+        AgreesWithTheOracle(2, new(3, [.. AttentionProblem.SelfSpans(3, 1, 5).Reverse()], 2, 4, Masking.None, bidirectional: null, 0));
+    }
+
+    /// <summary>Two spans with room for two queries and three keys between them, then one of that many.</summary>
+    static AttentionSpan[] WithSpanBetween(int queryStart, int keyStart) =>
+        [new(0, 2, 0, 3, 0, 0), new(4, 2, 6, 3, 0, 1), new(queryStart, 2, keyStart, 3, 0, 2)];
+
+    [Theory]
+    [InlineData(-0.1f)]
+    [InlineData(1f)]
+    [InlineData(float.NaN)]
+    public void ForwardAndBackward_AtAnImpossibleDropoutRate_NameIt(float rate)
+    {
+        using var pool = new ComputePool(1);
+        using var problem = new AttentionProblem(11, AttentionProblem.SelfSpans(4), 2, 8, Masking.None, bidirectional: null, 0);
+        Attention op = Create(CpuIsa.Scalar, pool);
+        Tensor x = problem.Q, spans = problem.SpanTensor, lse = problem.Forward(op).LogSumExp;
+        var site = new DropoutSite(rate, 1);
+        string expected = $"expected a dropout rate of 0 to below 1, got {rate}";
+        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => op.Forward(x, x, x, spans, 2, Masking.None, default, site, x, lse)).Message);
+        Assert.Contains(expected, Assert.Throws<ArgumentException>(
+            () => op.Backward(x, x, x, x, x, lse, spans, 2, Masking.None, default, site, x, x, x, default, default)).Message);
+    }
+
     [Fact]
     public void ForwardAndBackward_WithWrongShapes_NameOpAndTensor()
     {

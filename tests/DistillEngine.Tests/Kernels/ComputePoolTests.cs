@@ -45,6 +45,63 @@ public unsafe class ComputePoolTests
         static void Add(void* context, int part, int thread) => Interlocked.Increment(ref *(int*)context);
     }
 
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 1)]
+    [InlineData(2, 4)]
+    public void Run_AfterDispose_Throws(int threads, int parts)
+    {
+        var pool = new ComputePool(threads);
+        pool.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => pool.Run(parts, &Nothing, null));
+
+        static void Nothing(void* context, int part, int thread)
+        {
+        }
+    }
+
+    [Fact]
+    public void Run_WhileAnotherCallersIsNotDone_Throws()
+    {
+        using var pool = new ComputePool(2);
+        int[] flags = GC.AllocateArray<int>(2, pinned: true);
+        var other = new Thread(() => Start(pool, flags));
+        other.Start();
+        while (Volatile.Read(ref flags[0]) == 0) Thread.Yield();
+        try
+        {
+            Assert.Throws<InvalidOperationException>(() => Start(pool, flags));
+        }
+        finally
+        {
+            Volatile.Write(ref flags[1], 1);
+            other.Join();
+        }
+        // And is usable once the other is done.
+        Start(pool, flags);
+
+        static void Start(ComputePool pool, int[] flags)
+        {
+            fixed (int* p = flags) pool.Run(2, &Hold, p);
+        }
+
+        static void Hold(void* context, int part, int thread)
+        {
+            int* flags = (int*)context;
+            Volatile.Write(ref flags[0], 1);
+            while (Volatile.Read(ref flags[1]) == 0) Thread.Yield();
+        }
+    }
+
+    [Fact]
+    public void ThreadScratch_AfterAGrowthThatTheSystemRefused_StaysUsable()
+    {
+        using var pool = new ComputePool(1);
+        *(byte*)pool.ThreadScratch(0, 100) = 1;
+        Assert.Throws<InsufficientMemoryException>(() => (nint)pool.ThreadScratch(0, 1L << 60));
+        *(byte*)pool.ThreadScratch(0, 50) = 1;
+    }
+
     [Fact]
     public void Run_AfterWarmUp_AllocatesNothing()
     {

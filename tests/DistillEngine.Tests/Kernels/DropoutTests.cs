@@ -135,6 +135,22 @@ public class DropoutTests
         }
     }
 
+    [Theory]
+    [InlineData(-0.1f)]
+    [InlineData(1f)]
+    [InlineData(float.NaN)]
+    public void ForwardAndBackward_AtAnImpossibleRate_NameIt(float rate)
+    {
+        using var tensors = new HostTensors(4);
+        using var pool = new ComputePool(1);
+        Dropout op = Create(CpuIsa.Scalar, pool);
+        Tensor x = tensors.Random("x", new(2, 3)), keys = RowKeys(tensors, 2);
+        var site = new DropoutSite(rate, 1);
+        string expected = $"expected a dropout rate of 0 to below 1, got {rate}";
+        Assert.Contains($"dropout.forward: {expected}", Assert.Throws<ArgumentException>(() => op.Forward(x, keys, site, x)).Message);
+        Assert.Contains($"dropout.backward: {expected}", Assert.Throws<ArgumentException>(() => op.Backward(x, keys, site, x)).Message);
+    }
+
     [Fact]
     public void Forward_WithWrongShapes_NamesOpAndTensor()
     {

@@ -96,6 +96,27 @@ public class LinearCrossEntropyTests
     }
 
     [Theory]
+    [MemberData(nameof(CpuVariants.ProductIsas), MemberType = typeof(CpuVariants))]
+    public void Backward_OfKeptLogits_TakesThemOnlyWhereToldTo(CpuIsa isa)
+    {
+        using var pool = new ComputePool(2);
+        // The scratch of all words, and that of one chunk which has them all.
+        foreach (int vocabulary in new[] { 2500, 40 }) TakesKeptLogitsWhereToldTo(Create(isa, pool), vocabulary);
+    }
+
+    internal static void TakesKeptLogitsWhereToldTo(LinearCrossEntropy op, int vocabulary)
+    {
+        using var run = new Run(op, rows: 5, width: 4, vocabulary, scale: 1, deviation: 1, keepsLogits: true);
+        float[] dx = run.Dx.HostSpan<float>().ToArray();
+        run.Scratch.HostSpan<float>().Clear();
+        run.Backward(op, holdsLogits: false);
+        Assert.Equal(dx, run.Dx.HostSpan<float>());
+        run.Scratch.HostSpan<float>().Clear();
+        run.Backward(op, holdsLogits: true);
+        Assert.NotEqual(dx, run.Dx.HostSpan<float>().ToArray());
+    }
+
+    [Theory]
     [InlineData(2088, 32_128)]
     [InlineData(2089, 1024)]
     public void TrainingScratchShape_UpTo256MiB_HoldsAllWords(int rows, int words) =>
@@ -193,7 +214,7 @@ public class LinearCrossEntropyTests
         var w = new Weight(host.Random("w", new(5, 3)));
         string expected = $"'the.labels' has label {label} in row 1, expected 0 to 4 or -100.";
         Assert.Contains(expected, Assert.Throws<ArgumentException>(() => op.Forward(x, w, 1, labels, logSumExp, row, scratch)).Message);
-        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => op.Backward(x, w, 1, labels, row, logSumExp, x, w.Value, scratch)).Message);
+        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => op.Backward(x, w, 1, labels, row, logSumExp, x, w.Value, scratch, holdsLogits: false)).Message);
     }
 
     [Fact]
@@ -208,7 +229,11 @@ public class LinearCrossEntropyTests
         Assert.Contains("linear_cross_entropy.forward: 'the.scratch' has shape [2, 4], expected [2, 5]",
             Assert.Throws<ArgumentException>(() => op.Forward(x, w, 1, labels, logSumExp, row, scratch)).Message);
         Assert.Contains("linear_cross_entropy.backward: 'row' has element type F32, expected I32",
-            Assert.Throws<ArgumentException>(() => op.Backward(x, w, 1, row, row, logSumExp, x, w.Value, scratch)).Message);
+            Assert.Throws<ArgumentException>(() => op.Backward(x, w, 1, row, row, logSumExp, x, w.Value, scratch, holdsLogits: false)).Message);
+        var wide = new Weight(host.Random("w", new(1030, 3)));
+        Tensor chunk = host.Empty("the.chunk", LinearCrossEntropy.ScratchShape(2, 1030));
+        Assert.Contains("linear_cross_entropy.backward: 'the.chunk' has shape [2, 1024], expected [2, 1030]",
+            Assert.Throws<ArgumentException>(() => op.Backward(x, wide, 1, labels, row, logSumExp, x, wide.Value, chunk, holdsLogits: true)).Message);
     }
 
     static double[] Doubles(Tensor tensor) => Array.ConvertAll(tensor.HostSpan<float>().ToArray(), v => (double)v);
@@ -220,13 +245,14 @@ public class LinearCrossEntropyTests
         readonly int _rows, _width, _vocabulary;
         readonly float _scale;
         readonly int[] _labels;
-        readonly Tensor _x, _w, _rowWeights, _labelTensor, _logSumExp, _scratch;
+        readonly Tensor _x, _w, _rowWeights, _labelTensor, _logSumExp;
         readonly Weight _weight;
         readonly Into _into;
+        readonly bool _keepsLogits;
 
         public Run(LinearCrossEntropy op, int rows, int width, int vocabulary, float scale, double deviation, bool ignoreAll = false, bool keepsLogits = false, Into into = Into.Add)
         {
-            (_rows, _width, _vocabulary, _scale, _into) = (rows, width, vocabulary, scale, into);
+            (_rows, _width, _vocabulary, _scale, _into, _keepsLogits) = (rows, width, vocabulary, scale, into, keepsLogits);
             _labels = [.. Enumerable.Range(0, rows).Select(row => ignoreAll || row % 4 == 1 ? Ignored : (row * 7919 + vocabulary - 1) % vocabulary)];
             _x = _host.Random("x", new(rows, width), deviation);
             _w = _host.Random("w", new(vocabulary, width), deviation);
@@ -237,16 +263,21 @@ public class LinearCrossEntropyTests
             DWeight = into == Into.Add ? _host.Random("dWeight", new(vocabulary, width)) : _host.Empty("dWeight", new(vocabulary, width));
             OldDWeight = DWeight.HostSpan<float>().ToArray();
             _labelTensor = _host.From("labels", new(rows), _labels);
-            _scratch = _host.Empty("scratch", keepsLogits ? LinearCrossEntropy.TrainingScratchShape(rows, vocabulary) : LinearCrossEntropy.ScratchShape(rows, vocabulary));
+            Scratch = _host.Empty("scratch", keepsLogits ? LinearCrossEntropy.TrainingScratchShape(rows, vocabulary) : LinearCrossEntropy.ScratchShape(rows, vocabulary));
             _weight = new Weight(_w);
             Again(op);
         }
 
         public void Again(LinearCrossEntropy op)
         {
-            op.Forward(_x, _weight, _scale, _labelTensor, _logSumExp, Nats, _scratch);
-            op.Backward(_x, _weight, _scale, _labelTensor, _rowWeights, _logSumExp, Dx, new(DWeight, _into), _scratch);
+            op.Forward(_x, _weight, _scale, _labelTensor, _logSumExp, Nats, Scratch);
+            Backward(op, _keepsLogits);
         }
+
+        public void Backward(LinearCrossEntropy op, bool holdsLogits) =>
+            op.Backward(_x, _weight, _scale, _labelTensor, _rowWeights, _logSumExp, Dx, new(DWeight, _into), Scratch, holdsLogits);
+
+        public Tensor Scratch { get; }
 
         public Tensor Nats { get; }
 

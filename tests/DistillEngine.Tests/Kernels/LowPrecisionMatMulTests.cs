@@ -91,7 +91,7 @@ public sealed class LowPrecisionMatMulTests : IDisposable
     {
         using var pool = new ComputePool(2);
         // Dot products of bfloat16 pairs round the inputs, and add two products at a time.
-        PackedTiles[] all = [.. PackedTiles.All(form).Where(tiles => form != WeightForm.BF16 || tiles.InputWords == 2)];
+        PackedTiles[] all = [.. PackedWeights.Tiles(form).Where(tiles => form != WeightForm.BF16 || tiles.InputWords == 2)];
         if (all.Length == 0) Assert.Skip($"There are no tiles of {form.Name()} here.");
         foreach (var (rows, inputs, outputs) in Sizes)
             foreach (Into into in new[] { Into.Overwrite, Into.Add })

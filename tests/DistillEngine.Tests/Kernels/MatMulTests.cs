@@ -157,6 +157,15 @@ public class MatMulTests
         Assert.Contains("matmul.backward: 'the.y'", backward.Message);
     }
 
+    [Fact]
+    public void ForwardShared_OfNoMaps_IsRefused()
+    {
+        using var host = new HostTensors(seed: 1);
+        using var pool = new ComputePool(1);
+        var e = Assert.Throws<ArgumentException>(() => Create(CpuIsa.Scalar, pool).ForwardShared(host.Random("x", new(2, 3)), [], []));
+        Assert.Contains("matmul.forward_shared: expected at least one map", e.Message);
+    }
+
     static Tensor[] RunAll(HostTensors host, MatMul op, int rows, int inputs, int outputs)
     {
         Tensor x = host.Random("x", new(rows, inputs)), dy = host.Random("dy", new(rows, outputs)), y = host.Empty("y", new(rows, outputs));

@@ -20,6 +20,16 @@ sealed class PackedWeights : IDisposable
         return store.Weight(new(0));
     }
 
+    /// <summary>Every kind of emitted tiles of a form that can run here, also those that the choice for this processor passes over.</summary>
+    public static PackedTiles[] Tiles(WeightForm form)
+    {
+        var formats = new List<PackedTileFormat>();
+        if (PackedTiles.For(CpuIsa.Avx512Bf16, form) is { Outputs: PackedWeight.GroupOutputs }) formats.Add(PackedTileFormat.Avx512(form));
+        if (form != WeightForm.BF16 && Processor.HasAvxVnni) formats.Add(PackedTileFormat.AvxVnni(form));
+        if (Processor.Obstacle(CpuIsa.Avx2) is null) formats.Add(PackedTileFormat.Avx2(form));
+        return [.. formats.Select(PackedTiles.Create).OfType<PackedTiles>()];
+    }
+
     public void Dispose()
     {
         foreach (IDisposable owned in _owned) owned.Dispose();

@@ -82,6 +82,22 @@ public class ResidualAddTests
         Assert.Contains("residual_add.backward: 'rowKeys'", e.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(-0.1f)]
+    [InlineData(1f)]
+    [InlineData(float.NaN)]
+    public void ForwardAndBackward_AtAnImpossibleRate_NameIt(float rate)
+    {
+        using var tensors = new HostTensors(4);
+        using var pool = new ComputePool(1);
+        ResidualAdd op = Create(CpuIsa.Scalar, pool);
+        Tensor x = tensors.Random("x", new(2, 3)), keys = DropoutTests.RowKeys(tensors, 2), y = tensors.Empty("y", x.Shape);
+        var site = new DropoutSite(rate, 1);
+        string expected = $"expected a dropout rate of 0 to below 1, got {rate}";
+        Assert.Contains($"residual_add.forward: {expected}", Assert.Throws<ArgumentException>(() => op.Forward(x, x, keys, site, y)).Message);
+        Assert.Contains($"residual_add.backward: {expected}", Assert.Throws<ArgumentException>(() => op.Backward(x, keys, site, y)).Message);
+    }
+
     static double[] Doubles(Tensor x) => Array.ConvertAll(x.HostSpan<float>().ToArray(), v => (double)v);
     static double[] Magnitudes(Tensor x) => Array.ConvertAll(x.HostSpan<float>().ToArray(), v => Math.Abs((double)v));
     static double[] Bounds(double[] magnitude) => Array.ConvertAll(magnitude, m => Tolerance.Elementwise * Tolerance.Epsilon * m);

@@ -13,7 +13,10 @@ sealed class CountingBackend(IBackend inner) : IBackend
 
     public string Name => inner.Name;
 
-    public KernelSet Kernels => inner.Kernels;
+    public KernelSet Kernels => Replaced ?? inner.Kernels;
+
+    /// <summary>Ops in place of its own.</summary>
+    public KernelSet? Replaced { get; init; }
 
     public DeviceBuffer Allocate(long byteLength, string purpose)
     {

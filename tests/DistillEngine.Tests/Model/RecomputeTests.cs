@@ -28,6 +28,18 @@ public class RecomputeTests
             Assert.Equal(Bits(keeps.Parameters.Gradient(parameter.Id)), Bits(recomputes.Parameters.Gradient(parameter.Id))));
     }
 
+    /// <summary>Its vocabulary is one chunk, whose scratch has the shape of all logits.</summary>
+    [Fact]
+    public void Backward_WithRecompute_NeedsNothingThatForwardLeftInTheScratchOfTheLoss()
+    {
+        var cpu = CpuBackend.Open(1);
+        using var spoiling = new CountingBackend(cpu) { Replaced = cpu.Kernels with { LinearCrossEntropy = new SpoiledLogits(cpu.Kernels.LinearCrossEntropy) } };
+        using T5Model plain = Create(TinyModels.Version11, cpu, recompute: true), spoiled = Create(TinyModels.Version11, spoiling, recompute: true);
+        Pass(plain, step: 1);
+        Pass(spoiled, step: 1);
+        Assert.Equal(TinyModels.Gradients(plain), TinyModels.Gradients(spoiled));
+    }
+
     [Theory, MemberData(nameof(TinyModels.Names), MemberType = typeof(TinyModels))]
     public void Measure_WithRecompute_IsWhatIsTakenAndLess(string name)
     {
@@ -68,6 +80,19 @@ public class RecomputeTests
         Batch batch = TinyModels.Ragged();
         model.Forward(batch, new DropoutSettings(0.1f, 3, step));
         model.Backward(TinyModels.RowWeights(batch));
+    }
+
+    /// <summary>Head and loss whose scratch other ops overwrite between its two passes.</summary>
+    sealed class SpoiledLogits(LinearCrossEntropy inner) : LinearCrossEntropy
+    {
+        protected override void ForwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor nats, Tensor scratch)
+        {
+            inner.Forward(x, w, scale, labels, logSumExp, nats, scratch);
+            scratch.HostSpan<float>().Fill(float.NaN);
+        }
+
+        protected override void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Gradient dWeight,
+            Tensor scratch, bool holdsLogits) => inner.Backward(x, w, scale, labels, rowWeights, logSumExp, dx, dWeight, scratch, holdsLogits);
     }
 
     static int[] Bits(Tensor tensor) => [.. tensor.HostSpan<float>().ToArray().Select(BitConverter.SingleToInt32Bits)];

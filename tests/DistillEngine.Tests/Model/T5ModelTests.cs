@@ -123,4 +123,16 @@ public class T5ModelTests
         b.Initialize(6);
         Assert.NotEqual(TinyModels.Read(a.Parameters.AllValues), TinyModels.Read(b.Parameters.AllValues));
     }
+
+    [Theory]
+    [InlineData(-0.1f)]
+    [InlineData(1f)]
+    [InlineData(float.NaN)]
+    public void Forward_AtAnImpossibleDropoutRate_NamesIt(float rate)
+    {
+        using var backend = CpuBackend.Open(1);
+        using T5Model model = TinyModels.Create(TinyModels.Version10, backend);
+        var e = Assert.Throws<ArgumentException>(() => model.Forward(TinyModels.Ragged(), new DropoutSettings(rate, 1, 1)));
+        Assert.Contains($"t5.forward: expected a dropout rate of 0 to below 1, got {rate}", e.Message, StringComparison.Ordinal);
+    }
 }

@@ -81,7 +81,7 @@ public unsafe class PackedTileEmitterTests
     [InlineData(WeightForm.Int4, 3)]
     public void Run_OfAnyRowsAndOutputs_TouchesNothingElse(WeightForm form, int steps)
     {
-        PackedTiles[] all = [.. PackedTiles.All(form)];
+        PackedTiles[] all = PackedWeights.Tiles(form);
         if (all.Length == 0) Assert.Skip($"There are no tiles of {form.Name()} here.");
         foreach (PackedTiles tiles in all)
             for (int rows = 1; rows <= tiles.MaxRows; rows++)
