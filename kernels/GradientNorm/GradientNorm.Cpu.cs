@@ -12,20 +12,7 @@ public sealed unsafe class GradientNormCpu<TVector>(ComputePool pool) : Gradient
     /// <summary>64 KiB: long enough to stream, short enough that a million parameters keep many threads busy.</summary>
     internal const int BlockElements = 16 * 1024;
 
-    public override bool SumsEarly => true;
-
-    protected override void ForwardCore(Tensor gradients, Tensor norm) => *norm.HostPointer<float>() = (float)Math.Sqrt(SumOfSquares(gradients));
-
-    protected override void SumSquaresCore(Tensor gradients, Tensor sum) => *sum.HostPointer<double>() = SumOfSquares(gradients);
-
-    protected override void RootCore(Tensor sums, Tensor norm)
-    {
-        double sum = 0;
-        foreach (double part in sums.HostSpan<double>()) sum += part;
-        *norm.HostPointer<float>() = (float)Math.Sqrt(sum);
-    }
-
-    double SumOfSquares(Tensor gradients)
+    protected override void ForwardCore(Tensor gradients, Tensor norm)
     {
         int blocks = checked((int)((gradients.Count + BlockElements - 1) / BlockElements));
         var job = new Job
@@ -39,7 +26,7 @@ public sealed unsafe class GradientNormCpu<TVector>(ComputePool pool) : Gradient
         pool.Run(job.Parts, &Part, &job);
         double sum = 0;
         for (int block = 0; block < blocks; block++) sum += job.Sums[block];
-        return sum;
+        *norm.HostPointer<float>() = (float)Math.Sqrt(sum);
     }
 
     static void Part(void* context, int part, int thread)

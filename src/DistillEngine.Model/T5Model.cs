@@ -69,9 +69,6 @@ public sealed class T5Model : IDisposable
 
     public long ActivationBytes => _arena.ByteLength;
 
-    /// <summary>Sums that <see cref="Backward"/> gives: one of all that are no maps, and one a parameter, which stays as it is where that is no map.</summary>
-    public int SquareSums => 1 + Parameters.Specs.Count;
-
     /// <summary>float32 [target rows of the last Forward]: −log p(label), 0 where the label is ignored.</summary>
     public Tensor TokenNats => _pass[_nats, _pass.Target.Count];
 
@@ -130,16 +127,12 @@ public sealed class T5Model : IDisposable
 
     /// <summary>Adds d(Σ rowWeights · nats)/d(parameter) of the last Forward to all gradients.</summary>
     /// <param name="rowWeights">One number for each target row of the batch.</param>
-    /// <param name="squares">float64 [<see cref="SquareSums"/>]: takes the sums of the squares of all gradients, whose total is the square of
-    /// their norm, where the backend <see cref="GradientNorm.SumsEarly"/>; absent where they are not wanted, as when more is to be added.</param>
     /// <exception cref="InvalidOperationException">The model was built without training.</exception>
-    public void Backward(ReadOnlySpan<float> rowWeights, Tensor squares = default)
+    public void Backward(ReadOnlySpan<float> rowWeights)
     {
         if (!IsTraining) throw new InvalidOperationException("The model was built for inference; build it with training: true.");
         int rows = _pass.Target.Count;
         Check.That(rowWeights.Length == rows, "t5.backward", $"{rows} row weights, got {rowWeights.Length}");
-        if (!squares.IsAbsent) Check.Shape(squares, new(SquareSums), "t5.backward", DType.F64);
-        _pass.Squares = squares;
         Tensor weights = _pass[_rowWeights, rows], dDecoded = _pass[_decodedGradient, rows], scratch = LossScratch(rows);
         Backend.Upload(rowWeights, weights);
         _pass.EncodedGradient = _pass[_encodedGradient, _pass.Source.Count];
@@ -148,10 +141,6 @@ public sealed class T5Model : IDisposable
             dDecoded, _pass.Gradient(_network.Head), scratch, holdsLogits: _keepsLogits && scratch.Shape.D1 == Config.VocabularySize);
         _network.Decoder.Backward(_pass, _pass.Target, dDecoded);
         _network.Encoder.Backward(_pass, _pass.Source, _pass.EncodedGradient);
-        if (squares.IsAbsent) return;
-        // The head's may be the embedding's, to which the encoder has added last.
-        _pass.SumSquares(_network.Head);
-        _pass.Kernels.GradientNorm.SumSquares(Parameters.SummedGradients, squares.Rows(0, 1));
     }
 
     /// <summary>float32 [source rows, dModel]: input of encoder block <paramref name="block"/> in the last Forward of a training model.</summary>

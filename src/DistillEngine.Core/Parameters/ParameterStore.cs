@@ -96,15 +96,11 @@ public sealed class ParameterStore : IDisposable
         return new(View(Gradients, id), into);
     }
 
-    /// <summary>The gradients that are sums from zero on: those of all parameters that are no right operand of products, as float32 [length / 16, 16].</summary>
-    /// <exception cref="InvalidOperationException">The store was built without gradients.</exception>
-    public Tensor SummedGradients => Flat(Gradients, "gradients").Rows(0, checked((int)(_summedLength / AlignmentElements)));
-
     /// <summary>Makes every gradient zero. Those of products are only marked, since their first contribution overwrites them.</summary>
     /// <exception cref="InvalidOperationException">The store was built without gradients.</exception>
     public void ClearGradients()
     {
-        Tensor summed = SummedGradients;
+        Tensor summed = Flat(Gradients, "gradients").Rows(0, checked((int)(_summedLength / AlignmentElements)));
         using var _ = Trace.Op("gradients.clear", new Cost(0, sizeof(float) * summed.Count));
         _device.Fill(summed, 0);
         for (int i = 0; i < _isStale.Length; i++) _isStale[i] = IsProduct(Specs[i]);

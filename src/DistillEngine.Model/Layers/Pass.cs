@@ -32,9 +32,6 @@ sealed class Pass(IBackend backend, ParameterStore parameters, Arena arena)
     /// <summary>The slot at its greatest shape.</summary>
     public Tensor this[Slot slot] => arena.View(slot);
 
-    /// <summary>float64 [1 + parameters]: where the squares of finished gradients are summed; absent where they are not wanted.</summary>
-    public Tensor Squares { get; set; }
-
     public Tensor Value(ParameterId id) => parameters.Value(id);
 
     /// <summary>Of a parameter whose gradient is a sum from zero on.</summary>
@@ -42,28 +39,14 @@ sealed class Pass(IBackend backend, ParameterStore parameters, Arena arena)
 
     /// <summary>Both products of a map's backward.</summary>
     /// <inheritdoc cref="MatMul.Backward"/>
-    public void Backward(ParameterId map, Tensor dy, Tensor x, Into into, Tensor dx)
-    {
-        Kernels.MatMul.BackwardInput(dy, Weight(map), into, dx);
-        BackwardWeight(map, dy, x);
-    }
+    public void Backward(ParameterId map, Tensor dy, Tensor x, Into into, Tensor dx) => Kernels.MatMul.Backward(dy, x, Weight(map), into, dx, Gradient(map));
 
     /// <summary>The product that a map's gradient consists of.</summary>
     /// <inheritdoc cref="MatMul.BackwardWeight"/>
-    public void BackwardWeight(ParameterId map, Tensor dy, Tensor x)
-    {
-        Kernels.MatMul.BackwardWeight(dy, x, Gradient(map));
-        SumSquares(map);
-    }
+    public void BackwardWeight(ParameterId map, Tensor dy, Tensor x) => Kernels.MatMul.BackwardWeight(dy, x, Gradient(map));
 
     /// <summary>Of a map, for the product that adds to it; taken once a product.</summary>
     public Gradient Gradient(ParameterId map) => parameters.TakeGradient(map);
-
-    /// <summary>Sums the squares of a map's gradient, where they are wanted, while caches still hold it; only when nothing is added any more.</summary>
-    public void SumSquares(ParameterId map)
-    {
-        if (!Squares.IsAbsent) Kernels.GradientNorm.SumSquares(parameters.Gradient(map), Squares.Rows(1 + map.Index, 1));
-    }
 
     public Weight Weight(ParameterId id) => parameters.Weight(id);
 

@@ -1,6 +1,5 @@
 using DistillEngine.Core;
 using DistillEngine.Data.Batching;
-using DistillEngine.Kernels;
 using DistillEngine.Model;
 using Stopwatch = System.Diagnostics.Stopwatch;
 
@@ -13,7 +12,7 @@ namespace DistillEngine.Training;
 /// <remarks>Source: arXiv:2305.02301 section 3.2; the published code's TaskPrefixTrainer.compute_loss.</remarks>
 public sealed class Trainer : IDisposable
 {
-    const string NormName = "gradient norm", SquaresName = "squares of gradients";
+    const string NormName = "gradient norm";
 
     readonly T5Model _model;
     readonly IOptimizer _optimizer;
@@ -24,8 +23,7 @@ public sealed class Trainer : IDisposable
     readonly LossReadback _losses;
     readonly DeviceBuffer _normBuffer;
     readonly HostBuffer _hostNormBuffer = new(sizeof(float), NormName);
-    readonly HostBuffer? _squaresBuffer;
-    readonly Tensor _norm, _hostNorm, _squares;
+    readonly Tensor _norm, _hostNorm;
 
     /// <param name="model">Built for training.</param>
     public Trainer(T5Model model, IOptimizer optimizer, LearningRateSchedule schedule, TrainerSettings settings)
@@ -37,10 +35,6 @@ public sealed class Trainer : IDisposable
         _normBuffer = model.Backend.Allocate(sizeof(float), NormName);
         _norm = new Tensor(_normBuffer, 0, new(1), DType.F32, NormName);
         _hostNorm = _norm with { Buffer = _hostNormBuffer };
-        if (!model.Backend.Kernels.GradientNorm.SumsEarly) return;
-        _squaresBuffer = new HostBuffer(sizeof(double) * model.SquareSums, SquaresName);
-        _squares = new Tensor(_squaresBuffer, 0, new(model.SquareSums), DType.F64, SquaresName);
-        _squares.HostSpan<double>().Clear();
     }
 
     /// <summary>Steps done.</summary>
@@ -65,7 +59,7 @@ public sealed class Trainer : IDisposable
         for (int micro = 0; micro < plan.MicroBatches; micro++)
         {
             batches.Fill(_batch);
-            AddMicroBatch(_batch, ref sums, isLast: micro == plan.MicroBatches - 1);
+            AddMicroBatch(_batch, ref sums);
         }
         return Finish(sums, plan.SourceTokens + plan.LabelTokens + plan.RationaleTokens);
     }
@@ -79,7 +73,7 @@ public sealed class Trainer : IDisposable
         int tokens = 0;
         for (int micro = 0; micro < microBatches.Length; micro++)
         {
-            AddMicroBatch(microBatches[micro], ref sums, isLast: micro == microBatches.Length - 1);
+            AddMicroBatch(microBatches[micro], ref sums);
             tokens += microBatches[micro].SourceTokenCount + microBatches[micro].TargetTokenCount;
         }
         return Finish(sums, tokens);
@@ -90,10 +84,9 @@ public sealed class Trainer : IDisposable
         _losses.Dispose();
         _normBuffer.Dispose();
         _hostNormBuffer.Dispose();
-        _squaresBuffer?.Dispose();
     }
 
-    void AddMicroBatch(Batch micro, ref LossSums sums, bool isLast)
+    void AddMicroBatch(Batch micro, ref LossSums sums)
     {
         long started = Stopwatch.GetTimestamp();
         _model.Forward(micro, new DropoutSettings(_settings.Dropout, _settings.Seed, StepCount + 1));
@@ -104,7 +97,7 @@ public sealed class Trainer : IDisposable
         sums.BeginMicroBatch(micro);
         sums.WriteRowWeights(micro, weights);
         _losses.Queue(_model.TokenNats, micro, sums);
-        _model.Backward(weights, isLast ? _squares : default);
+        _model.Backward(weights);
         WaitForPart();
         Times = Times.AfterBackward(started);
     }
@@ -113,9 +106,7 @@ public sealed class Trainer : IDisposable
     StepReport Finish(LossSums sums, int tokens)
     {
         long started = Stopwatch.GetTimestamp();
-        GradientNorm norms = _model.Backend.Kernels.GradientNorm;
-        if (norms.SumsEarly) norms.Root(_squares, _norm);
-        else norms.Forward(_model.Parameters.AllGradients, _norm);
+        _model.Backend.Kernels.GradientNorm.Forward(_model.Parameters.AllGradients, _norm);
         float norm = ReadNorm();
         _losses.AddTo(ref sums);
         StepCount++;

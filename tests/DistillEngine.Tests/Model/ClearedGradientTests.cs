@@ -40,27 +40,6 @@ public class ClearedGradientTests
         Assert.All(TinyModels.Gradients(model), g => Assert.Equal(0, g));
     }
 
-    [Theory, MemberData(nameof(TinyModels.Names), MemberType = typeof(TinyModels))]
-    public void Backward_WithSquares_SumsThemOfAllGradients(string name)
-    {
-        using var backend = CpuBackend.Open(2);
-        using T5Model model = TinyModels.Create(name, backend);
-        using var sums = new HostBuffer(sizeof(double) * model.SquareSums, "sums");
-        using var norms = new HostBuffer(2 * sizeof(float), "norms");
-        var squares = new Tensor(sums, 0, new(model.SquareSums), DType.F64, "sums");
-        Tensor early = new(norms, 0, new(1), DType.F32, "early"), late = new(norms, 1, new(1), DType.F32, "late");
-        squares.HostSpan<double>().Clear();
-        Batch batch = TinyModels.Ragged();
-        Add(model, batch);
-        model.Forward(batch, DropoutSettings.Off);
-        model.Backward(TinyModels.RowWeights(batch), squares);
-        backend.Kernels.GradientNorm.Root(squares, early);
-        backend.Kernels.GradientNorm.Forward(model.Parameters.AllGradients, late);
-        double expected = Math.Sqrt(TinyModels.Gradients(model).Sum(g => (double)g * g));
-        Assert.Equal(expected, TinyModels.Read(early)[0], 1e-6 * expected);
-        Assert.Equal(expected, TinyModels.Read(late)[0], 1e-6 * expected);
-    }
-
     static void Add(T5Model model, Batch batch)
     {
         model.Forward(batch, DropoutSettings.Off);
