@@ -7,7 +7,8 @@ namespace DistillEngine.Benchmarks;
 /// <param name="Tokens">Source and target tokens of a step.</param>
 /// <param name="ProductFlops">Of all matrix products of forward and backward.</param>
 /// <param name="OptimizerBytes">Compulsory traffic of the update.</param>
-public sealed record StepBenchResult(int Steps, Timing Forward, Timing Backward, Timing Optimizer, Timing Step, int Tokens, long ProductFlops, long OptimizerBytes,
+public sealed record StepBenchResult(int Steps, Timing Forward, Timing Backward, Timing Optimizer, Timing Step, int Tokens, long ProductFlops,
+    long OptimizerBytes,
     DType Operands, RunConditions Conditions)
 {
     public double TokensPerSecond => Tokens / Step.Median * 1e3;

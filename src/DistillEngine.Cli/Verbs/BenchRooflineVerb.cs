@@ -12,8 +12,12 @@ static class BenchRooflineVerb
     {
         Option<int> threads = DeviceOptions.Threads();
         Option<string> device = DeviceOptions.Device();
-        Option<bool> json = CommonOptions.Json("device, threads, fp32Gflops, bf16Gflops, int8Gops (null where this program has no loop for it), readGBs, copyGBs; perCore with the same of one thread; threads and perCore are null on a device");
-        var command = new Command("roofline", "Peak arithmetic from registers and bandwidth of memory: of one core and of all threads, or of a device") { threads, device, json };
+        Option<bool> json = CommonOptions.Json("device, threads, fp32Gflops, bf16Gflops, int8Gops (null where this program has no loop for it), "
+            + "readGBs, copyGBs; perCore with the same of one thread; threads and perCore are null on a device");
+        var command = new Command("roofline", "Peak arithmetic from registers and bandwidth of memory: of one core and of all threads, or of a device")
+        {
+            threads, device, json,
+        };
         command.SetAction(p =>
         {
             using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));

@@ -28,7 +28,8 @@ public sealed class ShownTests : IDisposable
         Assert.Equal(rows.Length + 2, output.ToString().Split('\n').Count(line => line.StartsWith('|')));
         // Resident memory alone may be unknown.
         Assert.All(rows.SelectMany(row => row.EnumerateObject()), field =>
-            Assert.True(field.Value.ValueKind != JsonValueKind.Null || field.Name is "peakRssMb" or "attentionBytes" or "attentionGrowth", $"{field.Name} of {name}"));
+            Assert.True(field.Value.ValueKind != JsonValueKind.Null || field.Name is "peakRssMb" or "attentionBytes" or "attentionGrowth",
+                $"{field.Name} of {name}"));
     }
 
     [Fact]

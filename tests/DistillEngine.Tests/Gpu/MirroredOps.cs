@@ -137,7 +137,8 @@ sealed class MirroredLinearCrossEntropy(Mirror m) : LinearCrossEntropy
         m.Return();
     }
 
-    protected override void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Tensor dWeight, Tensor scratch)
+    protected override void BackwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor rowWeights, Tensor logSumExp, Tensor dx, Tensor dWeight,
+        Tensor scratch)
     {
         m.Ops.LinearCrossEntropy.Backward(m[x], m[w], scale, m[labels], m[rowWeights], m[logSumExp], m[dx], m[dWeight], m[scratch]);
         m.Return();
