@@ -15,10 +15,10 @@ public class LinearCrossEntropyTests
 
     static LinearCrossEntropy Create(CpuIsa isa, ComputePool pool, ComputePrecision precision = ComputePrecision.F32) =>
         CpuVariants.Create<LinearCrossEntropy>(isa,
-        () => new LinearCrossEntropyCpu<F32x1>(pool, CpuVariants.Gemm<F32x1>(isa, pool, precision)), () =>
-            new LinearCrossEntropyCpu<F32x4>(pool, CpuVariants.Gemm<F32x4>(isa, pool, precision)),
-        () => new LinearCrossEntropyCpu<F32x8>(pool, CpuVariants.Gemm<F32x8>(isa, pool, precision)), () =>
-            new LinearCrossEntropyCpu<F32x16>(pool, CpuVariants.Gemm<F32x16>(isa, pool, precision)));
+        () => new LinearCrossEntropyCpu<F32x1>(pool, CpuVariants.Gemm<F32x1>(isa, pool, precision)),
+        () => new LinearCrossEntropyCpu<F32x4>(pool, CpuVariants.Gemm<F32x4>(isa, pool, precision)),
+        () => new LinearCrossEntropyCpu<F32x8>(pool, CpuVariants.Gemm<F32x8>(isa, pool, precision)),
+        () => new LinearCrossEntropyCpu<F32x16>(pool, CpuVariants.Gemm<F32x16>(isa, pool, precision)));
 
     [Theory]
     [MemberData(nameof(CpuVariants.ProductIsasAndThreads), MemberType = typeof(CpuVariants))]
