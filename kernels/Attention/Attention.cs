@@ -32,7 +32,8 @@ public abstract class Attention
     public virtual bool Supports(DType type) => type == DType.F32;
 
     /// <param name="q">float32 [queryRows, heads · headWidth].</param>
-    /// <param name="k">float32 [keyRows, heads · headWidth]; or bfloat16 where this device <see cref="Supports"/> it and no sequence has more than one query.</param>
+    /// <param name="k">float32 [keyRows, heads · headWidth]; or bfloat16 where this device <see cref="Supports"/> it and no sequence has more than
+    /// one query.</param>
     /// <param name="v">As k.</param>
     /// <param name="spans">int32 [sequences, 6], see <see cref="AttentionSpan"/>; query rows of different sequences do not overlap.</param>
     /// <param name="heads">Number of heads; divides the width.</param>

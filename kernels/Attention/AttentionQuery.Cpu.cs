@@ -69,7 +69,8 @@ public sealed unsafe partial class AttentionCpu<TVector>
         for (int head = firstHead; head < endHead; head++)
         {
             if (call.Table != null) SpreadBias(call, head, -span.QueryPosition, 1, (int)PadTo(visible, TVector.Count), scratch.Bias);
-            inverses[head - firstHead] = Softmax(call, span, head, scratch.Scores(head - firstHead), visible, scratch.Bias, out call.LogSumExp[row * call.Heads + head]);
+            inverses[head - firstHead] = Softmax(call, span, head, scratch.Scores(head - firstHead), visible, scratch.Bias,
+                out call.LogSumExp[row * call.Heads + head]);
         }
         float* y = call.Y + row * call.Width;
         new Span<float>(y + firstHead * width, (endHead - firstHead) * width).Clear();

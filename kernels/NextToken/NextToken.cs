@@ -17,7 +17,8 @@ public abstract class NextToken
         Check.Shape(history, new(rows, history.Shape.D1), "next_token.choose", DType.I32);
         Check.Shape(ids, new(rows), "next_token.choose", DType.I32);
         Check.That(rules.EosId >= 0 && rules.EosId < vocabulary, "next_token.choose", $"an end of sequences below {vocabulary}, got {rules.EosId}");
-        Check.That(rules.RepetitionPenalty > 0 && rules is { NoRepeatNgramSize: >= 0, VocabularySize: >= 0 }, "next_token.choose", "a positive penalty, sizes of at least 0");
+        Check.That(rules.RepetitionPenalty > 0 && rules is { NoRepeatNgramSize: >= 0, VocabularySize: >= 0 }, "next_token.choose",
+            "a positive penalty, sizes of at least 0");
         using var _ = Trace.Op("next_token.choose", ChooseCost(rows, vocabulary));
         ChooseCore(logits, history, rules, ids);
     }

@@ -7,8 +7,8 @@ public abstract class RowScatter
 {
     /// <param name="x">float32 [rows, width].</param>
     /// <param name="target">int32 [rows]: distinct row numbers of y.</param>
-    /// <param name="y">float32 [targetRows, width], or bfloat16, to which rows are rounded, where this device <see cref="Supports"/> it; only the named rows are
-    /// overwritten.</param>
+    /// <param name="y">float32 [targetRows, width], or bfloat16, to which rows are rounded, where this device <see cref="Supports"/> it; only the
+    /// named rows are overwritten.</param>
     /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
     public void Forward(Tensor x, Tensor target, Tensor y)
     {

@@ -20,7 +20,8 @@ public static class CommandLine
     static RootCommand Build(Io io)
     {
         var root = new RootCommand("Distilling Step-by-Step: trains a small T5 to answer and to explain, from a large model's rationales.\n"
-            + "Start with 'distill demo'. Data goes to stdout, messages to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 3 data or configuration, 130 interrupted.");
+            + "Start with 'distill demo'. Data goes to stdout, messages to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 3 data or configuration, "
+            + "130 interrupted.");
         root.Subcommands.Add(DemoVerb.Build(io));
         root.Subcommands.Add(TrainVerb.Build(io));
         root.Subcommands.Add(EvalVerb.Build(io));

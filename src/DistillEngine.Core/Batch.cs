@@ -78,7 +78,8 @@ public sealed class Batch
     {
         if (source.IsEmpty) throw new ArgumentException("A source needs at least one token.", nameof(source));
         if (!Fits(source.Length, labels.Length))
-            throw new ArgumentException($"A sequence of {source.Length} source and {labels.Length} target tokens exceeds {Limits} at sequence {SequenceCount}.");
+            throw new ArgumentException($"A sequence of {source.Length} source and {labels.Length} target tokens exceeds {Limits} at sequence "
+                + $"{SequenceCount}.");
         int s = SequenceCount;
         source.CopyTo(SourceIds.AsSpan(SourceStarts[s]));
         SourceStarts[s + 1] = SourceStarts[s] + source.Length;

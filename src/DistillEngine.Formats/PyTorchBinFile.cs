@@ -39,7 +39,8 @@ public sealed class PyTorchBinFile : TensorSource
     public override IReadOnlyCollection<string> Names => _names;
 
     /// <summary>Maps a file and reads its pickle.</summary>
-    /// <exception cref="InvalidDataException">The file breaks the format, or asks for anything but tensors; the message names path, offset and reason.</exception>
+    /// <exception cref="InvalidDataException">The file breaks the format, or asks for anything but tensors; the message names path, offset and
+    /// reason.</exception>
     /// <exception cref="IOException">The file is absent or cannot be read.</exception>
     public static PyTorchBinFile Open(string path)
     {

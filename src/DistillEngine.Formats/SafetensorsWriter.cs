@@ -98,7 +98,8 @@ public static class SafetensorsWriter
         if (padded > SafetensorsHeader.MaxHeaderBytes)
         {
             throw new ArgumentException(
-                $"The header of {tensors.Length} tensors needs {padded} bytes, above the format's limit of {SafetensorsHeader.MaxHeaderBytes}. Write several files.");
+                $"The header of {tensors.Length} tensors needs {padded} bytes, above the format's limit of {SafetensorsHeader.MaxHeaderBytes}. "
+                + "Write several files.");
         }
         buffer.GetSpan(padded - buffer.WrittenCount)[..(padded - buffer.WrittenCount)].Fill((byte)' ');
         buffer.Advance(padded - buffer.WrittenCount);

@@ -4,7 +4,8 @@ using System.Text.Json.Nodes;
 
 namespace DistillEngine.Formats;
 
-/// <summary>Reads the small JSON files of model folders; everything wrong with them becomes an <see cref="InvalidDataException"/> that names the file.</summary>
+/// <summary>Reads the small JSON files of model folders; everything wrong with them becomes an <see cref="InvalidDataException"/> that names the
+/// file.</summary>
 static class StrictJson
 {
     /// <summary>How Hugging Face writes its files: two spaces, line feeds, letters of all alphabets as they are.</summary>

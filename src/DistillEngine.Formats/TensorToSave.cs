@@ -25,7 +25,8 @@ public abstract class TensorToSave(TensorInfo info)
     /// <inheritdoc cref="FromFloats(string, long[], ElementReader, DType)"/>
     /// <exception cref="ArgumentException">The number of values is not the shape's count.</exception>
     public static TensorToSave FromFloats(string name, long[] shape, ReadOnlyMemory<float> values, DType storedAs = DType.F32) =>
-        CheckCount(FromFloats(name, shape, (start, destination) => values.Span.Slice((int)start, destination.Length).CopyTo(destination), storedAs), values.Length);
+        CheckCount(FromFloats(name, shape, (start, destination) => values.Span.Slice((int)start, destination.Length).CopyTo(destination), storedAs),
+            values.Length);
 
     /// <summary>A float32 tensor in host memory; the memory is read when the file is written.</summary>
     /// <inheritdoc cref="FromFloats(string, long[], ReadOnlyMemory{float}, DType)"/>
@@ -33,7 +34,8 @@ public abstract class TensorToSave(TensorInfo info)
     {
         if (values.DType != DType.F32) Check.ThrowType(values, DType.F32, "save");
         return CheckCount(FromFloats(name, shape,
-            (start, destination) => new ReadOnlySpan<float>(values.HostPointer<float>() + start, destination.Length).CopyTo(destination), storedAs), values.Count);
+            (start, destination) =>
+                new ReadOnlySpan<float>(values.HostPointer<float>() + start, destination.Length).CopyTo(destination), storedAs), values.Count);
     }
 
     /// <summary>A tensor of 64-bit integers.</summary>

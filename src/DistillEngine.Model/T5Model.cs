@@ -37,10 +37,13 @@ public sealed class T5Model : IDisposable
     {
         config.Validate();
         if (!backend.Kernels.MatMul.Supports(form))
-            throw new ArgumentException($"{backend.Name} has no products with {form.Name()} weights; open the model with float32 weights or on the CPU.", nameof(form));
-        if (recompute && !training) throw new ArgumentException("A model for inference has no backward that could compute activations again; leave recompute out.", nameof(recompute));
+            throw new ArgumentException($"{backend.Name} has no products with {form.Name()} weights; "
+                + "open the model with float32 weights or on the CPU.", nameof(form));
+        if (recompute && !training)
+            throw new ArgumentException("A model for inference has no backward that could compute activations again; leave recompute out.", nameof(recompute));
         if (config.DKv > backend.Kernels.Attention.MaxHeadWidth)
-            throw new ArgumentException($"{backend.Name} has no attention over heads of width {config.DKv} (d_kv); at most {backend.Kernels.Attention.MaxHeadWidth} is expected. Open the model on the CPU.", nameof(config));
+            throw new ArgumentException($"{backend.Name} has no attention over heads of width {config.DKv} (d_kv); "
+                + $"at most {backend.Kernels.Attention.MaxHeadWidth} is expected. Open the model on the CPU.", nameof(config));
         var plan = new ModelPlan(config, limits, training, recompute);
         (Config, Limits, Backend, IsTraining, _keepsLogits) = (config, limits, backend, training, KeepsLogits(plan));
         _batch = new BatchOnDevice(plan, backend);

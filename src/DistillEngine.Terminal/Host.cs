@@ -41,7 +41,8 @@ public static class Host
         {
             foreach (var problem in parsed.Errors) io.Error.WriteLine($"{program}: {MessageOf(problem)}");
             foreach (string word in parsed.UnmatchedTokens)
-                if (Spelling.Closest(word, NamesIn(parsed.CommandResult.Command)) is { } meant) io.Error.WriteLine($"{program}: did you mean '{meant}' instead of '{word}'?");
+                if (Spelling.Closest(word, NamesIn(parsed.CommandResult.Command)) is { } meant)
+                    io.Error.WriteLine($"{program}: did you mean '{meant}' instead of '{word}'?");
             io.Error.WriteLine($"See '{PathOf(program, parsed.CommandResult.Command)} --help'.");
             return ExitCode.Usage;
         }

@@ -32,7 +32,8 @@ public class DeviceProductTests
         using GpuBackend backend = DeviceUnderTest.Open(precision);
         using Cublas cublas = OpenCublas(backend);
         var matMul = new MatMulGpu(backend.Device, backend.Products with { Cublas = cublas });
-        Agree(new Mirror(backend, backend.Kernels with { MatMul = matMul }).Kernels.MatMul, precision, sumsAreTruncated: precision != ComputePrecision.F32, roundingIsOptional: true);
+        Agree(new Mirror(backend, backend.Kernels with { MatMul = matMul }).Kernels.MatMul, precision, sumsAreTruncated: precision != ComputePrecision.F32,
+            roundingIsOptional: true);
     }
 
     [Fact]

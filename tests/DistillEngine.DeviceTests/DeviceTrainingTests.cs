@@ -40,7 +40,10 @@ public class DeviceTrainingTests
     {
         using T5Model model = TinyModels.Create(name, backend);
         using IOptimizer rule = Optimizers.Create(new() { Name = optimizer, LearningRate = 3e-3 }, model.Parameters, backend.Kernels, backend);
-        using var trainer = new Trainer(model, rule, LearningRateSchedule.Create("constant", 3e-3, 0, 50), new TrainerSettings { Dropout = 0.1f, Seed = 3, Clip = 1 });
+        using var trainer = new Trainer(model, rule, LearningRateSchedule.Create("constant", 3e-3, 0, 50), new TrainerSettings
+        {
+            Dropout = 0.1f, Seed = 3, Clip = 1,
+        });
         Batch batch = TinyModels.Ragged();
         return [.. Enumerable.Range(0, 50).Select(_ => trainer.Step([batch]).Loss)];
     }

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace DistillEngine.Kernels;
 
-/// <summary>The arguments of a routine of <see cref="PackedTileEmitter"/>: y[rows, outputs] = or += x Wᵀ with the packed weights of a tile, which are a group's 32 outputs or half of them.</summary>
+/// <summary>The arguments of a routine of <see cref="PackedTileEmitter"/>: y[rows, outputs] = or += x Wᵀ with the packed weights of a tile, which are
+/// a group's 32 outputs or half of them.</summary>
 [StructLayout(LayoutKind.Explicit)]
 unsafe struct PackedTileCall
 {

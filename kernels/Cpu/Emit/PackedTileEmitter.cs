@@ -88,7 +88,8 @@ sealed class PackedTileEmitter
             BroadcastOffsets(_format.FirstSum);
             return;
         }
-        for (int i = 0; i < 2 * _rows; i++) Put(Instruction.Create(_format.Xor, Vector(_format.FirstSum + i), Vector(_format.FirstSum + i), Vector(_format.FirstSum + i)));
+        for (int i = 0; i < 2 * _rows; i++)
+            Put(Instruction.Create(_format.Xor, Vector(_format.FirstSum + i), Vector(_format.FirstSum + i), Vector(_format.FirstSum + i)));
     }
 
     /// <summary>Both sums of every row from the register on begin with the row's offset.</summary>
@@ -318,7 +319,9 @@ sealed class PackedTileEmitter
         bool masksLanes = masks && !_format.HasMaskRegisters;
         if (adds)
         {
-            Instruction load = masksLanes ? Instruction.Create(Code.VEX_Vmaskmovps_ymm_ymm_m256, old, mask, place) : Instruction.Create(_format.Load, old, place);
+            Instruction load = masksLanes
+                ? Instruction.Create(Code.VEX_Vmaskmovps_ymm_ymm_m256, old, mask, place)
+                : Instruction.Create(_format.Load, old, place);
             if (_format.HasMaskRegisters) (load.OpMask, load.ZeroingMasking) = (Register.K1 + v, true);
             Put(load);
             Put(Instruction.Create(_format.Add, sum, sum, old));

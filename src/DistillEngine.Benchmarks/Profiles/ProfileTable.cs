@@ -18,14 +18,17 @@ public static class ProfileTable
         {
             inside += time;
             string limit = cost == default || time == 0 ? "" : Percent(roof.Seconds(cost, operands) / time);
-            yield return Row(op, calls.ToString("N0", CultureInfo.InvariantCulture), time, seconds, Rate(cost.Flops, time, "F1"), Rate(cost.Bytes, time, "F1"), limit);
+            yield return Row(op, calls.ToString("N0", CultureInfo.InvariantCulture), time, seconds, Rate(cost.Flops, time, "F1"),
+                Rate(cost.Bytes, time, "F1"), limit);
         }
         yield return Row("outside of ops", "", Math.Max(0, seconds - inside), seconds, "", "", "");
         yield return string.Create(CultureInfo.InvariantCulture,
-            $"limit: the least time at {roof.Gflops(operands):F0} GFLOP/s and {roof.ReadGBs:F1} GB/s from memory, measured just now on {roof.Where}, by the time taken; above 100 % the data came from caches.");
+            $"limit: the least time at {roof.Gflops(operands):F0} GFLOP/s and {roof.ReadGBs:F1} GB/s from memory, measured just now on {roof.Where}, "
+            + $"by the time taken; above 100 % the data came from caches.");
     }
 
-    static string Row(string op, string calls, double time, double whole, string flops, string bytes, string limit) => string.Create(CultureInfo.InvariantCulture,
+    static string Row(string op, string calls, double time, double whole, string flops, string bytes, string limit) =>
+        string.Create(CultureInfo.InvariantCulture,
         $"{op,-30} {calls,9} {1e3 * time,11:F2} {Percent(whole > 0 ? time / whole : 0),7} {flops,9} {bytes,8} {limit,7}").TrimEnd();
 
     static string Rate(long amount, double seconds, string format) =>

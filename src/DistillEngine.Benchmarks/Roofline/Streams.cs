@@ -53,7 +53,10 @@ sealed unsafe class Streams : IDisposable
         _destination.Dispose();
     }
 
-    Job NewJob() => new() { Source = (float*)_source.Pointer, Destination = (float*)_destination.Pointer, Count = ByteLength / sizeof(float), Parts = _pool.ThreadCount };
+    Job NewJob() => new()
+    {
+        Source = (float*)_source.Pointer, Destination = (float*)_destination.Pointer, Count = ByteLength / sizeof(float), Parts = _pool.ThreadCount,
+    };
 
     static void Read<TVector>(void* context, int part, int thread) where TVector : struct, IVectorF32<TVector>
     {
@@ -84,7 +87,8 @@ sealed unsafe class Streams : IDisposable
         const string Folder = "/sys/devices/system/cpu/cpu0/cache";
         long bytes = 0;
         for (int index = 0; File.Exists($"{Folder}/index{index}/size"); index++)
-            if (long.TryParse(File.ReadAllText($"{Folder}/index{index}/size").AsSpan().TrimEnd("K\n"), out long kibibytes)) bytes = Math.Max(bytes, kibibytes * 1024);
+            if (long.TryParse(File.ReadAllText($"{Folder}/index{index}/size").AsSpan().TrimEnd("K\n"), out long kibibytes))
+                bytes = Math.Max(bytes, kibibytes * 1024);
         return bytes > 0 ? bytes : UsualCacheBytes;
     }
 

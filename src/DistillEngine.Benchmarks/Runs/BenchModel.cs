@@ -42,7 +42,9 @@ public static class BenchModel
     {
         // A thousand times the batches of this method: a larger number is a mistake, not a wish.
         const int Most = 1 << 24;
-        return length <= Most && sequences * length <= Most ? (int)(sequences * length) : throw new ArgumentException($"A batch of {sequences:N0} sequences of {length:N0} tokens has more than {Most:N0}: lower --batch or the lengths.");
+        return length <= Most && sequences * length <= Most
+            ? (int)(sequences * length)
+            : throw new ArgumentException($"A batch of {sequences:N0} sequences of {length:N0} tokens has more than {Most:N0}: lower --batch or the lengths.");
     }
 
     /// <summary>Adds a sequence of random tokens.</summary>
@@ -61,6 +63,7 @@ public static class BenchModel
         if (backend is not CpuBackend) return;
         bytes += BandwidthProbe.ByteLength;
         if (bytes > SystemMemory.AvailableBytes)
-            throw new InsufficientMemoryException($"The benchmark needs {bytes >> 20:N0} MiB, {SystemMemory.AvailableBytes >> 20:N0} MiB are free. Lower --batch or the lengths, or take a smaller --model.");
+            throw new InsufficientMemoryException($"The benchmark needs {bytes >> 20:N0} MiB, {SystemMemory.AvailableBytes >> 20:N0} MiB are free. "
+                + "Lower --batch or the lengths, or take a smaller --model.");
     }
 }

@@ -62,7 +62,8 @@ public sealed class DecodeBench : IDisposable
     {
         List<double> times = [];
         RunConditions conditions = Repetition.Run(() => Generate(), times.Add, _backend, cancel);
-        return new(times.Count, Timing.Of(times), _options.Batch, _options.Tokens, DecodeWork.Of(Config, Batch, _options.Tokens, _options.Weights, _options.Cache), conditions);
+        return new(times.Count, Timing.Of(times), _options.Batch, _options.Tokens,
+            DecodeWork.Of(Config, Batch, _options.Tokens, _options.Weights, _options.Cache), conditions);
     }
 
     public void Dispose()

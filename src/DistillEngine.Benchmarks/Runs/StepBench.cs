@@ -30,7 +30,8 @@ public sealed class StepBench : IDisposable
         var optimizer = new OptimizerOptions { Name = options.Optimizer, LearningRate = Optimizers.DefaultLearningRate(options.Optimizer) };
         Optimizers.Validate(optimizer);
         Batch batch = rows ?? RandomBatch(options, config);
-        BenchModel.RequireMemory(T5Model.Measure(config, batch.Limits, training: true, recompute: options.Recompute).Total + Optimizers.StateBytes(optimizer, T5Model.Declare(config)), backend);
+        BenchModel.RequireMemory(T5Model.Measure(config, batch.Limits, training: true, recompute: options.Recompute).Total
+            + Optimizers.StateBytes(optimizer, T5Model.Declare(config)), backend);
         _model = new T5Model(config, batch.Limits, backend, training: true, recompute: options.Recompute);
         BenchModel.Fill(_model, options.Model);
         _optimizer = Optimizers.Create(optimizer, _model.Parameters, backend.Kernels, backend);
@@ -54,7 +55,8 @@ public sealed class StepBench : IDisposable
             ? (2, StepBenchOptions.LabelLength + StepBenchOptions.RationaleLength, StepBenchOptions.RationaleLength)
             : (1, options.Target, options.Target);
         int sequences = BenchModel.Tokens(options.Batch, sequencesPerRow);
-        var batch = new Batch(new BatchLimits(sequences, BenchModel.Tokens(sequences, options.Source), BenchModel.Tokens(options.Batch, targetsPerRow), options.Source, longest));
+        var batch = new Batch(new BatchLimits(sequences, BenchModel.Tokens(sequences, options.Source), BenchModel.Tokens(options.Batch, targetsPerRow),
+            options.Source, longest));
         var random = new Random(BenchModel.Seed);
         for (int row = 0; row < options.Batch; row++)
         {

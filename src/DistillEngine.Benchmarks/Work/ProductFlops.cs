@@ -18,7 +18,8 @@ public static class ProductFlops
         for (int s = 0; s < batch.SequenceCount; s++)
         {
             int source = batch.SourceStarts[s + 1] - batch.SourceStarts[s], target = batch.TargetStarts[s + 1] - batch.TargetStarts[s];
-            attention += AttentionCost.Pairs(new(0, target, 0, target, 0, 0), Masking.Causal) + AttentionCost.Pairs(new(0, target, 0, source, 0, 0), Masking.None);
+            attention += AttentionCost.Pairs(new(0, target, 0, target, 0, 0), Masking.Causal)
+                + AttentionCost.Pairs(new(0, target, 0, source, 0, 0), Masking.None);
         }
         return Encoder(config, batch) + decoder + AttentionProducts(config, config.DecoderLayers, attention);
     }

@@ -77,7 +77,8 @@ static class Accelerators
     [MethodImpl(MethodImplOptions.NoInlining)]
     static IBackend OpenGpu(string device, ComputePrecision precision, Action<string>? report)
     {
-        if (!GpuDevices.IsName(device)) throw new UsageException($"--device {device}: expected auto, cpu, cuda:N, opencl:N or cpu-emulator. 'distill doctor' lists the devices.");
+        if (!GpuDevices.IsName(device))
+            throw new UsageException($"--device {device}: expected auto, cpu, cuda:N, opencl:N or cpu-emulator. 'distill doctor' lists the devices.");
         try
         {
             return GpuDevices.Open(device, precision, report);

@@ -19,7 +19,8 @@ static class BenchDecodeVerb
         Option<int> threads = DeviceOptions.Threads();
         Option<string> device = DeviceOptions.Device();
         Option<bool> profile = Profiling.Option();
-        Option<bool> json = CommonOptions.Json("device, ms (median, encoder included), tokensPerSecond, bytesPerToken, limitMs, shareOfLimit (0 to 1), peakRssMb");
+        Option<bool> json = CommonOptions.Json("device, ms (median, encoder included), tokensPerSecond, bytesPerToken, limitMs, "
+            + "shareOfLimit (0 to 1), peakRssMb");
         var command = new Command("decode", "Time greedy generation from random sources, and compare with what the machine allows")
         {
             model, batch, source, tokens, weights, cache, threads, device, profile, json,

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using DistillEngine.Benchmarks;
 using DistillEngine.Kernels;
 using DistillEngine.Training;
@@ -15,18 +16,26 @@ static class BenchStepVerb
         Option<string> model = BenchVerb.Model();
         Option<int> batch = BenchVerb.Count("--batch", "Rows; with --step-by-step as many of each task", 8);
         Option<int> source = BenchVerb.Count("--source", "Tokens of each source", 64);
-        var target = CommonOptions.AtLeast(new Option<int?>("--target") { Description = $"Tokens of each target; default: {StandardTarget}", HelpName = "N" }, 1);
+        var target = CommonOptions.AtLeast(new Option<int?>("--target")
+        {
+            Description = $"Tokens of each target; default: {StandardTarget}", HelpName = "N",
+        }, 1);
         var stepByStep = new Option<bool>("--step-by-step")
         {
-            Description = $"The method's own step: rows to predict ({StepBenchOptions.LabelLength} target tokens) and to explain ({StepBenchOptions.RationaleLength}) together",
+            Description = $"The method's own step: rows to predict ({StepBenchOptions.LabelLength} target tokens) and to explain "
+                + $"({StepBenchOptions.RationaleLength}) together",
         };
         ChoiceOption<ComputePrecision> precision = DeviceOptions.Precision();
-        var optimizer = new Option<string>("--optimizer") { Description = string.Join(", ", Optimizers.Names), DefaultValueFactory = _ => "adamw", HelpName = "NAME" };
+        var optimizer = new Option<string>("--optimizer")
+        {
+            Description = string.Join(", ", Optimizers.Names), DefaultValueFactory = _ => "adamw", HelpName = "NAME",
+        };
         Option<bool> recompute = DeviceOptions.Recompute();
         Option<int> threads = DeviceOptions.Threads();
         Option<string> device = DeviceOptions.Device();
         Option<bool> profile = Profiling.Option();
-        Option<bool> json = CommonOptions.Json("device, forwardMs, backwardMs, optimizerMs, stepMs (medians), tokensPerSecond, peakRssMb, limitMs, shareOfLimit (0 to 1)");
+        Option<bool> json = CommonOptions.Json("device, forwardMs, backwardMs, optimizerMs, stepMs (medians), tokensPerSecond, peakRssMb, limitMs, "
+            + "shareOfLimit (0 to 1)");
         var command = new Command("step", "Time a training step with random tokens, and compare with what the machine allows")
         {
             model, batch, source, target, stepByStep, precision, optimizer, recompute, threads, device, profile, json,
@@ -34,7 +43,8 @@ static class BenchStepVerb
         command.SetAction(p =>
         {
             if (p.GetValue(stepByStep) && p.GetValue(target) is not null)
-                throw new UsageException($"--target has no meaning with --step-by-step, whose targets have {StepBenchOptions.LabelLength} and {StepBenchOptions.RationaleLength} tokens: leave one of them out.");
+                throw new UsageException("--target has no meaning with --step-by-step, "
+                    + $"whose targets have {StepBenchOptions.LabelLength} and {StepBenchOptions.RationaleLength} tokens: leave one of them out.");
             var options = new StepBenchOptions
             {
                 Model = p.GetValue(model)!, Batch = p.GetValue(batch), Source = p.GetValue(source), Target = p.GetValue(target) ?? StandardTarget,
@@ -84,7 +94,9 @@ static class BenchStepVerb
         BenchVerb.WriteTiming(io, "step", r.Step);
         io.Output.WriteLine(FormattableString.Invariant($"tokens       {r.TokensPerSecond,10:F0} a second ({r.Tokens:N0} a step, {r.Steps} steps)"));
         io.Output.WriteLine(FormattableString.Invariant($"memory       {r.Conditions.PeakRssMb,10:F0} MB resident at most"));
-        io.Output.WriteLine(FormattableString.Invariant($"work         {r.ProductFlops * 1e-9,10:F1} GFLOP of products, {r.OptimizerBytes * 1e-9:F2} GB for the update"));
+        io.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"work         {r.ProductFlops * 1e-9,10:F1} GFLOP of products, "
+            + $"{r.OptimizerBytes * 1e-9:F2} GB for the update"));
         BenchVerb.WriteLimit(io, r.LimitMs(roof), r.ShareOfLimit(roof), roof.Gflops(r.Operands), roof.ReadGBs);
     }
 }

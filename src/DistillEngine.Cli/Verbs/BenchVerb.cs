@@ -29,7 +29,8 @@ static class BenchVerb
         io.Output.WriteLine($"{"",-12} {"median",10} {"min",10} {"max",10}");
     }
 
-    public static void WriteTiming(Io io, string name, Timing t) => io.Output.WriteLine(FormattableString.Invariant($"{name,-12} {t.Median,10:F2} {t.Min,10:F2} {t.Max,10:F2} ms"));
+    public static void WriteTiming(Io io, string name, Timing t) =>
+        io.Output.WriteLine(FormattableString.Invariant($"{name,-12} {t.Median,10:F2} {t.Min,10:F2} {t.Max,10:F2} ms"));
 
     /// <summary>The limit in words.</summary>
     public static void WriteLimit(Io io, double limitMs, double share, double gflops, double readGBs) => io.Output.WriteLine(FormattableString.Invariant(

@@ -23,10 +23,16 @@ static class DataVerb
     {
         Option<string> task = Task(isRequired: true);
         var split = new Option<string>("--split") { Description = "train, valid or test", Required = true, HelpName = "NAME" };
-        var input = new Option<string>("--input") { Description = "Folder of the published data set: X_train.json and llm/train_CoT_0.json …", Required = true, HelpName = "FOLDER" };
+        var input = new Option<string>("--input")
+        {
+            Description = "Folder of the published data set: X_train.json and llm/train_CoT_0.json …", Required = true, HelpName = "FOLDER",
+        };
         var output = new Option<string>("--output") { Description = "Rationale file to write (.gz allowed)", Required = true, HelpName = "FILE" };
         Option<bool> json = CommonOptions.Json("rows, parsed, teacherAccuracy (0 to 1)");
-        var dss = new Command("dss", "The layout of the published Distilling Step-by-Step data, read with the published parsers") { task, split, input, output, json };
+        var dss = new Command("dss", "The layout of the published Distilling Step-by-Step data, read with the published parsers")
+        {
+            task, split, input, output, json,
+        };
         dss.SetAction(p =>
         {
             ImportReport report = DssImporter.Import(TaskReader.Load(p.GetValue(task)!), p.GetValue(split)!, p.GetValue(input)!, p.GetValue(output)!);
@@ -42,7 +48,8 @@ static class DataVerb
                 return ExitCode.Ok;
             }
             foreach (RationaleRow row in report.Examples)
-                io.Error.WriteLine($"{row.Id}\n  input     {OneLine(row.Input)}\n  label     {row.Label}\n  teacher   {row.TeacherLabel ?? "(not parsed)"}\n  rationale {OneLine(row.Rationale ?? "(none)")}");
+                io.Error.WriteLine($"{row.Id}\n  input     {OneLine(row.Input)}\n  label     {row.Label}\n  teacher   "
+                    + $"{row.TeacherLabel ?? "(not parsed)"}\n  rationale {OneLine(row.Rationale ?? "(none)")}");
             io.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{report.Rows:N0} rows, {report.Parsed:N0} parsed, teacher {100 * report.TeacherAccuracy:F2} % correct"));
             io.Error.WriteLine($"Wrote {p.GetValue(output)}. Next: distill train --data {p.GetValue(output)} --task {p.GetValue(task)} …");
@@ -127,7 +134,8 @@ static class DataVerb
 
     static Option<string> Task(bool isRequired) => new("--task")
     {
-        Description = $"{string.Join(", ", TaskReader.BuiltIn)}, or a task file{(isRequired ? "" : "; default: the one the rows name")}", Required = isRequired, HelpName = "NAME|FILE",
+        Description = $"{string.Join(", ", TaskReader.BuiltIn)}, or a task file{(isRequired ? "" : "; default: the one the rows name")}", Required = isRequired,
+        HelpName = "NAME|FILE",
     };
 
     static TaskDefinition TaskOf(string? given, List<RationaleRow> rows, string path)
@@ -169,7 +177,8 @@ static class DataVerb
     static void WriteLengths(Io io, string unit, IReadOnlyList<KeyValuePair<string, LengthSummary>> lengths)
     {
         foreach (var (text, l) in lengths)
-            io.Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{unit,-10} {text,-10} mean {l.Mean,6:F1}   95 % {l.P95,5}   max {l.Max,5}   ({l.Count:N0} texts)"));
+            io.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{unit,-10} {text,-10} mean {l.Mean,6:F1}   95 % {l.P95,5}   max {l.Max,5}   ({l.Count:N0} texts)"));
     }
 
     static void WriteJson(Io io, FileStatistics s) => io.WriteJson(w =>

@@ -17,10 +17,16 @@ static class DemoVerb
     public static Command Build(Io io)
     {
         var output = new Option<string>("--output") { Description = "Folder for data and models", DefaultValueFactory = _ => "distill-demo", HelpName = "DIR" };
-        var steps = CommonOptions.AtLeast(new Option<long>("--steps") { Description = "Steps of each of the two trainings", DefaultValueFactory = _ => DemoData.Steps, HelpName = "N" }, 1);
+        var steps = CommonOptions.AtLeast(new Option<long>("--steps")
+        {
+            Description = "Steps of each of the two trainings", DefaultValueFactory = _ => DemoData.Steps, HelpName = "N",
+        }, 1);
         var seed = new Option<ulong>("--seed") { Description = "Seed of questions, weights and order", DefaultValueFactory = _ => 1UL, HelpName = "N" };
         Option<int> threads = DeviceOptions.Threads();
-        var command = new Command("demo", "Train on everyday questions with and without rationales, and compare: no download, a few minutes") { output, steps, seed, threads };
+        var command = new Command("demo", "Train on everyday questions with and without rationales, and compare: no download, a few minutes")
+        {
+            output, steps, seed, threads,
+        };
         command.SetAction(p =>
         {
             string folder = p.GetValue(output)!;
@@ -67,7 +73,8 @@ static class DemoVerb
             : string.Create(CultureInfo.InvariantCulture, $"Learning to explain gained nothing here ({gain:F1} points)."));
 
         void Row(string name, EvaluationResult r) => io.Output.WriteLine(
-            $"  {name,-14} {Percent(r.Accuracy),8}  {$"{Percent(r.Interval.Low)} to {Percent(r.Interval.High)}",-18} {string.Join("  ", DemoData.Kinds.Select(k => $"{Percent(DemoData.AccuracyOf(k, r)),8}"))}");
+            $"  {name,-14} {Percent(r.Accuracy),8}  {$"{Percent(r.Interval.Low)} to {Percent(r.Interval.High)}",-18} "
+            + $"{string.Join("  ", DemoData.Kinds.Select(k => $"{Percent(DemoData.AccuracyOf(k, r)),8}"))}");
     }
 
     static void ShowAnswers(Io io, IBackend backend, DemoData data)
@@ -95,7 +102,8 @@ static class DemoVerb
         io.Output.WriteLine("The same by hand:");
         io.Output.WriteLine($"  distill data stats {data.TrainPath} --task {data.TaskPath} --tokenizer {data.TokenizerPath}");
         io.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"  distill train --data {data.TrainPath} --task {data.TaskPath} --model {o.Model} --tokenizer {data.TokenizerPath} --output {again} --steps {steps} --batch {o.Batch} --lr {o.Optimizer.LearningRate} --warmup {o.Warmup} --seed {seed}"));
+            $"  distill train --data {data.TrainPath} --task {data.TaskPath} --model {o.Model} --tokenizer {data.TokenizerPath} --output {again} "
+            + $"--steps {steps} --batch {o.Batch} --lr {o.Optimizer.LearningRate} --warmup {o.Warmup} --seed {seed}"));
         io.Output.WriteLine($"  distill eval --model {again} --data {data.TestPath}");
         io.Output.WriteLine($"  distill predict --model {again} \"which is larger, a spoon or a bridge?\" --explain");
     }

@@ -23,7 +23,8 @@ static class DeviceOptions
     };
 
     /// <summary>Type of the products' operands in training.</summary>
-    public static ChoiceOption<ComputePrecision> Precision() => new("--dtype", "Type of the products' operands, tf32 on CUDA alone; sums, weights and all else are f32",
+    public static ChoiceOption<ComputePrecision> Precision() =>
+        new("--dtype", "Type of the products' operands, tf32 on CUDA alone; sums, weights and all else are f32",
         ("f32", ComputePrecision.F32), ("bf16", ComputePrecision.Bf16), ("tf32", ComputePrecision.Tf32));
 
     /// <summary>Opens what <c>--device</c> names. <c>auto</c> takes the processor where its threads are counted, or weights, keys or values are held
@@ -33,24 +34,29 @@ static class DeviceOptions
     /// <param name="report">Takes lines for the user.</param>
     /// <exception cref="UsageException">The device is unknown, absent, not part of this program, does not compute in this precision or with
     /// such weights, or has no threads to be counted.</exception>
-    public static IBackend Open(string device, int threads, ComputePrecision precision = ComputePrecision.F32, WeightForm weights = WeightForm.F32, DType cache = DType.F32,
+    public static IBackend Open(string device, int threads, ComputePrecision precision = ComputePrecision.F32, WeightForm weights = WeightForm.F32,
+        DType cache = DType.F32,
         Action<string>? report = null)
     {
         if (device == "auto") device = threads == 0 && weights == WeightForm.F32 && cache == DType.F32 ? Accelerators.Preferred() ?? "cpu" : "cpu";
         if (device != "cpu")
         {
             if (threads != 0)
-                throw new UsageException($"--threads {threads} --device {device}: the threads are those of the processor; leave out --threads, or take --device cpu.");
+                throw new UsageException($"--threads {threads} --device {device}: the threads are those of the processor; "
+                    + "leave out --threads, or take --device cpu.");
             IBackend backend = Accelerators.Open(device, precision, report);
             bool multiplies = backend.Kernels.MatMul.Supports(weights);
             if (multiplies && backend.Kernels.Attention.Supports(cache)) return backend;
             backend.Dispose();
             if (multiplies)
-                throw new UsageException($"--cache bf16 --device {device}: the device keeps float32 keys and values alone; leave out --cache, or take --device cpu.");
-            throw new UsageException($"--weights {weights.Name()} --device {device}: the device multiplies float32 weights alone; leave out --weights, or take --device cpu.");
+                throw new UsageException($"--cache bf16 --device {device}: the device keeps float32 keys and values alone; "
+                    + "leave out --cache, or take --device cpu.");
+            throw new UsageException($"--weights {weights.Name()} --device {device}: the device multiplies float32 weights alone; "
+                + "leave out --weights, or take --device cpu.");
         }
         return precision == ComputePrecision.Tf32
-            ? throw new UsageException("--dtype tf32 --device cpu: the processor does not multiply tf32, which CUDA devices of compute capability 8.0 and above do; take f32 or bf16.")
+            ? throw new UsageException("--dtype tf32 --device cpu: the processor does not multiply tf32, "
+                + "which CUDA devices of compute capability 8.0 and above do; take f32 or bf16.")
             : CpuBackend.Open(threads, precision);
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
@@ -16,7 +17,8 @@ static class DoctorVerb
         command.SetAction(_ =>
         {
             void Row(string name, string value) => io.Output.WriteLine($"{name,-18} {value}");
-            Row("distill", $"{typeof(DoctorVerb).Assembly.GetName().Version?.ToString(3)}{(System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeCompiled ? "" : ", compiled ahead of time")}");
+            bool isAhead = !RuntimeFeature.IsDynamicCodeCompiled;
+            Row("distill", $"{typeof(DoctorVerb).Assembly.GetName().Version?.ToString(3)}{(isAhead ? ", compiled ahead of time" : "")}");
             Row("system", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}, {RuntimeInformation.FrameworkDescription}");
             Row("processor", ProcessorName());
             Row("instruction sets", string.Join(' ', InstructionSets()));
@@ -25,8 +27,13 @@ static class DoctorVerb
             foreach (CpuIsa isa in CpuIsas.All.Where(CpuIsas.IsEmitted))
                 Row($"  {CpuIsas.Name(isa)}", CpuIsas.Obstacle(isa) is { } obstacle ? $"not usable: {obstacle}"
                     : CpuIsas.IsAdvised(isa) ? "emitted matrix products" : "emitted matrix products; the runtime advises against 512 bits");
-            Row("chosen kernels", $"{CpuIsas.Name(chosen)}{(CpuIsas.IsEmitted(chosen) ? $", other ops {CpuIsas.Name(CpuIsas.Width(chosen))}" : "")} ({(Environment.GetEnvironmentVariable(CpuIsas.Variable) is { Length: > 0 } ? $"forced by {CpuIsas.Variable}" : $"set {CpuIsas.Variable} to force others")})");
-            Row("bf16 products", CpuIsas.HasBf16(chosen) ? "dot products of the processor, with --dtype bf16" : "emulated, with --dtype bf16: operands are rounded and multiplied as f32");
+            string others = CpuIsas.IsEmitted(chosen) ? $", other ops {CpuIsas.Name(CpuIsas.Width(chosen))}" : "";
+            bool isForced = Environment.GetEnvironmentVariable(CpuIsas.Variable) is { Length: > 0 };
+            Row("chosen kernels", $"{CpuIsas.Name(chosen)}{others} "
+                + (isForced ? $"(forced by {CpuIsas.Variable})" : $"(set {CpuIsas.Variable} to force others)"));
+            Row("bf16 products", CpuIsas.HasBf16(chosen)
+                ? "dot products of the processor, with --dtype bf16"
+                : "emulated, with --dtype bf16: operands are rounded and multiplied as f32");
             Row("processors", $"{Environment.ProcessorCount}");
             Row("memory", $"{SystemMemory.TotalBytes >> 20:N0} MiB, {SystemMemory.AvailableBytes >> 20:N0} MiB free");
             Row("devices", $"cpu ({Environment.ProcessorCount} threads)");

@@ -22,11 +22,15 @@ static class EvalVerb
         Option<string> device = DeviceOptions.Device();
         Option<bool> profile = Profiling.Option();
         Option<bool> json = CommonOptions.Json("rows, metric, accuracy (0 to 1), low and high (95 % interval)");
-        var command = new Command("eval", "Measure a trained model on labelled rows with its task's metric") { model, data, task, threads, device, profile, json };
+        var command = new Command("eval", "Measure a trained model on labelled rows with its task's metric")
+        {
+            model, data, task, threads, device, profile, json,
+        };
         generation.AddTo(command);
         command.SetAction(p =>
         {
-            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), weights: generation.Weights(p), cache: generation.Cache(p), report: io.Error.WriteLine);
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), weights: generation.Weights(p), cache: generation.Cache(p),
+                report: io.Error.WriteLine);
             using StudentModel student = StudentModel.Open(p.GetValue(model)!, p.GetValue(task), backend, generation.Weights(p));
             EvaluationResult result = Profiling.Run(p.GetValue(profile), io, backend, DecodeWork.OperandsOf(generation.Weights(p)),
                 () => Evaluate(io, student, p.GetValue(data)!, generation.Rows(p), generation.Options(p)));
@@ -41,7 +45,8 @@ static class EvalVerb
                 });
             else
                 io.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{result.Metric} accuracy {100 * result.Accuracy:F2} % on {result.Rows.Count:N0} rows (95 %: {100 * result.Interval.Low:F1} to {100 * result.Interval.High:F1})"));
+                    $"{result.Metric} accuracy {100 * result.Accuracy:F2} % on {result.Rows.Count:N0} rows (95 %: "
+                    + $"{100 * result.Interval.Low:F1} to {100 * result.Interval.High:F1})"));
             return ExitCode.Ok;
         });
         return command;

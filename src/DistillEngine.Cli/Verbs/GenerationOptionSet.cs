@@ -9,11 +9,26 @@ sealed class GenerationOptionSet
 {
     static readonly GenerationOptions Standard = new();
 
-    readonly Option<int> _rows = CommonOptions.AtLeast(new Option<int>("--batch") { Description = "Inputs decoded at a time", DefaultValueFactory = _ => 32, HelpName = "N" }, 1);
-    readonly Option<int> _maxNewTokens = CommonOptions.AtLeast(new Option<int>("--max-new-tokens") { Description = "Longest answer in tokens", DefaultValueFactory = _ => 128, HelpName = "N" }, 1);
-    readonly Option<int> _minNewTokens = CommonOptions.AtLeast(new Option<int>("--min-new-tokens") { Description = "Shortest answer in tokens", DefaultValueFactory = _ => Standard.MinNewTokens, HelpName = "N" }, 0);
-    readonly Option<float> _repetitionPenalty = new("--repetition-penalty") { Description = "Above 1 discourages words already there", DefaultValueFactory = _ => Standard.RepetitionPenalty, HelpName = "X" };
-    readonly Option<int> _noRepeatNgram = CommonOptions.AtLeast(new Option<int>("--no-repeat-ngram") { Description = "No n-gram of this length occurs twice; 0 = off", DefaultValueFactory = _ => Standard.NoRepeatNgramSize, HelpName = "N" }, 0);
+    readonly Option<int> _rows = CommonOptions.AtLeast(new Option<int>("--batch")
+    {
+        Description = "Inputs decoded at a time", DefaultValueFactory = _ => 32, HelpName = "N",
+    }, 1);
+    readonly Option<int> _maxNewTokens = CommonOptions.AtLeast(new Option<int>("--max-new-tokens")
+    {
+        Description = "Longest answer in tokens", DefaultValueFactory = _ => 128, HelpName = "N",
+    }, 1);
+    readonly Option<int> _minNewTokens = CommonOptions.AtLeast(new Option<int>("--min-new-tokens")
+    {
+        Description = "Shortest answer in tokens", DefaultValueFactory = _ => Standard.MinNewTokens, HelpName = "N",
+    }, 0);
+    readonly Option<float> _repetitionPenalty = new("--repetition-penalty")
+    {
+        Description = "Above 1 discourages words already there", DefaultValueFactory = _ => Standard.RepetitionPenalty, HelpName = "X",
+    };
+    readonly Option<int> _noRepeatNgram = CommonOptions.AtLeast(new Option<int>("--no-repeat-ngram")
+    {
+        Description = "No n-gram of this length occurs twice; 0 = off", DefaultValueFactory = _ => Standard.NoRepeatNgramSize, HelpName = "N",
+    }, 0);
 
     readonly ChoiceOption<WeightForm> _weights = WeightsOption();
 
@@ -22,7 +37,8 @@ sealed class GenerationOptionSet
     public static ChoiceOption<WeightForm> WeightsOption() => new("--weights", "How the model's matrices are held while decoding; fewer bits read faster",
         [.. Enum.GetValues<WeightForm>().Select(form => (form.Name(), form))]);
 
-    public static ChoiceOption<DType> CacheOption() => new("--cache", "How keys and values are kept while decoding; bf16 takes half of the memory, on the processor alone",
+    public static ChoiceOption<DType> CacheOption() =>
+        new("--cache", "How keys and values are kept while decoding; bf16 takes half of the memory, on the processor alone",
         ("f32", DType.F32), ("bf16", DType.BF16));
 
     public void AddTo(Command command)

@@ -42,7 +42,8 @@ static class InspectVerb
             ".safetensors" => InspectTensors(SafetensorsFile.Open(path), "safetensors file"),
             ".jsonl" or ".gz" => throw new InvalidDataException($"{path}: is no file of a model; 'distill data validate' checks rationale files."),
             ".bin" => InspectTensors(PyTorchBinFile.Open(path), "PyTorch file"),
-            _ when Path.GetFileName(path) == HuggingFaceConfig.ModelFileName => [("path", path), ("kind", "configuration"), .. Describe(T5ConfigFile.Read(HuggingFaceConfig.Load(path), null))],
+            _ when Path.GetFileName(path) == HuggingFaceConfig.ModelFileName =>
+                [("path", path), ("kind", "configuration"), .. Describe(T5ConfigFile.Read(HuggingFaceConfig.Load(path), null))],
             _ => [("path", path), ("kind", "tokenizer"), .. Describe(SentencePieceTokenizer.Load(path))],
         };
     }
@@ -93,7 +94,8 @@ static class InspectVerb
     [
         ("modelType", c.ModelType),
         ("parameters", T5Model.Declare(c).Sum(s => s.Shape.Count)),
-        .. Enum.GetValues<WeightForm>().Select(form => ($"bytesAs{char.ToUpperInvariant(form.Name()[0])}{form.Name()[1..]}", (object)ParameterStore.ByteLengthOf(T5Model.Declare(c), form))),
+        .. Enum.GetValues<WeightForm>().Select(form =>
+            ($"bytesAs{char.ToUpperInvariant(form.Name()[0])}{form.Name()[1..]}", (object)ParameterStore.ByteLengthOf(T5Model.Declare(c), form))),
         ("vocabularySize", (long)c.VocabularySize),
         ("dModel", (long)c.DModel),
         ("dKv", (long)c.DKv),
@@ -110,6 +112,7 @@ static class InspectVerb
 
     static IEnumerable<(string, object)> Describe(SentencePieceTokenizer t) =>
     [
-        ("tokenizerIds", (long)t.VocabularySize), ("tokenizerPieces", (long)t.PieceCount), ("padId", (long)t.PadId), ("eosId", (long)t.EosId), ("unknownId", (long)t.UnknownId),
+        ("tokenizerIds", (long)t.VocabularySize), ("tokenizerPieces", (long)t.PieceCount), ("padId", (long)t.PadId), ("eosId", (long)t.EosId),
+        ("unknownId", (long)t.UnknownId),
     ];
 }

@@ -17,7 +17,8 @@ sealed record PredictInput(string Id, string Text, IReadOnlyList<string> Segment
     public static PredictInput OfText(string text, TaskDefinition task)
     {
         if (task.Student.Segments is not null)
-            throw new UsageException($"Task '{task.Name}' joins several fields; give --input FILE.jsonl with lines such as {{\"fields\": {{\"premise\": \"…\", \"hypothesis\": \"…\"}}}}.");
+            throw new UsageException($"Task '{task.Name}' joins several fields; give --input FILE.jsonl with lines such as {{\"fields\": "
+                + $"{{\"premise\": \"…\", \"hypothesis\": \"…\"}}}}.");
         return new PredictInput("1", text, [text]);
     }
 
@@ -74,7 +75,8 @@ sealed record PredictInput(string Id, string Text, IReadOnlyList<string> Segment
         : throw Fault(place, $"input: is {NameOf(value.ValueKind)} where a text belongs");
 
     static List<KeyValuePair<string, string>> ReadFields(string place, JsonElement values) => values.ValueKind == JsonValueKind.Object
-        ? [.. values.EnumerateObject().Select(p => KeyValuePair.Create(p.Name, p.Value.ValueKind == JsonValueKind.String ? p.Value.GetString()! : p.Value.GetRawText()))]
+        ? [.. values.EnumerateObject().Select(p =>
+            KeyValuePair.Create(p.Name, p.Value.ValueKind == JsonValueKind.String ? p.Value.GetString()! : p.Value.GetRawText()))]
         : throw Fault(place, $"fields: is {NameOf(values.ValueKind)} where an object of the task's fields belongs");
 
     static InvalidDataException Fault(string place, string problem) =>

@@ -13,7 +13,10 @@ static class PredictVerb
     {
         var text = new Argument<string?>("TEXT") { Description = "One input", Arity = ArgumentArity.ZeroOrOne };
         var model = new Option<string>("--model") { Description = "Folder of a trained model", Required = true, HelpName = "DIR" };
-        var input = new Option<string?>("--input") { Description = "File of inputs: a text a line, or JSON lines (.jsonl) with id, input, fields", HelpName = "FILE" };
+        var input = new Option<string?>("--input")
+        {
+            Description = "File of inputs: a text a line, or JSON lines (.jsonl) with id, input, fields", HelpName = "FILE",
+        };
         var task = new Option<string?>("--task") { Description = "Default: the task the model was trained on", HelpName = "NAME|FILE" };
         var explain = new Option<bool>("--explain") { Description = "Write the explanation too" };
         var jsonl = new Option<bool>("--jsonl") { Description = "Write one object an input: id, input, label, rationale" };
@@ -24,11 +27,13 @@ static class PredictVerb
         generation.AddTo(command);
         command.SetAction(p =>
         {
-            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), weights: generation.Weights(p), cache: generation.Cache(p), report: io.Error.WriteLine);
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), weights: generation.Weights(p), cache: generation.Cache(p),
+                report: io.Error.WriteLine);
             using StudentModel student = StudentModel.Open(p.GetValue(model)!, p.GetValue(task), backend, generation.Weights(p));
             bool isExplaining = p.GetValue(explain);
             if (isExplaining && student.Method == TrainingMethod.Standard)
-                throw new UsageException($"--explain: {p.GetValue(model)} was trained with --method standard and cannot explain. Train with --method step-by-step.");
+                throw new UsageException($"--explain: {p.GetValue(model)} was trained with --method standard and cannot explain. "
+                    + "Train with --method step-by-step.");
             List<PredictInput> inputs = (p.GetValue(text), p.GetValue(input)) switch
             {
                 ({ } one, null) => [PredictInput.OfText(one, student.Task)],

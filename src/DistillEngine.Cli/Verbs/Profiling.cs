@@ -7,7 +7,10 @@ namespace DistillEngine.Cli.Verbs;
 /// <summary><c>--profile</c>: a table of every op on stderr when the work is done.</summary>
 static class Profiling
 {
-    public static Option<bool> Option() => new("--profile") { Description = "At the end, show time, GFLOP/s, GB/s and share of the machine's limit of every op" };
+    public static Option<bool> Option() => new("--profile")
+    {
+        Description = "At the end, show time, GFLOP/s, GB/s and share of the machine's limit of every op",
+    };
 
     /// <summary>Does the work and, if asked, shows its ops; also where the user stopped it.</summary>
     /// <param name="backend">What computes.</param>

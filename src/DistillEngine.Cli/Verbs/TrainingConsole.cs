@@ -16,7 +16,8 @@ sealed class TrainingConsole(Io io, long steps, bool json) : ITrainingObserver
     public void Resumed(long step, string? otherDevice)
     {
         io.Error.WriteLine($"resumed     at step {step:N0}");
-        if (otherDevice is not null) io.Error.WriteLine($"warning: the run began on {otherDevice}; the weights will differ in their last bits from an unbroken run's.");
+        if (otherDevice is not null)
+            io.Error.WriteLine($"warning: the run began on {otherDevice}; the weights will differ in their last bits from an unbroken run's.");
     }
 
     public void Stepped(in StepReport report, double tokensPerSecond)
@@ -32,7 +33,8 @@ sealed class TrainingConsole(Io io, long steps, bool json) : ITrainingObserver
     }
 
     public void Evaluated(long step, EvaluationResult result, bool isBest) => _progress.Message(string.Create(CultureInfo.InvariantCulture,
-        $"step {step:N0}: {result.Metric} accuracy {100 * result.Accuracy:F1} % on {result.Rows.Count:N0} rows (95 %: {100 * result.Interval.Low:F1} to {100 * result.Interval.High:F1}){(isBest ? ", the best so far" : "")}"));
+        $"step {step:N0}: {result.Metric} accuracy {100 * result.Accuracy:F1} % on {result.Rows.Count:N0} rows (95 %: "
+        + $"{100 * result.Interval.Low:F1} to {100 * result.Interval.High:F1}){(isBest ? ", the best so far" : "")}"));
 
     public void Saved(long step, string path) => _progress.Message($"step {step:N0}: saved {path}");
 
@@ -44,7 +46,9 @@ sealed class TrainingConsole(Io io, long steps, bool json) : ITrainingObserver
 
     string Describe(in StepReport report, double tokensPerSecond)
     {
-        string rationale = double.IsNaN(report.RationaleLoss) ? "" : string.Create(CultureInfo.InvariantCulture, $" (label {report.LabelLoss:F4}, rationale {report.RationaleLoss:F4})");
+        string rationale = double.IsNaN(report.RationaleLoss)
+            ? ""
+            : string.Create(CultureInfo.InvariantCulture, $" (label {report.LabelLoss:F4}, rationale {report.RationaleLoss:F4})");
         return string.Create(CultureInfo.InvariantCulture,
             $"step {report.Step:N0}/{steps:N0}  loss {report.Loss:F4}{rationale}  norm {report.GradientNorm:G4}  {tokensPerSecond:N0} tokens/s");
     }

@@ -10,7 +10,10 @@ static class VerifyVerb
 {
     public static Command Build(Io io)
     {
-        var golden = new Option<string[]>("--golden") { Description = "Folder of golden cases (models/, optimizers/, tokenizers/, …); may be given more than once", Required = true, HelpName = "FOLDER" };
+        var golden = new Option<string[]>("--golden")
+        {
+            Description = "Folder of golden cases (models/, optimizers/, tokenizers/, …); may be given more than once", Required = true, HelpName = "FOLDER",
+        };
         var data = new Option<string?>("--data") { Description = "Folder of the published data sets, for the checks that need them", HelpName = "FOLDER" };
         Option<int> threads = DeviceOptions.Threads();
         Option<string> device = DeviceOptions.Device();

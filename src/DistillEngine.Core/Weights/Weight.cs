@@ -32,5 +32,6 @@ public sealed class Weight
     /// <summary>Master values, float32 [outputs, inputs].</summary>
     /// <exception cref="InvalidOperationException">Only a low form is held.</exception>
     public Tensor Value => Packed is null ? _value
-        : throw new InvalidOperationException($"'{Name}' is held as {Form.Name()} alone; open the model with {nameof(WeightForm)}.{nameof(WeightForm.F32)} for this.");
+        : throw new InvalidOperationException($"'{Name}' is held as {Form.Name()} alone; open the model with "
+            + $"{nameof(WeightForm)}.{nameof(WeightForm.F32)} for this.");
 }

@@ -107,7 +107,9 @@ public sealed class WeightPacker(WeightForm form, int inputs)
             for (int start = 0; start < inputs; start += block)
             {
                 int scale = start / block * Lanes + row;
-                float step = form == WeightForm.Int8 ? MemoryMarshal.Cast<byte, float>(scales)[scale] : FromBF16(MemoryMarshal.Cast<byte, ushort>(scales)[scale]);
+                float step = form == WeightForm.Int8
+                    ? MemoryMarshal.Cast<byte, float>(scales)[scale]
+                    : FromBF16(MemoryMarshal.Cast<byte, ushort>(scales)[scale]);
                 for (int i = start; i < Math.Min(start + block, inputs); i++)
                 {
                     float rest = (rows[row * inputs + i] / step - _bytes[row * _padded + i]) * Units;

@@ -91,7 +91,8 @@ sealed class CsvReader
                 continue;
             }
             if (_position < _text.Length && _text[_position] != _separator && _text[_position] is not ('\r' or '\n'))
-                throw DataError.At(_path, _line, "", "a text goes on after its closing quote (expected a separator or the end of the line; write quotes within a text twice).");
+                throw DataError.At(_path, _line, "",
+                    "a text goes on after its closing quote (expected a separator or the end of the line; write quotes within a text twice).");
             return cell.ToString();
         }
     }

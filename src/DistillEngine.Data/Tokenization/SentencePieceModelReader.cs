@@ -30,7 +30,8 @@ static class SentencePieceModelReader
         }
 
         if (trainer is null || normalizer is null) // they follow the pieces, so a file that was cut between two pieces lacks them
-            throw new InvalidDataException($"{path}: byte {file.Length}, the file ends after {pieces.Count} pieces without {(trainer is null ? "trainer_spec" : "normalizer_spec")}. " +
+            throw new InvalidDataException($"{path}: byte {file.Length}, the file ends after {pieces.Count} pieces without "
+                + $"{(trainer is null ? "trainer_spec" : "normalizer_spec")}. " +
                 "It is cut short or not a SentencePiece model; copy it again from its source.");
         if (trainer.ModelType != UnigramModel)
             throw new InvalidDataException($"{path}: trainer_spec.model_type is {trainer.ModelType} ({NameOf(trainer.ModelType)}), expected 1 (Unigram). " +

@@ -36,7 +36,9 @@ public sealed partial class SentencePieceTokenizer
     static string Locate(string path)
     {
         if (!Directory.Exists(path))
-            return File.Exists(path) ? path : throw new FileNotFoundException($"{path}: no such file or folder; expected {ModelFileName}, {JsonFileName}, or their folder.", path);
+            return File.Exists(path)
+                ? path
+                : throw new FileNotFoundException($"{path}: no such file or folder; expected {ModelFileName}, {JsonFileName}, or their folder.", path);
         var model = Path.Combine(path, ModelFileName);
         if (File.Exists(model))
             return model;

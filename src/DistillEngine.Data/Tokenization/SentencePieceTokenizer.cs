@@ -129,7 +129,8 @@ public sealed partial class SentencePieceTokenizer : Tokenizer, ITokenizer
         return cut;
     }
 
-    /// <summary>Appends the ids of a text in which <c>&lt;/s&gt;</c>, <c>&lt;pad&gt;</c>, <c>&lt;unk&gt;</c> and sentinels mean their ids. No <c>&lt;/s&gt;</c> is added.</summary>
+    /// <summary>Appends the ids of a text in which <c>&lt;/s&gt;</c>, <c>&lt;pad&gt;</c>, <c>&lt;unk&gt;</c> and sentinels mean their ids. No
+    /// <c>&lt;/s&gt;</c> is added.</summary>
     /// <remarks>Each stretch between special tokens is encoded as a text of its own, so it begins with a space: the reading of Hugging
     /// Face's fast tokenizers. Use it on templates only: in a user's text it lets the user place special tokens.</remarks>
     public void EncodeWithSpecialTokens(ReadOnlySpan<char> text, List<int> ids)

@@ -185,7 +185,8 @@ sealed class TokenizerJsonReader
             case "Metaspace":
                 if (Get(preTokenizer, "replacement", JsonValueKind.String, where).GetString() != "▁")
                     throw Fault($"{where}.replacement", "is not '▁' (U+2581), the space of SentencePiece");
-                var isNever = preTokenizer.TryGetProperty("prepend_scheme", out var scheme) && scheme.ValueKind == JsonValueKind.String && scheme.GetString() == "never";
+                var isNever = preTokenizer.TryGetProperty("prepend_scheme", out var scheme) && scheme.ValueKind == JsonValueKind.String
+                    && scheme.GetString() == "never";
                 var isOff = preTokenizer.TryGetProperty("add_prefix_space", out var prefix) && prefix.ValueKind == JsonValueKind.False;
                 _settings = _settings with { AddDummyPrefix = _settings.AddDummyPrefix || !(isNever || isOff) };
                 break;

@@ -61,8 +61,8 @@ public sealed class GreedyGenerator : IDisposable
         if (maxNewTokens < 1) throw new ArgumentException($"max new tokens is {maxNewTokens}, expected at least 1.", nameof(maxNewTokens));
         long most = Array.MaxLength / sequences - 1;
         if (maxNewTokens > most)
-            throw new ArgumentException($"max new tokens is {maxNewTokens}, expected at most {most} for {sequences} sequences at a time; decode fewer tokens or "
-                + "fewer sequences at a time.", nameof(maxNewTokens));
+            throw new ArgumentException($"max new tokens is {maxNewTokens}, expected at most {most} for {sequences} sequences at a time; "
+                + "decode fewer tokens or fewer sequences at a time.", nameof(maxNewTokens));
     }
 
     /// <summary>Decodes every source of a batch; its targets are not looked at.</summary>

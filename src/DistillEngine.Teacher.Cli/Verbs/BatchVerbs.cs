@@ -16,7 +16,10 @@ static class BatchVerbs
     {
         var questions = new QuestionOptions();
         var output = new Option<string>("--output") { Description = "Folder of the run", Required = true, HelpName = "RUN" };
-        var limitsCompletion = new Option<bool>("--max-completion-tokens") { Description = "Call the limit on tokens max_completion_tokens, as newer OpenAI models want" };
+        var limitsCompletion = new Option<bool>("--max-completion-tokens")
+        {
+            Description = "Call the limit on tokens max_completion_tokens, as newer OpenAI models want",
+        };
         Option<bool> json = CommonOptions.Json("requests, files");
         var command = new Command("export-batch", "Write the unanswered questions as OpenAI batch files, matched on custom_id");
         questions.AddTo(command);
@@ -94,7 +97,8 @@ static class BatchVerbs
             });
             return;
         }
-        io.Error.WriteLine($"{imported.Lines:N0} lines: {imported.Imported:N0} answers taken, {imported.Repeated:N0} were there already, {imported.Failed:N0} tell of errors, "
+        io.Error.WriteLine($"{imported.Lines:N0} lines: {imported.Imported:N0} answers taken, {imported.Repeated:N0} were there already, "
+            + $"{imported.Failed:N0} tell of errors, "
             + $"{imported.Unknown:N0} belong to other runs, {imported.Damaged.Count:N0} are damaged.");
         io.Output.Write(RunReport.Of(ManifestFile.Read(path), report));
     }

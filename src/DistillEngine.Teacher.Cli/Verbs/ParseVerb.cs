@@ -12,11 +12,16 @@ static class ParseVerb
     public static Command Build(Io io)
     {
         var run = new Argument<string>("RUN") { Description = "Folder of a run" };
-        var parser = new ChoiceOption<string>("--parser", "Rules: the task's own, or those of the published code", [.. ReplyParsers.Names.Select(name => (name, name))]);
-        var ambiguous = new ChoiceOption<string?>("--on-ambiguous", "What becomes of an answer that names several choices", ("task", null), (RunFolder.RejectRule, RunFolder.RejectRule), (RunFolder.FirstRule, RunFolder.FirstRule));
+        var parser = new ChoiceOption<string>("--parser", "Rules: the task's own, or those of the published code",
+            [.. ReplyParsers.Names.Select(name => (name, name))]);
+        var ambiguous = new ChoiceOption<string?>("--on-ambiguous", "What becomes of an answer that names several choices", ("task", null),
+            (RunFolder.RejectRule, RunFolder.RejectRule), (RunFolder.FirstRule, RunFolder.FirstRule));
         Option<string?> input = Input();
         Option<bool> json = CommonOptions.Json("results, as in manifest.json");
-        var command = new Command("parse", "Make rationales.jsonl and rejects.jsonl from a run's journal, without asking anybody") { run, parser, ambiguous, input, json };
+        var command = new Command("parse", "Make rationales.jsonl and rejects.jsonl from a run's journal, without asking anybody")
+        {
+            run, parser, ambiguous, input, json,
+        };
         command.SetAction(p =>
         {
             string path = p.GetValue(run)!;

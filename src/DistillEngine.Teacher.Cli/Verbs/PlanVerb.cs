@@ -15,7 +15,8 @@ static class PlanVerb
         Option<int?> rpm = RateOptions.RequestsAMinute();
         Option<long?> tpm = RateOptions.TokensAMinute();
         var prompts = CommonOptions.AtLeast(new Option<int>("--show") { Description = "Prompts to show", DefaultValueFactory = _ => 1, HelpName = "N" }, 0);
-        Option<bool> json = CommonOptions.Json("rows, samples, requests, requestsTogether, repeated, promptTokens, promptTokensTogether, answerTokens {low, high}, usd {low, high}, seconds, prompts");
+        Option<bool> json = CommonOptions.Json("rows, samples, requests, requestsTogether, repeated, promptTokens, promptTokensTogether, "
+            + "answerTokens {low, high}, usd {low, high}, seconds, prompts");
         var command = new Command("plan", "Show prompts, tokens, cost and time of a run, without asking anybody");
         questions.AddTo(command);
         questions.AddPricesTo(command);
@@ -45,10 +46,12 @@ static class PlanVerb
         }
         io.Output.WriteLine($"task       {setup.Task.Name}, {setup.Shots.Shots.Count} worked examples, asked as {RunSetup.FormName(setup.Renderer.IsChat)}");
         io.Output.WriteLine($"rows       {plan.Rows.Count:N0}, {plan.Samples:N0} answers each");
-        io.Output.WriteLine($"requests   {plan.Requests.Count:N0}{(plan.Repeated > 0 ? $", {plan.Repeated:N0} more equal an earlier one and share its answer" : "")}");
+        io.Output.WriteLine(
+            $"requests   {plan.Requests.Count:N0}{(plan.Repeated > 0 ? $", {plan.Repeated:N0} more equal an earlier one and share its answer" : "")}");
         if (forecast.RequestsTogether < forecast.Requests)
             io.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"together   {forecast.RequestsTogether:N0} requests that read about {forecast.PromptTokensTogether:N0} tokens, where the server gives several answers at once (n)"));
+                $"together   {forecast.RequestsTogether:N0} requests that read about {forecast.PromptTokensTogether:N0} tokens, "
+                + $"where the server gives several answers at once (n)"));
         io.Output.WriteLine($"tokens     about {forecast.PromptTokens:N0} read, {forecast.AnswerTokensLow:N0} to {forecast.AnswerTokensHigh:N0} written");
         io.Output.WriteLine(forecast.DollarsHigh is { } high
             ? string.Create(CultureInfo.InvariantCulture, $"cost       ${forecast.DollarsLow:0.####} to ${high:0.####}")

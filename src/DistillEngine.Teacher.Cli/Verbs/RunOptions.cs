@@ -11,22 +11,44 @@ sealed class RunOptions
     const double MostSeconds = 4_000_000;
 
     readonly Option<string> _output = new("--output") { Description = "Folder of the run", Required = true, HelpName = "RUN" };
-    readonly Option<string?> _baseUrl = new("--base-url") { Description = "The server, such as https://api.openai.com/v1 or http://localhost:8000/v1", HelpName = "URL" };
+    readonly Option<string?> _baseUrl = new("--base-url")
+    {
+        Description = "The server, such as https://api.openai.com/v1 or http://localhost:8000/v1", HelpName = "URL",
+    };
     readonly Option<string?> _replay = new("--replay") { Description = "Instead of a server: answer from this journal", HelpName = "FILE" };
-    readonly Option<string?> _keyFile = new("--key-file") { Description = $"File that holds the key; default: the variable {ApiKey.Variable}", HelpName = "FILE" };
-    readonly Option<int> _concurrency = CommonOptions.AtLeast(new Option<int>("--concurrency") { Description = "Requests in flight at most", DefaultValueFactory = _ => 16, HelpName = "N" }, 1);
+    readonly Option<string?> _keyFile = new("--key-file")
+    {
+        Description = $"File that holds the key; default: the variable {ApiKey.Variable}", HelpName = "FILE",
+    };
+    readonly Option<int> _concurrency = CommonOptions.AtLeast(new Option<int>("--concurrency")
+    {
+        Description = "Requests in flight at most", DefaultValueFactory = _ => 16, HelpName = "N",
+    }, 1);
     readonly Option<int> _samplesARequest = RateOptions.SamplesARequest();
     readonly Option<int?> _rpm = RateOptions.RequestsAMinute();
     readonly Option<long?> _tpm = RateOptions.TokensAMinute();
-    readonly Option<int> _attempts = CommonOptions.AtLeast(new Option<int>("--max-attempts") { Description = "Attempts at one question", DefaultValueFactory = _ => 10, HelpName = "N" }, 1);
+    readonly Option<int> _attempts = CommonOptions.AtLeast(new Option<int>("--max-attempts")
+    {
+        Description = "Attempts at one question", DefaultValueFactory = _ => 10, HelpName = "N",
+    }, 1);
     readonly Option<double> _maxWait = Seconds("--max-wait", "Longest wait before a question is asked again, whatever the server asks for", 60);
     readonly Option<double> _timeout = Seconds("--timeout", "Longest time for one attempt", 120);
-    readonly Option<long?> _budgetRequests = CommonOptions.AtLeast(new Option<long?>("--budget-requests") { Description = "Requests in all, over every start of the run", HelpName = "N" }, 1);
-    readonly Option<long?> _budgetTokens = CommonOptions.AtLeast(new Option<long?>("--budget-tokens") { Description = "Tokens in all, read and written", HelpName = "N" }, 1);
-    readonly Option<double?> _budgetDollars = CommonOptions.AtLeast(new Option<double?>("--budget-usd") { Description = "US dollars in all; needs prices", HelpName = "X" }, 0);
+    readonly Option<long?> _budgetRequests = CommonOptions.AtLeast(new Option<long?>("--budget-requests")
+    {
+        Description = "Requests in all, over every start of the run", HelpName = "N",
+    }, 1);
+    readonly Option<long?> _budgetTokens = CommonOptions.AtLeast(new Option<long?>("--budget-tokens")
+    {
+        Description = "Tokens in all, read and written", HelpName = "N",
+    }, 1);
+    readonly Option<double?> _budgetDollars = CommonOptions.AtLeast(new Option<double?>("--budget-usd")
+    {
+        Description = "US dollars in all; needs prices", HelpName = "X",
+    }, 0);
     readonly ChoiceOption<Durability> _fsync = new("--fsync", "When the journal is brought to disk, against power failures",
         ("second", Durability.EverySecond), ("line", Durability.EveryLine), ("end", Durability.AtTheEnd));
-    readonly Option<bool> _json = CommonOptions.Json("outcome, reason, requests, answered, givenUp, attempts, inputTokens, outputTokens, usd, seconds, errors, results");
+    readonly Option<bool> _json = CommonOptions.Json("outcome, reason, requests, answered, givenUp, attempts, inputTokens, outputTokens, usd, "
+        + "seconds, errors, results");
 
     public void AddTo(Command command)
     {

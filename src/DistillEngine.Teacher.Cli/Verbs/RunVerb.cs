@@ -56,7 +56,8 @@ static class RunVerb
         return new OpenAiTeacher(address, key, settings.Timeout, settings.Concurrency, time);
     }
 
-    static RunResult Ask(Io io, RunConsole console, RunFolder folder, RunSetup setup, ITeacher teacher, RunnerOptions options, Durability durability, TimeProvider time)
+    static RunResult Ask(Io io, RunConsole console, RunFolder folder, RunSetup setup, ITeacher teacher, RunnerOptions options, Durability durability,
+        TimeProvider time)
     {
         var history = new RunHistory(setup.Plan);
         using var journal = Journal.Open(folder.FolderPath, durability, time, history.Add, text => console.Note($"warning: {text}"));
@@ -68,7 +69,8 @@ static class RunVerb
     static void Show(Io io, RunFolder folder, string task, RunResult result, AnswerReport report, bool isJson)
     {
         foreach (ErrorGroup error in result.Errors)
-            io.Error.WriteLine($"{error.Kind}: {error.Attempts:N0} attempts failed{(error.GivenUp > 0 ? $", {error.GivenUp:N0} questions given up" : "")}; such as: {error.Example}");
+            io.Error.WriteLine($"{error.Kind}: {error.Attempts:N0} attempts "
+                + $"failed{(error.GivenUp > 0 ? $", {error.GivenUp:N0} questions given up" : "")}; such as: {error.Example}");
         if (result.Reason is { } reason) io.Error.WriteLine($"Stopped: {reason}.");
         if (isJson)
         {
@@ -80,7 +82,8 @@ static class RunVerb
         io.Error.WriteLine(result.Outcome is RunOutcome.Complete
             ? $"Next: distill train --data {rationales} --task {task} …"
             : result.Outcome is RunOutcome.Unparsed
-            ? $"See {Path.Combine(folder.FolderPath, AnswerFiles.RejectsName)}; change the prompt and start in another folder, or change the parsing rules and run 'distill-teacher parse {folder.FolderPath}'."
+            ? $"See {Path.Combine(folder.FolderPath, AnswerFiles.RejectsName)}; change the prompt and start in another folder, "
+                + $"or change the parsing rules and run 'distill-teacher parse {folder.FolderPath}'."
             : "The same command goes on where it stopped.");
     }
 

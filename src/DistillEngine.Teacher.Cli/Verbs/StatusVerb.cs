@@ -20,7 +20,9 @@ static class StatusVerb
             RunManifest manifest = ManifestFile.Read(path);
             var state = JournalSummary.Of(path);
             int requests = RunPaths.Read(path).Requests;
-            double? dollars = manifest.Prices is { } prices ? new Prices(prices.Input, prices.Output).Of(state.Spent.InputTokens, state.Spent.OutputTokens) : null;
+            double? dollars = manifest.Prices is { } prices
+                ? new Prices(prices.Input, prices.Output).Of(state.Spent.InputTokens, state.Spent.OutputTokens)
+                : null;
             if (p.GetValue(json)) WriteJson(io, manifest, state, requests, dollars, RunLock.IsHeld(path));
             else WriteText(io, manifest, state, requests, dollars, RunLock.IsHeld(path));
             return ExitCode.Ok;

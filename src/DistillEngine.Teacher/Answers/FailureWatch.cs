@@ -27,7 +27,9 @@ public sealed class FailureWatch(ParseOptions options)
     public string Describe()
     {
         lock (_gate)
-            return string.Create(CultureInfo.InvariantCulture, $"{_failed} of {_answers} answers do not parse (the task stops above {options.AbortIfFailedOver:0.##} after {options.AbortAfter}; see rejects.jsonl for the reasons).");
+            return string.Create(CultureInfo.InvariantCulture,
+                $"{_failed} of {_answers} answers do not parse (the task stops above {options.AbortIfFailedOver:0.##} after {options.AbortAfter}; "
+                + $"see rejects.jsonl for the reasons).");
     }
 
     internal static bool IsTooMany(int failed, int answers, double share, int after) => answers >= after && failed > share * answers;

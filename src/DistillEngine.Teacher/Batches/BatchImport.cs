@@ -78,12 +78,15 @@ public static class BatchImport
     {
         if (root.Member("response") is not { } response)
         {
-            var (kind, text) = root.Member("error") is { } error ? ErrorText.Classify(0, error) : (TeacherErrorKind.BadReply, "the line holds neither a response nor an error");
+            var (kind, text) = root.Member("error") is { } error
+                ? ErrorText.Classify(0, error)
+                : (TeacherErrorKind.BadReply, "the line holds neither a response nor an error");
             return new() { ErrorKind = kind, Error = text };
         }
         int status = (int)(response.CountMember("status_code") ?? 200);
         string? id = response.TextMember("request_id");
-        if (response.Member("body") is not { } body) return new() { Status = status, RequestId = id, ErrorKind = TeacherErrorKind.BadReply, Error = "the response holds no body" };
+        if (response.Member("body") is not { } body)
+            return new() { Status = status, RequestId = id, ErrorKind = TeacherErrorKind.BadReply, Error = "the response holds no body" };
         if (status is >= 200 and < 300)
         {
             TeacherReply reply = AnswerBody.Read(body);

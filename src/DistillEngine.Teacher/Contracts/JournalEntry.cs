@@ -62,7 +62,8 @@ public sealed record JournalEntry
     /// <exception cref="ArgumentException">There are more answers than samples were asked for.</exception>
     public static IReadOnlyList<JournalEntry> Of(TeacherRequest request, TeacherReply reply, int attempt, DateTimeOffset time)
     {
-        if (reply.Answers > request.Count) throw new ArgumentException($"the reply holds {reply.Answers} answers (expected at most {request.Count}).", nameof(reply));
+        if (reply.Answers > request.Count)
+            throw new ArgumentException($"the reply holds {reply.Answers} answers (expected at most {request.Count}).", nameof(reply));
         JournalEntry first = First(request, reply, attempt, time);
         if (reply.Further.Count == 0) return [first];
         TokenUsage?[] usages = SplitUsage(reply);

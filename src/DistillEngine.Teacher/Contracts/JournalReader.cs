@@ -29,7 +29,8 @@ public static class JournalReader
             catch (Exception e) when (e is JsonException or FormatException)
             {
                 if (lines.IsTerminated)
-                    throw new InvalidDataException($"{path}:{lines.Line}: is no entry of a journal: {e.Message} (a journal is only appended to; restore the file, or delete the line if its answer may be asked again).");
+                    throw new InvalidDataException($"{path}:{lines.Line}: is no entry of a journal: {e.Message} (a journal is only appended to; "
+                        + "restore the file, or delete the line if its answer may be asked again).");
             }
             if (entry is null || !lines.IsTerminated) torn?.Invoke(new(lines.Line, good, IsWhole: entry is not null));
             if (entry is null) yield break;

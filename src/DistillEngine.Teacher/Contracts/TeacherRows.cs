@@ -23,7 +23,8 @@ public static class TeacherRows
         {
             string id = $"{task.Name}/{split}/{sources[i].Key ?? i.ToString()}";
             if (!numbers.TryAdd(id, i))
-                throw new InvalidDataException($"{path}: rows {numbers[id] + 1} and {i + 1} both have the id '{id}' (expected different values in the column '{task.Data.Id}').");
+                throw new InvalidDataException($"{path}: rows {numbers[id] + 1} and {i + 1} both have the id '{id}' (expected different values in "
+                    + $"the column '{task.Data.Id}').");
             rows.Add(new(id, split, sources[i]));
         }
         return rows;

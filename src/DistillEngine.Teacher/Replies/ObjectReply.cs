@@ -48,7 +48,8 @@ readonly record struct ObjectReply(string Rationale, string Label)
 
     static string? Only(JsonElement json, string[] names)
     {
-        string?[] found = [.. json.EnumerateObject().Where(member => names.Contains(member.Name, StringComparer.OrdinalIgnoreCase)).Select(member => member.Value.AsText())];
+        string?[] found = [.. json.EnumerateObject().Where(member => names.Contains(member.Name, StringComparer.OrdinalIgnoreCase)).Select(member =>
+            member.Value.AsText())];
         return found is [{ } one] ? one : null;
     }
 }

@@ -75,7 +75,8 @@ public sealed class Budget
         TaskCompletionSource settled;
         lock (_gate)
         {
-            _reserved = new(_reserved.Requests - reserved.Requests, _reserved.InputTokens - reserved.InputTokens, _reserved.OutputTokens - reserved.OutputTokens);
+            _reserved = new(_reserved.Requests - reserved.Requests, _reserved.InputTokens - reserved.InputTokens, _reserved.OutputTokens
+                - reserved.OutputTokens);
             _spent += used;
             if (answers > 0) _replies++;
             _answers += answers;
@@ -100,9 +101,11 @@ public sealed class Budget
     string? Exceeded(Spending sum)
     {
         if (sum.Requests > _limits.Requests) return Invariant($"{_spent.Requests:N0} of {_limits.Requests:N0} requests are used");
-        if (sum.Tokens > _limits.Tokens) return Invariant($"{_spent.Tokens:N0} of {_limits.Tokens:N0} tokens are used, and the next request needs about {sum.Tokens - _spent.Tokens:N0}");
+        if (sum.Tokens > _limits.Tokens)
+            return Invariant($"{_spent.Tokens:N0} of {_limits.Tokens:N0} tokens are used, and the next request needs about {sum.Tokens - _spent.Tokens:N0}");
         if (_limits.Dollars is { } dollars && CostOf(sum) > dollars)
-            return Invariant($"${CostOf(_spent):0.####} of ${dollars:0.####} are used, and the next request needs about ${CostOf(sum) - CostOf(_spent):0.######}");
+            return string.Create(CultureInfo.InvariantCulture, $"${CostOf(_spent):0.####} of ${dollars:0.####} are used, "
+                + $"and the next request needs about ${CostOf(sum) - CostOf(_spent):0.######}");
         return null;
     }
 

@@ -48,7 +48,8 @@ public sealed class Journal : IDisposable
         }
         else if (torn is not null)
         {
-            warn($"{path}:{torn.Line}: the last line is torn, as a process leaves it that ends while writing; {file.Length - torn.Offset:N0} bytes are cut off and the question is asked again.");
+            warn($"{path}:{torn.Line}: the last line is torn, as a process leaves it that ends while writing; "
+                + $"{file.Length - torn.Offset:N0} bytes are cut off and the question is asked again.");
             file.SetLength(torn.Offset);
         }
         file.Seek(0, SeekOrigin.End);
@@ -62,7 +63,9 @@ public sealed class Journal : IDisposable
     {
         lock (_gate)
         {
-            if (_isBroken) throw new IOException($"{_file.Name}: an earlier line could not be written (see the first error; make room on the disk and start the run again).");
+            if (_isBroken)
+                throw new IOException($"{_file.Name}: an earlier line could not be written (see the first error; "
+                    + "make room on the disk and start the run again).");
             _lines.ResetWrittenCount();
             foreach (JournalEntry entry in entries)
             {

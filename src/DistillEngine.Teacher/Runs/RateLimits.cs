@@ -82,7 +82,8 @@ public sealed class RateLimits : IDisposable
             if (hints.RequestLimit is { } requests) _serverRequestLimit = requests;
             if (hints.TokenLimit is { } limit) _serverTokenLimit = limit;
             // A wish to wait counts where the server is out of something; others send the header with every answer.
-            if (hints.RetryAfter is not { } asked || (reply.IsAnswer && hints is not ({ RequestsRemaining: 0 } or { TokensRemaining: 0 }))) return TimeSpan.Zero;
+            if (hints.RetryAfter is not { } asked || (reply.IsAnswer && hints is not ({ RequestsRemaining: 0 } or { TokensRemaining: 0 })))
+                return TimeSpan.Zero;
             TimeSpan wait = Cut(asked);
             DateTimeOffset until = _time.GetUtcNow() + wait;
             if (until > _quietUntil) _quietUntil = until;

@@ -28,7 +28,8 @@ public sealed class RunLock : IDisposable
             catch (IOException e) when (e is not (DirectoryNotFoundException or PathTooLongException))
             {
                 if (attempt == Attempts)
-                    throw new RunInUseException($"{folder}: another process works in this folder (expected one at a time; wait for it or choose another --output).");
+                    throw new RunInUseException($"{folder}: another process works in this folder (expected one at a time; "
+                        + "wait for it or choose another --output).");
             }
             Thread.Sleep(Pause);
         }

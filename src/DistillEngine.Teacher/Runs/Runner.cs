@@ -186,7 +186,8 @@ public sealed class Runner : IDisposable
         if (!isFirst && quiet < LongQuiet) return;
         TimeSpan asked = reply.Limits!.RetryAfter!.Value;
         string cut = asked > quiet ? $"; it asked for {asked.TotalSeconds:N0} s, cut to the longest wait" : "";
-        _options.Note($"the server asks to wait (status {reply.Status}): waiting {quiet.TotalSeconds:N1} s, until {(_time.GetUtcNow() + quiet).ToLocalTime():HH:mm:ss}{cut}");
+        _options.Note($"the server asks to wait (status {reply.Status}): waiting {quiet.TotalSeconds:N1} s, "
+            + $"until {(_time.GetUtcNow() + quiet).ToLocalTime():HH:mm:ss}{cut}");
     }
 
     void Count(TeacherRow row, TeacherReply reply)

@@ -39,7 +39,9 @@ public sealed class RunFolder : IDisposable
     /// <summary>As <see cref="Take"/>, for a folder that must be a run's already.</summary>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     public static RunFolder TakeExisting(string path) =>
-        Directory.Exists(path) ? Take(path) : throw new DirectoryNotFoundException($"{path}: no such folder (expected one that 'distill-teacher run' has written).");
+        Directory.Exists(path)
+            ? Take(path)
+            : throw new DirectoryNotFoundException($"{path}: no such folder (expected one that 'distill-teacher run' has written).");
 
     /// <summary>Starts a run, or goes on with the one that is there; either way the manifest then says what is valid now.</summary>
     /// <exception cref="InvalidDataException">The folder holds a run with other settings; the message says what differs.</exception>
@@ -52,8 +54,16 @@ public sealed class RunFolder : IDisposable
             // Where the model is asked is no part of a question: a server may move, and a batch be finished online.
             IReadOnlyList<string> differences = before.Differences(manifest with { Endpoint = before.Endpoint, Provider = before.Provider });
             if (differences.Count > 0)
-                throw new InvalidDataException($"{FolderPath}: holds a run with other settings: {string.Join("; ", differences)} (expected the same; choose another --output{Hint(differences)}).");
-            manifest = manifest with { Started = before.Started, Prices = manifest.Prices ?? before.Prices, Results = before.Results, Parser = before.Parser, OnAmbiguous = before.OnAmbiguous };
+                throw new InvalidDataException($"{FolderPath}: holds a run with other settings: {string.Join("; ", differences)} (expected the same; "
+                    + $"choose another --output{Hint(differences)}).");
+            manifest = manifest with
+            {
+                Started = before.Started,
+                Prices = manifest.Prices ?? before.Prices,
+                Results = before.Results,
+                Parser = before.Parser,
+                OnAmbiguous = before.OnAmbiguous
+            };
         }
         ManifestFile.Write(FolderPath, manifest);
         bool isBuiltIn = TaskReader.BuiltIn.Contains(setup.Task.Name) && setup.Task.Path.StartsWith("built-in:", StringComparison.Ordinal);
@@ -69,7 +79,8 @@ public sealed class RunFolder : IDisposable
     {
         RunManifest manifest = ManifestFile.Read(FolderPath);
         if (manifest.Prompt.Sha256 != setup.Renderer.Sha256)
-            throw new InvalidDataException($"{setup.Task.Path}: the prompt is not the one that {FolderPath} asked with (expected the same instructions, worked examples and query; undo that change, or start a run in another folder).");
+            throw new InvalidDataException($"{setup.Task.Path}: the prompt is not the one that {FolderPath} asked with (expected the same "
+                + "instructions, worked examples and query; undo that change, or start a run in another folder).");
         // The rules may have changed since the run was asked: the files are made by the present ones.
         manifest = manifest with { Parser = parser, OnAmbiguous = onAmbiguous, Task = Describe(setup), Tool = ToolVersion.Name, Commit = BuildInfo.Commit };
         AnswerReport report = AnswerFiles.Write(FolderPath, setup.Rows, Book(FolderPath), Settings(setup, manifest));
@@ -144,7 +155,9 @@ public sealed class RunFolder : IDisposable
             Samples = setup.Plan.Samples,
             Limits = terms.Limits,
             Budget = terms.Budget,
-            Prices = terms.Prices is { } prices ? new(prices.Input, prices.Output, "--price-in, --price-out", now.UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)) : null,
+            Prices = terms.Prices is { } prices
+                ? new(prices.Input, prices.Output, "--price-in, --price-out", now.UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture))
+                : null,
         };
     }
 

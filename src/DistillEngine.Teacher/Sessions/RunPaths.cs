@@ -19,7 +19,8 @@ public sealed record RunPaths(string Task, string Input, int Requests)
     public static RunPaths Read(string folder)
     {
         string path = Path.Combine(folder, FileName);
-        if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such file (expected a folder that 'distill-teacher run' or 'export-batch' has written).", path);
+        if (!File.Exists(path))
+            throw new FileNotFoundException($"{path}: no such file (expected a folder that 'distill-teacher run' or 'export-batch' has written).", path);
         try
         {
             using var document = JsonDocument.Parse(File.ReadAllBytes(path));

@@ -50,9 +50,11 @@ public sealed class RunSetup
     {
         var shots = ShotSet.Load(TaskReader.Load(paths.Task));
         string path = input ?? paths.Input;
-        if (!File.Exists(path)) throw new FileNotFoundException($"{path}: the run's rows are no longer there (expected the same file; name its new place with --input).", path);
+        if (!File.Exists(path))
+            throw new FileNotFoundException($"{path}: the run's rows are no longer there (expected the same file; name its new place with --input).", path);
         if (ManifestInput.HashOf(path) != manifest.Inputs[0].Sha256)
-            throw new InvalidDataException($"{path}: differs from the file that the run asked about (expected the same content; name it with --input, or start a run in another folder).");
+            throw new InvalidDataException($"{path}: differs from the file that the run asked about (expected the same content; "
+                + "name it with --input, or start a run in another folder).");
         return Load(shots, path, manifest.Model, manifest.Prompt.Form == FormName(isChat: true), manifest.Samples, null, manifest.Params);
     }
 

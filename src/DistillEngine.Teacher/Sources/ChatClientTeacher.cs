@@ -20,7 +20,11 @@ public sealed class ChatClientTeacher(IChatClient client, TimeSpan timeout, Time
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            reply = new() { ErrorKind = TeacherErrorKind.Timeout, Error = $"no whole answer within {timeout.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture)} s" };
+            reply = new()
+            {
+                ErrorKind = TeacherErrorKind.Timeout,
+                Error = $"no whole answer within {timeout.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture)} s",
+            };
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

@@ -112,7 +112,8 @@ public static class AnswerBody
     {
         if (root.ObjectMember("usage") is not { } usage) return null;
         long? cached = usage.ObjectMember("prompt_tokens_details")?.CountMember("cached_tokens");
-        var read = new TokenUsage(usage.CountMember("prompt_tokens") ?? usage.CountMember("input_tokens"), usage.CountMember("completion_tokens") ?? usage.CountMember("output_tokens"),
+        var read = new TokenUsage(usage.CountMember("prompt_tokens") ?? usage.CountMember("input_tokens"), usage.CountMember("completion_tokens")
+            ?? usage.CountMember("output_tokens"),
             cached ?? usage.CountMember("prompt_cache_hit_tokens") ?? usage.CountMember("cached_tokens"));
         return read is { Input: null, Output: null } ? null : read;
     }

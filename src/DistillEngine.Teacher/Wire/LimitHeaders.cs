@@ -49,7 +49,8 @@ public static partial class LimitHeaders
         {
             double total = 0;
             foreach (var (group, scale) in (ReadOnlySpan<(string, double)>)[("h", 3600), ("m", 60), ("s", 1), ("ms", 0.001)])
-                if (units.Groups[group] is { Success: true } part) total += scale * double.Parse(part.ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture);
+                if (units.Groups[group] is { Success: true } part)
+                    total += scale * double.Parse(part.ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture);
             return Seconds(total);
         }
         if (!DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset date)) return null;
@@ -67,6 +68,7 @@ public static partial class LimitHeaders
     static string? Value(HttpResponseHeaders headers, string name) =>
         headers.NonValidated.TryGetValues(name, out HeaderStringValues values) && values.Count > 0 ? values.First() : null;
 
-    [GeneratedRegex(@"^((?<h>\d+(\.\d+)?)h)?((?<m>\d+(\.\d+)?)m(?!s))?((?<s>\d+(\.\d+)?)s)?((?<ms>\d+(\.\d+)?)ms)?$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"^((?<h>\d+(\.\d+)?)h)?((?<m>\d+(\.\d+)?)m(?!s))?((?<s>\d+(\.\d+)?)s)?((?<ms>\d+(\.\d+)?)ms)?$",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Units();
 }

@@ -29,7 +29,8 @@ public sealed class CheckpointFolder
             if (!Directory.Exists(_path)) return [];
             var steps = new List<long>();
             foreach (string folder in Directory.EnumerateDirectories(_path, Prefix + "*"))
-                if (long.TryParse(Path.GetFileName(folder.AsSpan())[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out long step)) steps.Add(step);
+                if (long.TryParse(Path.GetFileName(folder.AsSpan())[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out long step))
+                    steps.Add(step);
             steps.Sort();
             return steps;
         }
@@ -71,7 +72,8 @@ public sealed class CheckpointFolder
                 throw new InvalidDataException($"{path}: schema is '{state.Schema}', expected '{RunState.SchemaName}'. Resume with the version that wrote it.");
             return state.Step == step && state.OptimizerStep >= 0 && state.OptimizerStep <= step
                 ? state
-                : throw new InvalidDataException($"{path}: step is {state.Step} and optimizerStep {state.OptimizerStep}, expected {step} and 0 to {step}. Delete this checkpoint to resume from the one before.");
+                : throw new InvalidDataException($"{path}: step is {state.Step} and optimizerStep {state.OptimizerStep}, "
+                    + $"expected {step} and 0 to {step}. Delete this checkpoint to resume from the one before.");
         }
         catch (JsonException e)
         {
@@ -86,7 +88,8 @@ public sealed class CheckpointFolder
         using (ModelFolder folder = ModelFolder.Open(PathOf(step)))
         {
             if (folder.Config != model.Config)
-                throw new InvalidDataException($"{folder.File.Path}: the checkpoint's model differs from the one that is trained. Resume with the --model the run began with.");
+                throw new InvalidDataException($"{folder.File.Path}: the checkpoint's model differs from the one that is trained. "
+                    + "Resume with the --model the run began with.");
             folder.LoadInto(model);
         }
         string path = Path.Combine(PathOf(step), OptimizerFile);
@@ -98,7 +101,8 @@ public sealed class CheckpointFolder
     static void ReadInto(SafetensorsFile file, string name, Tensor tensor, IDevice device)
     {
         if (file.Info(name).Count != tensor.Count)
-            throw new InvalidDataException($"{file.Path}: tensor '{name}' has {file.Info(name).Count} elements, expected {tensor.Count}. Resume with the --optimizer the run began with.");
+            throw new InvalidDataException($"{file.Path}: tensor '{name}' has {file.Info(name).Count} elements, expected {tensor.Count}. "
+                + "Resume with the --optimizer the run began with.");
         float[] host = new float[(int)Math.Min(1 << 20, tensor.Count)];
         for (long start = 0; start < tensor.Count; start += host.Length)
         {

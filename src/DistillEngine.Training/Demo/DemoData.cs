@@ -92,7 +92,8 @@ public sealed class DemoData
     public TrainingOptions Options(TrainingMethod method, long steps, ulong seed) => new()
     {
         Data = TrainPath, Task = TaskPath, Model = "tiny", Tokenizer = TokenizerPath, Output = Path.Combine(_folder, NameOf(method)), Method = method,
-        Steps = steps, Batch = BatchRows, Optimizer = new() { LearningRate = Rate }, Warmup = Math.Min(Warmup, steps / 10), SaveEvery = 0, Keep = 1, Seed = seed,
+        Steps = steps, Batch = BatchRows, Optimizer = new() { LearningRate = Rate }, Warmup = Math.Min(Warmup, steps / 10), SaveEvery = 0,
+        Keep = 1, Seed = seed,
     };
 
     /// <summary>Share of right answers among the questions of one kind.</summary>

@@ -31,7 +31,8 @@ public static class EverydayQuestions
         ArgumentOutOfRangeException.ThrowIfNegative(testRows);
         if ((long)trainRows + testRows > MaxRows)
             throw new ArgumentOutOfRangeException(
-                nameof(trainRows), trainRows, $"With {testRows} test rows there are at most {MaxRows - Math.Min(testRows, MaxRows)} training rows; ask for fewer rows.");
+                nameof(trainRows), trainRows, $"With {testRows} test rows there are at most {MaxRows - Math.Min(testRows, MaxRows)} training rows; "
+                    + "ask for fewer rows.");
         var maker = new QuestionMaker(seed);
         var test = maker.MakeSet(testRows, MaxPlaceTestRows);
         var train = maker.MakeSet(trainRows, QuestionMaker.MaxPlaceRows(MaxPlaceTestRows));

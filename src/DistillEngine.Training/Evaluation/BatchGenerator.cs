@@ -56,7 +56,8 @@ public sealed class BatchGenerator : IDisposable
                 end++;
             }
             if (end == start)
-                throw new ArgumentException($"A source of {sources[order[start]].Length} tokens exceeds the model's plan of {_model.Limits.MaxSourceLength}.", nameof(sources));
+                throw new ArgumentException($"A source of {sources[order[start]].Length} tokens exceeds the model's plan of "
+                    + $"{_model.Limits.MaxSourceLength}.", nameof(sources));
             _generator.Generate(_batch, _options, _sequences, _lengths);
             for (int i = 0; i < end - start; i++) answers[order[start + i]] = Answer(i);
             start = end;

@@ -65,7 +65,8 @@ public sealed class ModelFolder : IDisposable
         foreach (ParameterSpec spec in specs) used.Add(Find(spec));
         foreach (string name in _weights.Names)
             if (!used.Contains(name) && !IsRedundant(name))
-                throw new InvalidDataException($"{_weights.Path}: tensor '{name}' belongs to no T5 of this configuration. Check that weights and {File.Path} belong together.");
+                throw new InvalidDataException($"{_weights.Path}: tensor '{name}' belongs to no T5 of this configuration. "
+                    + $"Check that weights and {File.Path} belong together.");
     }
 
     /// <summary>Writes a whole model folder: <c>config.json</c>, <c>generation_config.json</c>, weights and the tokenizer's files.</summary>
@@ -124,9 +125,11 @@ public sealed class ModelFolder : IDisposable
         TensorInfo info = _weights.Info(name);
         ReadOnlySpan<long> expected = spec.IsVector ? [spec.Shape.D0] : [spec.Shape.D0, spec.Shape.D1];
         if (!expected.SequenceEqual(info.Shape))
-            throw new InvalidDataException($"{_weights.Path}: tensor '{name}' has shape {TensorInfo.Describe(info.Shape)}, expected {TensorInfo.Describe(expected)} by {File.Path}. Check that weights and configuration belong together.");
+            throw new InvalidDataException($"{_weights.Path}: tensor '{name}' has shape {TensorInfo.Describe(info.Shape)}, "
+                + $"expected {TensorInfo.Describe(expected)} by {File.Path}. Check that weights and configuration belong together.");
         if (!info.IsFloatingPoint)
-            throw new InvalidDataException($"{_weights.Path}: tensor '{name}' holds {info.DType} elements, expected floating-point numbers. Check that the file holds a model's weights.");
+            throw new InvalidDataException($"{_weights.Path}: tensor '{name}' holds {info.DType} elements, expected floating-point numbers. "
+                + "Check that the file holds a model's weights.");
         return name;
     }
 

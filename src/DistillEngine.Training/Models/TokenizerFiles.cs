@@ -37,7 +37,8 @@ public sealed class TokenizerFiles
     public static void RequireFit(SentencePieceTokenizer tokenizer, string path, T5Config config, string model)
     {
         if (tokenizer.VocabularySize > config.VocabularySize)
-            throw new InvalidDataException($"{path}: the tokenizer has {tokenizer.VocabularySize:N0} ids, the model '{model}' only {config.VocabularySize:N0}. Use the tokenizer that belongs to the model.");
+            throw new InvalidDataException($"{path}: the tokenizer has {tokenizer.VocabularySize:N0} ids, "
+                + $"the model '{model}' only {config.VocabularySize:N0}. Use the tokenizer that belongs to the model.");
     }
 
     /// <summary>SHA-256 over names and contents, lower-case hexadecimal: equal files encode texts to equal ids.</summary>

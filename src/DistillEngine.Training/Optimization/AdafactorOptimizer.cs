@@ -120,7 +120,9 @@ public sealed class AdafactorOptimizer : IOptimizer
         long length = 0, largest = 0;
         foreach (ParameterSpec spec in specs)
         {
-            length += Adafactor.IsFactored(numbers.Dialect, spec.Shape, spec.IsVector) ? Aligned(spec.Shape.D0) + Aligned(spec.Shape.D1) : Aligned(spec.Shape.Count);
+            length += Adafactor.IsFactored(numbers.Dialect, spec.Shape, spec.IsVector)
+                ? Aligned(spec.Shape.D0) + Aligned(spec.Shape.D1)
+                : Aligned(spec.Shape.Count);
             if (numbers.Beta1 > 0) length += Aligned(spec.Shape.Count);
             largest = Math.Max(largest, spec.Shape.Count);
         }

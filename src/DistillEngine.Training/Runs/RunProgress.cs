@@ -30,7 +30,8 @@ sealed class RunProgress(SortedDictionary<string, string> settings, string devic
 
     public RunState StateAt(long step, DataPosition position, long optimizerStep, int skippedInARow) => new()
     {
-        Step = step, Epoch = position.Epoch, Row = position.Row, OptimizerStep = optimizerStep, SkippedInARow = skippedInARow, Device = device, Settings = Settings,
+        Step = step, Epoch = position.Epoch, Row = position.Row, OptimizerStep = optimizerStep, SkippedInARow = skippedInARow, Device = device,
+        Settings = Settings,
         BestAccuracy = BestAccuracy, BestStep = BestStep, EvaluationsSinceBest = _evaluationsSinceBest,
     };
 
@@ -40,7 +41,8 @@ sealed class RunProgress(SortedDictionary<string, string> settings, string devic
         string[] differences = [.. Settings.Keys.Union(state.Settings.Keys).Where(k => Of(Settings, k) != Of(state.Settings, k))
             .Select(k => $"{k} was {Of(state.Settings, k)}, is {Of(Settings, k)}")];
         if (differences.Length > 0)
-            throw new InvalidDataException($"{path}: belongs to a run with other settings: {string.Join("; ", differences)}. Resume with the same options, or give another --output.");
+            throw new InvalidDataException($"{path}: belongs to a run with other settings: {string.Join("; ", differences)}. "
+                + "Resume with the same options, or give another --output.");
         (BestAccuracy, BestStep, _evaluationsSinceBest) = (state.BestAccuracy, state.BestStep, state.EvaluationsSinceBest);
     }
 

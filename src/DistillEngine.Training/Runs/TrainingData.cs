@@ -101,7 +101,8 @@ public sealed class TrainingData
     {
         List<EvaluationExample> examples = [.. rows.Select(row => EvaluationExample.Of(row, task)).OfType<EvaluationExample>()];
         if (examples.Count == 0)
-            throw new InvalidDataException($"{options.ValidationData ?? options.Data}: none of the {rows.Count} rows held out for validation has a gold label. Give --validation FILE with labelled rows, or --eval-every 0.");
+            throw new InvalidDataException($"{options.ValidationData ?? options.Data}: "
+                + $"none of the {rows.Count} rows held out for validation has a gold label. Give --validation FILE with labelled rows, or --eval-every 0.");
         return new Evaluator(examples, new TaskEncoder(task.Student, tokenizer, options.Method), tokenizer, Metric.Named(task.Metric));
     }
 }

@@ -124,7 +124,8 @@ public sealed record TrainingOptions
         if (Alpha is not null && Method == TrainingMethod.Standard)
             throw new ArgumentException("--alpha weighs the label loss against the rationale loss, which --method standard does not have; leave it out.");
         if (Optimizer.LearningRate is null && (Schedule is not null || Warmup > 0))
-            throw new ArgumentException($"--{(Schedule is not null ? "schedule" : "warmup")} needs a rate to follow: {Optimizer.Name} without --lr takes its own relative step. Give --lr (1e-3 fine-tunes T5), or leave it out.");
+            throw new ArgumentException($"--{(Schedule is not null ? "schedule" : "warmup")} needs a rate to follow: "
+                + $"{Optimizer.Name} without --lr takes its own relative step. Give --lr (1e-3 fine-tunes T5), or leave it out.");
         if (Patience > 0 && EvalEvery == 0) throw new ArgumentException("--patience counts evaluations; give --eval-every too.");
         if (ValidationData is not null && EvalEvery == 0) throw new ArgumentException("--validation is looked at every --eval-every steps; give that too.");
         if (EvalEvery > 0 && ValidationData is null && ValidationFraction == 0)
@@ -141,34 +142,35 @@ public sealed record TrainingOptions
     /// <param name="taskSha256">Hash of the task's definition: wherever its file lies, it is the same task.</param>
     /// <param name="validationSha256">Hash of the validation file's bytes; null where there is none.</param>
     /// <param name="tokenizerSha256">Hash of the tokenizer's files: another vocabulary of the same size would give the ids other meanings.</param>
-    public SortedDictionary<string, string> Settings(ComputePrecision precision, string dataSha256, string taskSha256, string tokenizerSha256, string? validationSha256) => new(StringComparer.Ordinal)
-    {
-        ["data"] = dataSha256,
-        ["task"] = taskSha256,
-        ["model"] = Model,
-        ["tokenizer"] = tokenizerSha256,
-        ["method"] = Method.ToString(),
-        ["label-source"] = LabelSource.ToString(),
-        ["on-mismatch"] = OnMismatch.ToString(),
-        ["alpha"] = Text(Alpha ?? StandardAlpha),
-        ["accumulate-mean"] = AccumulateMean.ToString(),
-        ["steps"] = Text(Steps),
-        ["batch"] = Text(Batch),
-        ["accumulate"] = Text(Accumulate),
-        ["order"] = Order.ToString(),
-        ["bucket-steps"] = Text(BucketSteps),
-        ["optimizer"] = Optimizer.ToString(),
-        ["schedule"] = Schedule ?? StandardSchedule,
-        ["warmup"] = Text(Warmup),
-        ["clip"] = Text(Clip),
-        ["dropout"] = Dropout is { } dropout ? Text(dropout) : "the model's",
-        ["seed"] = Text(Seed),
-        ["eval-every"] = Text(EvalEvery),
-        ["validation"] = validationSha256 ?? (ValidationFraction is { } fraction ? Text(fraction) : "the task's share"),
-        ["patience"] = Text(Patience),
-        ["max-new-tokens"] = Text(MaxNewTokens),
-        ["dtype"] = precision.ToString(),
-    };
+    public SortedDictionary<string, string> Settings(ComputePrecision precision, string dataSha256, string taskSha256, string tokenizerSha256,
+        string? validationSha256) => new(StringComparer.Ordinal)
+        {
+            ["data"] = dataSha256,
+            ["task"] = taskSha256,
+            ["model"] = Model,
+            ["tokenizer"] = tokenizerSha256,
+            ["method"] = Method.ToString(),
+            ["label-source"] = LabelSource.ToString(),
+            ["on-mismatch"] = OnMismatch.ToString(),
+            ["alpha"] = Text(Alpha ?? StandardAlpha),
+            ["accumulate-mean"] = AccumulateMean.ToString(),
+            ["steps"] = Text(Steps),
+            ["batch"] = Text(Batch),
+            ["accumulate"] = Text(Accumulate),
+            ["order"] = Order.ToString(),
+            ["bucket-steps"] = Text(BucketSteps),
+            ["optimizer"] = Optimizer.ToString(),
+            ["schedule"] = Schedule ?? StandardSchedule,
+            ["warmup"] = Text(Warmup),
+            ["clip"] = Text(Clip),
+            ["dropout"] = Dropout is { } dropout ? Text(dropout) : "the model's",
+            ["seed"] = Text(Seed),
+            ["eval-every"] = Text(EvalEvery),
+            ["validation"] = validationSha256 ?? (ValidationFraction is { } fraction ? Text(fraction) : "the task's share"),
+            ["patience"] = Text(Patience),
+            ["max-new-tokens"] = Text(MaxNewTokens),
+            ["dtype"] = precision.ToString(),
+        };
 
     static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
 

@@ -36,7 +36,9 @@ public sealed record TrainingPlan
     {
         TokenizerFiles.RequireFit(tokenizer, options.Tokenizer ?? options.Model, config, options.Model);
         if (tokenizer.EosId != config.EosId || tokenizer.PadId != config.PadId)
-            throw new InvalidDataException($"{options.Tokenizer ?? options.Model}: the tokenizer has pad {tokenizer.PadId} and </s> {tokenizer.EosId}, the model pad {config.PadId} and </s> {config.EosId}. Use the tokenizer that belongs to the model.");
+            throw new InvalidDataException($"{options.Tokenizer ?? options.Model}: "
+                + $"the tokenizer has pad {tokenizer.PadId} and </s> {tokenizer.EosId}, the model pad {config.PadId} and </s> {config.EosId}. "
+                + "Use the tokenizer that belongs to the model.");
         if (config.DecoderStartId != config.PadId)
             throw new InvalidDataException(
                 $"{options.Model}: decoder_start_token_id is {config.DecoderStartId}, expected pad_token_id = {config.PadId}: "
@@ -47,7 +49,8 @@ public sealed record TrainingPlan
         {
             BatchLimits evaluation = BatchGenerator.LimitsFor(validation.Sources, EvaluationRows);
             limits = BatchLimits.Larger(limits, evaluation);
-            generation = GreedyGenerator.ByteLength(config, Math.Min(limits.MaxSequences, limits.MaxTargetTokens), options.MaxNewTokens, limits.MaxSourceTokens);
+            generation = GreedyGenerator.ByteLength(config, Math.Min(limits.MaxSequences, limits.MaxTargetTokens), options.MaxNewTokens,
+                limits.MaxSourceTokens);
         }
         return new TrainingPlan
         {
@@ -74,15 +77,21 @@ public sealed record TrainingPlan
         // The last step of an epoch holds what is left.
         long stepRows = Math.Min((long)o.Batch * o.Accumulate, examples.Count), epochSteps = (examples.Count + stepRows - 1) / stepRows;
         yield return $"rows        {Data.Selection}";
-        yield return $"tokens      {examples.TokenCount:N0} in {examples.Count:N0} rows; longest source {Limits.MaxSourceLength}, longest target {Limits.MaxTargetLength}"
+        yield return $"tokens      {examples.TokenCount:N0} in {examples.Count:N0} rows; longest source {Limits.MaxSourceLength}, "
+            + $"longest target {Limits.MaxTargetLength}"
             + (Cut() is { Length: > 0 } cut ? $"; {cut}" : "");
         yield return $"model       {o.Model}: {ParameterCount:N0} parameters, vocabulary {Config.VocabularySize:N0}";
-        yield return $"method      {(o.Method == TrainingMethod.StepByStep ? string.Create(CultureInfo.InvariantCulture, $"step-by-step, alpha {o.Alpha ?? TrainingOptions.StandardAlpha}") : "standard")}, {o.Optimizer.Name}, {Rate(o)}";
+        yield return $"method      {Method(o)}, {o.Optimizer.Name}, {Rate(o)}";
         yield return $"steps       {o.Steps:N0} of {stepRows:N0} rows: {o.Steps / (double)epochSteps:F1} epochs"
             + (Data.Validation is { } v ? $"; validation on {v.Sources.Count:N0} rows every {o.EvalEvery:N0}" : "");
-        yield return $"memory      {MiB(TotalBytes)} MiB: parameters {MiB(Model.Parameters)}, gradients {MiB(Model.Gradients)}, optimizer {MiB(OptimizerBytes)}, activations {MiB(Model.Activations)}"
+        yield return $"memory      {MiB(TotalBytes)} MiB: parameters {MiB(Model.Parameters)}, gradients {MiB(Model.Gradients)}, "
+            + $"optimizer {MiB(OptimizerBytes)}, activations {MiB(Model.Activations)}"
             + (GenerationBytes > 0 ? $", generation {MiB(GenerationBytes)}" : "");
     }
+
+    static string Method(TrainingOptions o) => o.Method == TrainingMethod.StepByStep
+        ? string.Create(CultureInfo.InvariantCulture, $"step-by-step, alpha {o.Alpha ?? TrainingOptions.StandardAlpha}")
+        : "standard";
 
     static string Rate(TrainingOptions o) => o.Optimizer.LearningRate is { } rate
         ? string.Create(CultureInfo.InvariantCulture, $"{o.Schedule ?? TrainingOptions.StandardSchedule} schedule, peak rate {rate}, warm-up {o.Warmup}")

@@ -55,7 +55,8 @@ public sealed class TrainingRun
         using var trainer = new Trainer(model, optimizer, _options.NewSchedule(), Settings(config));
         var batches = new Batcher(data.Examples, new BatcherOptions(_options.Batch, _options.Accumulate, _options.Seed, _options.Order, _options.BucketSteps));
         var tokenizerFiles = new TokenizerFiles(tokenizerPath);
-        var progress = new RunProgress(_options.Settings(_backend.Precision, data.Sha256, data.Task.Sha256, tokenizerFiles.Sha256(), data.ValidationSha256), _backend.Name);
+        var progress = new RunProgress(_options.Settings(_backend.Precision, data.Sha256, data.Task.Sha256, tokenizerFiles.Sha256(), data.ValidationSha256),
+            _backend.Name);
         using var context = new Context(plan, model, optimizer, trainer, batches, progress, start?.File, tokenizerFiles);
         if (!TryResume(context))
         {
@@ -157,13 +158,15 @@ public sealed class TrainingRun
         }
         catch (ArgumentException e)
         {
-            throw new InvalidDataException($"{_checkpoints.StatePathOf(state.Step)}: no step of this run starts at row {state.Row} of epoch {state.Epoch}. Delete this checkpoint to resume from the one before.", e);
+            throw new InvalidDataException($"{_checkpoints.StatePathOf(state.Step)}: "
+                + $"no step of this run starts at row {state.Row} of epoch {state.Epoch}. Delete this checkpoint to resume from the one before.", e);
         }
     }
 
     TrainerSettings Settings(T5Config config) => new()
     {
-        Alpha = _options.Alpha ?? TrainingOptions.StandardAlpha, AccumulateMean = _options.AccumulateMean, Clip = _options.Clip, Dropout = _options.Dropout ?? config.DropoutRate, Seed = _options.Seed,
+        Alpha = _options.Alpha ?? TrainingOptions.StandardAlpha, AccumulateMean = _options.AccumulateMean, Clip = _options.Clip, Dropout = _options.Dropout
+            ?? config.DropoutRate, Seed = _options.Seed,
     };
 
     ModelFolder? OpenStart()
@@ -176,7 +179,8 @@ public sealed class TrainingRun
     void CheckOutput()
     {
         if (_options.Resume) return;
-        if (_checkpoints.Steps.Count > 0 || File.Exists(Path.Combine(_options.Output, StepLog.FileName)) || File.Exists(Path.Combine(_options.Output, ModelFiles.Safetensors)))
+        if (_checkpoints.Steps.Count > 0 || File.Exists(Path.Combine(_options.Output, StepLog.FileName))
+            || File.Exists(Path.Combine(_options.Output, ModelFiles.Safetensors)))
             throw new InvalidDataException($"{_options.Output}: holds a run. Add --resume to go on with it, or give another --output.");
     }
 

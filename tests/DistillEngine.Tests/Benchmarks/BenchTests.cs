@@ -69,7 +69,8 @@ public class BenchTests
     public void Seconds_OfProductsOfSeveralTypes_AddsTheirTimes()
     {
         Roof roof = Limits with { Bf16Gflops = 200, Int8Gops = 400 };
-        Assert.Equal(0.06, roof.Seconds(new ProductWork(Fp32Flops: 2_000_000_000, Bf16Flops: 4_000_000_000, Int8Flops: 8_000_000_000, Bytes: 500_000_000)), 1e-12);
+        Assert.Equal(0.06, roof.Seconds(new ProductWork(Fp32Flops: 2_000_000_000, Bf16Flops: 4_000_000_000, Int8Flops: 8_000_000_000,
+            Bytes: 500_000_000)), 1e-12);
         Assert.Equal(0.07, roof.Seconds(new ProductWork(2_000_000_000, 4_000_000_000, 8_000_000_000, 700_000_000)), 1e-12);
     }
 

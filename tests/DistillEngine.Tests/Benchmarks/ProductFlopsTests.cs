@@ -29,7 +29,11 @@ public class ProductFlopsTests
     public void Step_OfARealStep_IsTheSumOfItsOps(string model, bool stepByStep, string optimizer, int threads)
     {
         using CpuBackend backend = new(CpuIsas.Choose(), threads);
-        using var bench = new StepBench(new StepBenchOptions { Model = model, Batch = 2, Source = 9, Target = 5, StepByStep = stepByStep, Optimizer = optimizer }, backend);
+        using var bench = new StepBench(new StepBenchOptions
+        {
+            Model = model, Batch = 2, Source = 9, Target = 5, StepByStep = stepByStep,
+            Optimizer = optimizer
+        }, backend);
         using TraceLog log = Trace.Open();
         bench.Step();
         Assert.Equal(ProductFlops.Step(bench.Config, bench.Batch), Products(log));

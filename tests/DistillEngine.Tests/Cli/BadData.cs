@@ -22,7 +22,8 @@ static class BadData
             new("file without rows", Stats, Data, "no rows", w => w.Write(Data, "")),
             new("no label to measure with", Evaluate, Data, "gold label", w => AllRows(w, r => r.Remove("label"))),
             new("no label to train", [.. Train, "--label-source", "teacher"], Data, "--label-source", w => AllRows(w, r => r.Remove("teacher_label"))),
-            new("too few rows to validate on", [.. Train, "--eval-every", "1"], Data, "--validation", w => w.Write(Data, string.Concat(File.ReadLines(w[Data]).Take(1).Select(l => l + "\n")))),
+            new("too few rows to validate on", [.. Train, "--eval-every", "1"], Data, "--validation", w =>
+                w.Write(Data, string.Concat(File.ReadLines(w[Data]).Take(1).Select(l => l + "\n")))),
             new("file for eval", Evaluate, Data + ":3", "", w => w.SetRow(2, "{")),
             new("gzip by name only", ["data", "validate", "@data.jsonl.gz"], Data + ".gz", "gzip", w => w.Write(Data + ".gz", w.Bytes(Data))),
             new("gzip cut short", ["data", "validate", "@data.jsonl.gz"], Data + ".gz", "", w => w.Write(Data + ".gz", Gzip(w.Bytes(Data))[..200])),
@@ -76,18 +77,21 @@ static class BadData
     static IEnumerable<BadInput> Inputs =>
     [
         new("a folder for inputs", PredictFile("inputs"), "inputs", "is a folder", w => Directory.CreateDirectory(w["inputs"])),
-        new("a place that is not there", ["data", "sample", "@data.jsonl", "--rows", "1", "--output", "@none/out.jsonl"], "none/out.jsonl", "does not exist", _ => { }),
+        new("a place that is not there", ["data", "sample", "@data.jsonl", "--rows", "1", "--output", "@none/out.jsonl"], "none/out.jsonl",
+            "does not exist", _ => { }),
         new("no inputs", PredictFile("in.txt"), "in.txt", "no inputs", w => w.Write("in.txt", "\n \n")),
         new("no such inputs", PredictFile("in.txt"), "in.txt", "no such file (expected a file of inputs", _ => { }),
         new("inputs in another encoding", PredictFile("in.txt"), "in.txt:2", "not UTF-8", w => w.Write("in.txt", [.. "a\nb"u8, 0xE9, .. "\n"u8])),
-        new("JSON inputs in another encoding", PredictFile("in.jsonl"), "in.jsonl:1", "not UTF-8", w => w.Write("in.jsonl", [.. "{\"input\":\""u8, 0xE9, .. "\"}"u8])),
+        new("JSON inputs in another encoding", PredictFile("in.jsonl"), "in.jsonl:1", "not UTF-8", w =>
+            w.Write("in.jsonl", [.. "{\"input\":\""u8, 0xE9, .. "\"}"u8])),
         new("input that is no JSON", PredictFile("in.jsonl"), "in.jsonl:2", "not valid JSON at byte 1", w => w.Write("in.jsonl", "{\"input\":\"a\"}\n{")),
         new("input that is a list", PredictFile("in.jsonl"), "in.jsonl:1", "the line is an array", w => w.Write("in.jsonl", "[1]")),
         new("input that is null", PredictFile("in.jsonl"), "in.jsonl:1", "the line is null", w => w.Write("in.jsonl", "null")),
         new("input without a text", PredictFile("in.jsonl"), "in.jsonl:1", "neither 'input' nor 'fields'", w => w.Write("in.jsonl", "{\"id\":\"1\"}")),
         new("input that is a number", PredictFile("in.jsonl"), "in.jsonl:1", "input: is a number", w => w.Write("in.jsonl", "{\"input\":3}")),
         new("input whose id is a list", PredictFile("in.jsonl"), "in.jsonl:1", "id: is an array", w => w.Write("in.jsonl", "{\"id\":[],\"input\":\"a\"}")),
-        new("input with half a character", PredictFile("in.jsonl"), "in.jsonl:1", "half of a surrogate pair", w => w.Write("in.jsonl", "{\"input\":\"\\ud800\"}")),
+        new("input with half a character", PredictFile("in.jsonl"), "in.jsonl:1", "half of a surrogate pair", w =>
+            w.Write("in.jsonl", "{\"input\":\"\\ud800\"}")),
         new("fields that are a text", PredictFile("in.jsonl"), "in.jsonl:1", "fields: is a text", w => w.Write("in.jsonl", "{\"fields\":\"x\"}")),
         new("fields without the task's", PredictFile("in.jsonl"), "in.jsonl:1", "question", w => w.Write("in.jsonl", "{\"fields\":{\"x\":\"y\"}}")),
     ];

@@ -11,15 +11,20 @@ sealed record BadInput(string Description, string[] Arguments, string File, stri
     public static string[] Inspect { get; } = ["inspect", "@model"];
 
     public static string[] Train { get; } =
-        ["train", "--data", "@data.jsonl", "--task", "@larger.json", "--model", "tiny", "--tokenizer", "@tokenizer", "--output", "@out", "--steps", "2", "--threads", "1"];
+    [
+        "train", "--data", "@data.jsonl", "--task", "@larger.json", "--model", "tiny", "--tokenizer", "@tokenizer", "--output", "@out",
+        "--steps", "2", "--threads", "1",
+    ];
 
     /// <summary>Trains from the model folder.</summary>
-    public static string[] FineTune { get; } = ["train", "--data", "@data.jsonl", "--task", "@larger.json", "--model", "@model", "--output", "@out", "--steps", "2", "--threads", "1"];
+    public static string[] FineTune { get; } =
+        ["train", "--data", "@data.jsonl", "--task", "@larger.json", "--model", "@model", "--output", "@out", "--steps", "2", "--threads", "1"];
 
     /// <summary>Goes on with the run in the model folder.</summary>
     public static string[] Resume { get; } =
     [
-        "train", "--data", "@data.jsonl", "--task", "@larger.json", "--model", "tiny", "--tokenizer", "@tokenizer", "--output", "@model", "--steps", "6", "--batch", "4", "--lr", "2e-3",
+        "train", "--data", "@data.jsonl", "--task", "@larger.json", "--model", "tiny", "--tokenizer", "@tokenizer", "--output", "@model", "--steps", "6",
+        "--batch", "4", "--lr", "2e-3",
         "--threads", "1", "--resume",
     ];
 

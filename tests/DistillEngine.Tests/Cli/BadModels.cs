@@ -102,13 +102,15 @@ static class BadModels
         new("vocabulary of another kind", Evaluate, Vocabulary, "", w => w.Write(Vocabulary, new byte[64])),
         new("vocabulary to train with", Train, "tokenizer/spiece.model", "", w => w.Cut("tokenizer/spiece.model", -3)),
         new("vocabulary without padding", Inspect, Vocabulary, "no piece '<pad>'", w => w.Patch(Vocabulary, "<pad>", "<pat>")),
-        new("vocabulary without padding to train with", Train, "tokenizer/spiece.model", "no piece '<pad>'", w => w.Patch("tokenizer/spiece.model", "<pad>", "<pat>")),
+        new("vocabulary without padding to train with", Train, "tokenizer/spiece.model", "no piece '<pad>'", w =>
+            w.Patch("tokenizer/spiece.model", "<pad>", "<pat>")),
         new("no vocabulary", Train, "tokenizer", "spiece.model", w => w.Delete("tokenizer/spiece.model")),
         new("no vocabulary for predict", Predict, "model", "spiece.model", w => w.Delete(Vocabulary)),
         new("no such tokenizer", [.. Train[..8], "@none", .. Train[9..]], "none", "", _ => { }),
         new("more ids than the model", Predict, "model", "only 128", w => w.Write("model/tokenizer_config.json", """{"extra_ids":500}""")),
         new("more ids than the model to train", FineTune, "model", "only 128", w => w.Write("model/tokenizer_config.json", """{"extra_ids":500}""")),
-        new("negative count of sentinels", Inspect, "model/tokenizer_config.json", "extra_ids is -1", w => w.Write("model/tokenizer_config.json", """{"extra_ids":-1}""")),
+        new("negative count of sentinels", Inspect, "model/tokenizer_config.json", "extra_ids is -1", w =>
+            w.Write("model/tokenizer_config.json", """{"extra_ids":-1}""")),
         new("settings that are no JSON", Train, "tokenizer/tokenizer_config.json", "not valid JSON", w => w.Write("tokenizer/tokenizer_config.json", "{")),
         FastOf("tokenizer.json that is no JSON", "{\"model\":"),
         FastOf("tokenizer.json that is a list", "[]"),
@@ -122,7 +124,8 @@ static class BadModels
     [
         new("student file that is no JSON", Predict, "model/distill.json", "", w => w.Write("model/distill.json", "{")),
         new("student file that is null", Predict, "model/distill.json", "schema", w => w.Write("model/distill.json", "null")),
-        new("student file of another schema", Inspect, "model/distill.json", "distill.model/1", w => w.Set("model/distill.json", "schema", "\"distill.model/2\"")),
+        new("student file of another schema", Inspect, "model/distill.json", "distill.model/1", w =>
+            w.Set("model/distill.json", "schema", "\"distill.model/2\"")),
         new("student file without a task", Evaluate, "model/distill.json", "task", w => w.Set("model/distill.json", "task", null)),
         new("student file whose task is null", Evaluate, "model/distill.json", "task", w => w.Set("model/distill.json", "task", "null")),
         new("student file of an unknown method", Evaluate, "model/distill.json", "", w => w.Set("model/distill.json", "method", "\"both\"")),
@@ -141,13 +144,16 @@ static class BadModels
         CheckpointOf("state at no step's start", "state.json", "", (w, f) => w.Set(f, "row", "3")),
         CheckpointOf("state of a negative step", "state.json", "", (w, f) => w.Set(f, "optimizerStep", "-1")),
         CheckpointOf("optimizer cut short", "optimizer.safetensors", "cut short", (w, f) => w.Cut(f, -8)),
-        CheckpointOf("optimizer without a moment", "optimizer.safetensors", "exp_avg", (w, f) => w.Patch(f, "shared.weight.exp_avg\"", "shared.weight.exp_ave\"")),
+        CheckpointOf("optimizer without a moment", "optimizer.safetensors", "exp_avg", (w, f) =>
+            w.Patch(f, "shared.weight.exp_avg\"", "shared.weight.exp_ave\"")),
         CheckpointOf("weights of a checkpoint cut short", "model.safetensors", "cut short", (w, f) => w.Cut(f, -8)),
         CheckpointOf("another model in a checkpoint", "config.json", "", (w, f) => w.Set(f, "dropout_rate", "0.3")),
-        new("checkpoint without a state", Resume, "model/checkpoints/step-00000006/state.json", "", w => w.Delete("model/checkpoints/step-00000006/state.json")),
+        new("checkpoint without a state", Resume, "model/checkpoints/step-00000006/state.json", "", w =>
+            w.Delete("model/checkpoints/step-00000006/state.json")),
     ];
 
-    static BadInput ConfigOf(string description, string key, string? value, string reason) => new(description, Inspect, Config, reason, w => w.Set(Config, key, value));
+    static BadInput ConfigOf(string description, string key, string? value, string reason) =>
+        new(description, Inspect, Config, reason, w => w.Set(Config, key, value));
 
     static BadInput IndexOf(string description, string file, string reason, string json) => new(description, Inspect, file, reason, w =>
     {
@@ -161,7 +167,8 @@ static class BadModels
         w.Write(Bin, bytes(w));
     });
 
-    static BadInput FastOf(string description, string json) => new(description, InspectFile(FastVocabulary), FastVocabulary, "", w => w.Write(FastVocabulary, json));
+    static BadInput FastOf(string description, string json) =>
+        new(description, InspectFile(FastVocabulary), FastVocabulary, "", w => w.Write(FastVocabulary, json));
 
     static BadInput CheckpointOf(string description, string file, string reason, Action<Workspace, string> damage)
     {

@@ -29,13 +29,16 @@ public class BenchVerbTests
     [InlineData("bf16")]
     public void Step_WithJsonAndProfile_GivesItsKeysAndEveryOp(string type)
     {
-        CliResult result = CliResult.Of("bench", "step", "--model", "tiny", "--batch", "1", "--source", "4", "--step-by-step", "--dtype", type, "--threads", "1", "--json", "--profile");
+        CliResult result = CliResult.Of("bench", "step", "--model", "tiny", "--batch", "1", "--source", "4", "--step-by-step", "--dtype", type, "--threads",
+            "1", "--json", "--profile");
         Assert.True(result.Code == 0, result.ToString());
         JsonElement step = Assert.Single(result.Json);
-        Assert.Equal(["device", "forwardMs", "backwardMs", "optimizerMs", "stepMs", "tokensPerSecond", "peakRssMb", "limitMs", "shareOfLimit"], step.EnumerateObject().Select(p => p.Name));
+        Assert.Equal(["device", "forwardMs", "backwardMs", "optimizerMs", "stepMs", "tokensPerSecond", "peakRssMb", "limitMs", "shareOfLimit"],
+            step.EnumerateObject().Select(p => p.Name));
         Assert.All(step.EnumerateObject().Skip(1), p => Assert.True(p.Value.GetDouble() > 0, p.Name));
-        Assert.All((string[])["matmul.forward", "matmul.backward.weight", "attention.backward", "linear_cross_entropy.backward", "adamw.update", "outside of ops"],
-            op => Assert.Contains(result.ErrorLines, line => line.StartsWith(op, StringComparison.Ordinal)));
+        string[] ops =
+            ["matmul.forward", "matmul.backward.weight", "attention.backward", "linear_cross_entropy.backward", "adamw.update", "outside of ops"];
+        Assert.All(ops, op => Assert.Contains(result.ErrorLines, line => line.StartsWith(op, StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -44,14 +47,16 @@ public class BenchVerbTests
         CliResult result = CliResult.Of("bench", "decode", "--model", "tiny", "--batch", "2", "--source", "4", "--tokens", "3", "--threads", "1", "--json");
         Assert.True(result.Code == 0, result.ToString());
         JsonElement decode = Assert.Single(result.Json);
-        Assert.Equal(["device", "ms", "tokensPerSecond", "bytesPerToken", "limitMs", "shareOfLimit", "peakRssMb"], decode.EnumerateObject().Select(p => p.Name));
+        Assert.Equal(["device", "ms", "tokensPerSecond", "bytesPerToken", "limitMs", "shareOfLimit", "peakRssMb"],
+            decode.EnumerateObject().Select(p => p.Name));
         Assert.All(decode.EnumerateObject().Skip(1), p => Assert.True(p.Value.GetDouble() > 0, p.Name));
     }
 
     public static TheoryData<string, string[]> OnTheEmulator => new()
     {
         { "roofline", ["fp32Gflops", "readGBs", "copyGBs"] },
-        { $"step --model {SmallModel} --batch 1 --source 2 --target 2", ["forwardMs", "backwardMs", "optimizerMs", "stepMs", "tokensPerSecond", "peakRssMb", "limitMs", "shareOfLimit"] },
+        { $"step --model {SmallModel} --batch 1 --source 2 --target 2",
+            ["forwardMs", "backwardMs", "optimizerMs", "stepMs", "tokensPerSecond", "peakRssMb", "limitMs", "shareOfLimit"] },
         { $"decode --model {SmallModel} --batch 2 --source 2 --tokens 2", ["ms", "tokensPerSecond", "bytesPerToken", "limitMs", "shareOfLimit", "peakRssMb"] },
     };
 
@@ -82,7 +87,8 @@ public class BenchVerbTests
     [Fact]
     public void Step_WithProfileOnTheEmulator_NamesTheDeviceBesideItsOps()
     {
-        CliResult result = CliResult.Of("bench", "step", "--model", SmallModel, "--batch", "1", "--source", "2", "--target", "2", "--device", "cpu-emulator", "--profile");
+        CliResult result =
+            CliResult.Of("bench", "step", "--model", SmallModel, "--batch", "1", "--source", "2", "--target", "2", "--device", "cpu-emulator", "--profile");
         Assert.True(result.Code == 0, result.ToString());
         Assert.StartsWith("on cpu-emulator", result.Output, StringComparison.Ordinal);
         Assert.Contains(result.ErrorLines, line => line.StartsWith("attention.backward", StringComparison.Ordinal));

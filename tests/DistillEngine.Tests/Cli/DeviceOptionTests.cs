@@ -44,7 +44,8 @@ public class DeviceOptionTests
     {
         CliResult result = CliResult.Of([.. line.Split(' '), "--device", GpuDevices.Emulator]);
         Assert.True(result.Code == 2 && result.Output.Length == 0, result.ToString());
-        Assert.Contains("--weights int8 --device cpu-emulator: the device multiplies float32 weights alone; leave out --weights, or take --device cpu.", result.Error, StringComparison.Ordinal);
+        Assert.Contains("--weights int8 --device cpu-emulator: the device multiplies float32 weights alone; leave out --weights, or take --device cpu.",
+            result.Error, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -55,7 +56,8 @@ public class DeviceOptionTests
     {
         CliResult result = CliResult.Of([.. line.Split(' '), "--device", GpuDevices.Emulator]);
         Assert.True(result.Code == 2 && result.Output.Length == 0, result.ToString());
-        Assert.Contains("--cache bf16 --device cpu-emulator: the device keeps float32 keys and values alone; leave out --cache, or take --device cpu.", result.Error, StringComparison.Ordinal);
+        Assert.Contains("--cache bf16 --device cpu-emulator: the device keeps float32 keys and values alone; leave out --cache, or take --device cpu.",
+            result.Error, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -91,11 +93,14 @@ public class DeviceOptionTests
         using var golden = new GoldenCopy(GoldenCopy.Repository, "models/shortest");
         using (var verify = new DistillProcess(program, ["verify", "--golden", golden.PathOf("")]))
             Assert.True(verify.WaitForExit() == 0, verify.Error);
-        using (var bench = new DistillProcess(program, ["bench", "step", "--model", Path.Combine(GoldenCopy.Repository, "models", "shortest"), "--batch", "1", "--source", "2", "--target", "2", "--threads", "1"]))
+        using (var bench = new DistillProcess(program,
+            ["bench", "step", "--model", Path.Combine(GoldenCopy.Repository, "models", "shortest"), "--batch", "1", "--source", "2", "--target", "2",
+            "--threads", "1"]))
             Assert.True(bench.WaitForExit() == 0, bench.Error);
         using var absent = new DistillProcess(program, ["bench", "roofline", "--device", "cuda:0"]);
         Assert.Equal(2, absent.WaitForExit());
-        Assert.Contains($"--device cuda:0: this program lacks its file {file}.dll; it computes on the CPU alone. Expected auto or cpu.", absent.Error, StringComparison.Ordinal);
+        Assert.Contains($"--device cuda:0: this program lacks its file {file}.dll; it computes on the CPU alone. Expected auto or cpu.", absent.Error,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -119,7 +124,8 @@ public class DeviceOptionTests
     [InlineData(GpuDevices.Emulator, "--device cpu-emulator: it does not multiply tf32")]
     public void Train_InTf32WithoutTensorCores_SaysWhatDoes(string device, string expected)
     {
-        CliResult result = CliResult.Of("train", "--data", "none", "--task", "svamp", "--model", "tiny", "--output", "none", "--dtype", "tf32", "--device", device);
+        CliResult result = CliResult.Of("train", "--data", "none", "--task", "svamp", "--model", "tiny", "--output", "none", "--dtype", "tf32",
+            "--device", device);
         Assert.Equal(2, result.Code);
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
         Assert.Contains("CUDA devices of compute capability 8.0 and above do; take f32 or bf16.", result.Error, StringComparison.Ordinal);

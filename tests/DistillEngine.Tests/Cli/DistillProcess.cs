@@ -50,7 +50,8 @@ sealed partial class DistillProcess : IDisposable
     /// <summary>SIGINT, as Ctrl+C sends it.</summary>
     public void Interrupt()
     {
-        if (_process.HasExited || Send(_process.Id, InterruptSignal) != 0) throw new InvalidOperationException("distill has ended before it could be interrupted.");
+        if (_process.HasExited || Send(_process.Id, InterruptSignal) != 0)
+            throw new InvalidOperationException("distill has ended before it could be interrupted.");
     }
 
     /// <returns>The exit status.</returns>

@@ -9,9 +9,11 @@ public class HelpTests
     {
         { "", "demo train eval predict data inspect verify bench doctor" },
         { "demo", "--output" },
-        { "train", "--data --task --model --tokenizer --output --method --alpha --steps --batch --accumulate --accumulate-mean --optimizer --lr --schedule --warmup --clip "
+        { "train", "--data --task --model --tokenizer --output --method --alpha --steps --batch --accumulate --accumulate-mean --optimizer --lr "
+            + "--schedule --warmup --clip "
             + "--dropout --seed --threads --device --save-every --eval-every --keep --label-source --on-mismatch --resume --profile --json" },
-        { "eval", "--model --data --task --weights --batch --max-new-tokens --min-new-tokens --repetition-penalty --no-repeat-ngram --threads --profile --json" },
+        { "eval", "--model --data --task --weights --batch --max-new-tokens --min-new-tokens --repetition-penalty --no-repeat-ngram --threads "
+            + "--profile --json" },
         { "predict", "TEXT --model --input --explain --weights --jsonl --max-new-tokens" },
         { "data", "import stats preview validate sample" },
         { "data import", "dss" },
@@ -101,6 +103,7 @@ public class HelpTests
     {
         CliResult result = CliResult.Of("doctor");
         Assert.Equal((0, ""), (result.Code, result.Error));
-        Assert.All((string[])["processor", "instruction sets", "memory", "threads", "devices"], word => Assert.Contains(word, result.Output, StringComparison.Ordinal));
+        Assert.All((string[])["processor", "instruction sets", "memory", "threads", "devices"], word =>
+            Assert.Contains(word, result.Output, StringComparison.Ordinal));
     }
 }

@@ -59,10 +59,12 @@ public sealed class InterruptionTests : IDisposable
 
     string[] Train(string output) =>
     [
-        "train", "--data", _task.Data, "--task", _task.Task, "--model", "tiny", "--tokenizer", _task.Tokenizer, "--output", _task.Output(output), "--steps", $"{Steps}",
+        "train", "--data", _task.Data, "--task", _task.Task, "--model", "tiny", "--tokenizer", _task.Tokenizer, "--output", _task.Output(output),
+        "--steps", $"{Steps}",
         "--batch", "4", "--accumulate", "2", "--save-every", "15", "--keep", "2", "--threads", "1",
     ];
 
     void AssertSame(string file) => Assert.True(
-        File.ReadAllBytes(Path.Combine(_task.Output("unbroken"), file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(_task.Output("killed"), file))), $"{file} differs.");
+        File.ReadAllBytes(Path.Combine(_task.Output("unbroken"), file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(_task.Output("killed"), file))),
+            $"{file} differs.");
 }

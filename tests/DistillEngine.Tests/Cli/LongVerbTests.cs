@@ -15,9 +15,11 @@ public sealed class LongVerbTests : IDisposable
     public void ImportDss_WithJson_CountsRowsAndTheTeachersHits()
     {
         Publish(questions: 2, outputs: ["It is so. The answer is (3).", "The answer is (5)."]);
-        CliResult result = CliResult.Of("data", "import", "dss", "--task", "svamp", "--split", "train", "--input", _folder.Path, "--output", _folder["out.jsonl"], "--json");
+        CliResult result = CliResult.Of("data", "import", "dss", "--task", "svamp", "--split", "train", "--input", _folder.Path, "--output",
+            _folder["out.jsonl"], "--json");
         JsonElement report = Assert.Single(result.Json);
-        Assert.Equal((0, 2, 2, 0.5), (result.Code, report.GetProperty("rows").GetInt32(), report.GetProperty("parsed").GetInt32(), report.GetProperty("teacherAccuracy").GetDouble()));
+        Assert.Equal((0, 2, 2, 0.5), (result.Code, report.GetProperty("rows").GetInt32(), report.GetProperty("parsed").GetInt32(),
+            report.GetProperty("teacherAccuracy").GetDouble()));
         Assert.Equal(0, CliResult.Of("data", "validate", _folder["out.jsonl"], "--task", "svamp").Code);
     }
 
@@ -26,7 +28,8 @@ public sealed class LongVerbTests : IDisposable
     {
         Publish(questions: 3, outputs: ["The answer is (3)."]);
         string[] before = _folder.Names;
-        CliResult result = CliResult.Of("data", "import", "dss", "--task", "svamp", "--split", "train", "--input", _folder.Path, "--output", _folder["out.jsonl"]);
+        CliResult result = CliResult.Of("data", "import", "dss", "--task", "svamp", "--split", "train", "--input", _folder.Path, "--output",
+            _folder["out.jsonl"]);
         Assert.True(result.Code == 3 && result.Output.Length == 0, result.ToString());
         Assert.Contains(_folder.Path, result.Error, StringComparison.Ordinal);
         Assert.Equal(before, _folder.Names);
@@ -41,7 +44,8 @@ public sealed class LongVerbTests : IDisposable
         {
             Assert.Equal(["case", "check", "worst", "error", "allowed", "pass"], check.EnumerateObject().Select(p => p.Name).Take(6));
             JsonValueKind pass = check.GetProperty("pass").ValueKind;
-            Assert.True(pass == JsonValueKind.True || (pass == JsonValueKind.Null && check.GetProperty("reason").GetString() is { Length: > 0 }), check.ToString());
+            Assert.True(pass == JsonValueKind.True || (pass == JsonValueKind.Null && check.GetProperty("reason").GetString() is { Length: > 0 }),
+                check.ToString());
         });
         Assert.Contains("0 failed", result.Error, StringComparison.Ordinal);
     }
@@ -58,7 +62,8 @@ public sealed class LongVerbTests : IDisposable
     {
         CliResult result = CliResult.Of("demo", "--steps", "2", "--output", _folder["demo"], "--threads", "1");
         Assert.True(result.Code == 0, result.ToString());
-        Assert.All((string[])["standard", "step-by-step", "because:", "distill train", "distill eval", "distill predict"], word => Assert.Contains(word, result.Output, StringComparison.Ordinal));
+        Assert.All((string[])["standard", "step-by-step", "because:", "distill train", "distill eval", "distill predict"], word =>
+            Assert.Contains(word, result.Output, StringComparison.Ordinal));
         CliResult again = CliResult.Of("demo", "--steps", "2", "--output", _folder["demo"]);
         Assert.True(again.Code == 2 && again.Error.Contains("not empty", StringComparison.Ordinal), again.ToString());
     }

@@ -25,7 +25,8 @@ public sealed class TrainedTask : IDisposable
     /// <summary>A call that trains into a folder of this name.</summary>
     internal string[] TrainArguments(string output, int steps = 6) =>
     [
-        "train", "--data", Task.Data, "--task", Task.Task, "--model", "tiny", "--tokenizer", Task.Tokenizer, "--output", Task.Output(output), "--steps", $"{steps}",
+        "train", "--data", Task.Data, "--task", Task.Task, "--model", "tiny", "--tokenizer", Task.Tokenizer, "--output", Task.Output(output),
+        "--steps", $"{steps}",
         "--batch", "4", "--lr", "2e-3", "--save-every", "3", "--threads", "1",
     ];
 

@@ -16,7 +16,8 @@ public class VerbTests(TrainedTask trained) : IClassFixture<TrainedTask>
         Assert.Equal(Enumerable.Range(1, 6), steps.Select(s => s.GetProperty("step").GetInt32()));
         Assert.All(steps, s => Assert.Equal(StepKeys, s.EnumerateObject().Select(p => p.Name)));
         Assert.Equal(trained.Training.OutputLines, File.ReadAllLines(Path.Combine(trained.Model, StepLog.FileName)));
-        Assert.All((string[])["rows", "tokens", "parameters", "memory", "steps"], word => Assert.Contains(word, trained.Training.Error, StringComparison.Ordinal));
+        Assert.All((string[])["rows", "tokens", "parameters", "memory", "steps"], word =>
+            Assert.Contains(word, trained.Training.Error, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -39,7 +40,8 @@ public class VerbTests(TrainedTask trained) : IClassFixture<TrainedTask>
         CliResult resumed = CliResult.Of([.. trained.TrainArguments("stopped"), "--resume"]);
         Assert.True(resumed.Code == 0, resumed.ToString());
         Assert.Contains("resumed", resumed.Error, StringComparison.Ordinal);
-        Assert.Equal(File.ReadAllBytes(Path.Combine(trained.Model, "model.safetensors")), File.ReadAllBytes(Path.Combine(trained.Task.Output("stopped"), "model.safetensors")));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(trained.Model, "model.safetensors")),
+            File.ReadAllBytes(Path.Combine(trained.Task.Output("stopped"), "model.safetensors")));
     }
 
     [Fact]
@@ -99,7 +101,8 @@ public class VerbTests(TrainedTask trained) : IClassFixture<TrainedTask>
     [InlineData("int4")]
     public void Predict_WithLowWeights_Answers(string weights)
     {
-        CliResult result = CliResult.Of("predict", "--model", trained.Model, "which is larger, a cup or a car?", "--max-new-tokens", "5", "--min-new-tokens", "2", "--weights", weights, "--jsonl");
+        CliResult result = CliResult.Of("predict", "--model", trained.Model, "which is larger, a cup or a car?", "--max-new-tokens", "5", "--min-new-tokens",
+            "2", "--weights", weights, "--jsonl");
         Assert.Equal(0, result.Code);
         Assert.Equal(JsonValueKind.String, Assert.Single(result.Json).GetProperty("label").ValueKind);
     }
@@ -130,7 +133,8 @@ public class VerbTests(TrainedTask trained) : IClassFixture<TrainedTask>
     {
         CliResult result = CliResult.Of("data", "stats", trained.Task.Data, "--task", trained.Task.Task, "--tokenizer", trained.Task.Tokenizer, "--json");
         JsonElement stats = Assert.Single(result.Json);
-        Assert.Equal((24, 24, 24, 1.0), (stats.GetProperty("rows").GetInt32(), stats.GetProperty("withRationale").GetInt32(), stats.GetProperty("teacherRows").GetInt32(),
+        Assert.Equal((24, 24, 24, 1.0),
+            (stats.GetProperty("rows").GetInt32(), stats.GetProperty("withRationale").GetInt32(), stats.GetProperty("teacherRows").GetInt32(),
             stats.GetProperty("teacherAccuracy").GetDouble()));
         Assert.Equal(24, stats.GetProperty("statuses").GetProperty("ok").GetInt32());
         Assert.True(stats.GetProperty("tokens").EnumerateObject().Any());
@@ -143,7 +147,8 @@ public class VerbTests(TrainedTask trained) : IClassFixture<TrainedTask>
         Assert.True(result is { Code: 0, Error: "" }, result.ToString());
         Assert.All((string[])["predict: which is larger, a spoon or a chair?", "explain: which", "chair", "a spoon is smaller than a chair.", " ids: "],
             text => Assert.Contains(text, result.Output, StringComparison.Ordinal));
-        CliResult beyond = CliResult.Of("data", "preview", trained.Task.Data, "--row", "24", "--tokenizer", trained.Task.Tokenizer, "--task", trained.Task.Task);
+        CliResult beyond = CliResult.Of("data", "preview", trained.Task.Data, "--row", "24", "--tokenizer", trained.Task.Tokenizer, "--task",
+            trained.Task.Task);
         Assert.True(beyond.Code == 2 && beyond.Error.Contains("24 rows", StringComparison.Ordinal), beyond.ToString());
     }
 

@@ -20,7 +20,8 @@ sealed class Workspace : IDisposable
     public string this[string name] => Path.Combine(Root, name);
 
     /// <summary>Names and lengths of all files.</summary>
-    public string[] Files => [.. Directory.EnumerateFiles(Root, "*", SearchOption.AllDirectories).Select(f => $"{f} {new FileInfo(f).Length}").Order(StringComparer.Ordinal)];
+    public string[] Files =>
+        [.. Directory.EnumerateFiles(Root, "*", SearchOption.AllDirectories).Select(f => $"{f} {new FileInfo(f).Length}").Order(StringComparer.Ordinal)];
 
     public void Write(string file, string text) => File.WriteAllText(this[file], text);
 

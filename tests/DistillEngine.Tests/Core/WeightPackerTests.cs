@@ -114,7 +114,9 @@ public class WeightPackerTests
         var (outputs, inputs) = (values.Shape.D0, values.Shape.D1);
         int groups = PackedWeight.GroupsOf(outputs), scales = PackedWeight.GroupScales(form, inputs);
         Tensor data = host.Empty("data", new(groups, PackedWeight.GroupBytes(form, inputs)), DType.U8);
-        var packed = new PackedWeight(form, outputs, inputs, data, scales == 0 ? default : host.Empty("scales", new(groups, scales), PackedWeight.ScaleType(form)),
+        var packed = new PackedWeight(form, outputs, inputs, data, scales == 0
+            ? default
+            : host.Empty("scales", new(groups, scales), PackedWeight.ScaleType(form)),
             form == WeightForm.BF16 ? default : host.Empty("remainders", new(outputs, inputs), DType.I8));
         var packer = new WeightPacker(form, inputs);
         for (int group = 0; group < groups; group++)

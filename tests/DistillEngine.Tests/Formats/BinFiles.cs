@@ -9,7 +9,8 @@ static class BinFiles
 {
     /// <summary>A zip of stored entries as torch.save lays it out, with the given pickle and storages.</summary>
     public static byte[] Zip(byte[] pickle, params (string Key, byte[] Data)[] storages) =>
-        Archive([("archive/data.pkl", pickle), ("archive/byteorder", "little"u8.ToArray()), .. storages.Select(storage => ($"archive/data/{storage.Key}", storage.Data))]);
+        Archive([("archive/data.pkl", pickle), ("archive/byteorder", "little"u8.ToArray()),
+            .. storages.Select(storage => ($"archive/data/{storage.Key}", storage.Data))]);
 
     /// <param name="method">Compression method that the headers claim; 0 is stored.</param>
     /// <param name="claimedBytes">Size that the headers claim instead of the true one.</param>
@@ -24,7 +25,8 @@ static class BinFiles
             file.Write(Numbers(0x04034B50u, (ushort)20, (ushort)0, method, 0u, 0u, size, size, (ushort)utf8.Length, (ushort)0));
             file.Write(utf8);
             file.Write(data);
-            directory.Write(Numbers(0x02014B50u, (ushort)20, (ushort)20, (ushort)0, method, 0u, 0u, size, size, (ushort)utf8.Length, (ushort)0, (ushort)0, (ushort)0, (ushort)0, 0u, offset));
+            directory.Write(Numbers(0x02014B50u, (ushort)20, (ushort)20, (ushort)0, method, 0u, 0u, size, size, (ushort)utf8.Length, (ushort)0, (ushort)0,
+                (ushort)0, (ushort)0, 0u, offset));
             directory.Write(utf8);
         }
         uint start = (uint)file.Position;

@@ -46,7 +46,8 @@ public class CheckpointGoldenTests
         }
     }
 
-    /// <summary>Every parameter of the model is there and equal; 16-bit files hold the rounded values; what a file holds besides is a tie or a known stray.</summary>
+    /// <summary>Every parameter of the model is there and equal; 16-bit files hold the rounded values; what a file holds besides is a tie or a known
+    /// stray.</summary>
     static void AssertSameBits(TensorSource expected, TensorSource actual)
     {
         foreach (string name in expected.Names)

@@ -133,7 +133,8 @@ public sealed class DamagedFileTests : IDisposable
     static byte[] Write(int count)
     {
         var stream = new MemoryStream();
-        SafetensorsWriter.Write(stream, [.. Enumerable.Range(0, count).Select(i => TensorToSave.FromFloats($"t{i}", [2, 3], new float[] { 1, 2, 3, 4, 5, 6 }))]);
+        SafetensorsWriter.Write(stream,
+            [.. Enumerable.Range(0, count).Select(i => TensorToSave.FromFloats($"t{i}", [2, 3], new float[] { 1, 2, 3, 4, 5, 6 }))]);
         return stream.ToArray();
     }
 }

@@ -29,8 +29,12 @@ public sealed class HuggingFaceConfigTests : IDisposable
         Assert.Equal(2, config.GetDouble("whole"));
         Assert.True(config.GetBoolean("b"));
         Assert.Equal("gated-gelu", config.GetString("s"));
-        Assert.Equal((7, 0.5, true, "x"), (config.GetInt32OrDefault("n", 7), config.GetDoubleOrDefault("none", 0.5), config.GetBooleanOrDefault("n", true), config.GetStringOrDefault("none", "x")));
-        Assert.Equal((-3, 1e-6, true, "gated-gelu"), (config.GetInt32OrDefault("i", 7), config.GetDoubleOrDefault("d", 0.5), config.GetBooleanOrDefault("b", false), config.GetStringOrDefault("s", "x")));
+        Assert.Equal((7, 0.5, true, "x"),
+            (config.GetInt32OrDefault("n", 7), config.GetDoubleOrDefault("none", 0.5), config.GetBooleanOrDefault("n", true),
+            config.GetStringOrDefault("none", "x")));
+        Assert.Equal((-3, 1e-6, true, "gated-gelu"),
+            (config.GetInt32OrDefault("i", 7), config.GetDoubleOrDefault("d", 0.5), config.GetBooleanOrDefault("b", false),
+            config.GetStringOrDefault("s", "x")));
         Assert.False(config.Contains("n"));
     }
 
@@ -48,7 +52,8 @@ public sealed class HuggingFaceConfigTests : IDisposable
         Assert.Equal(2, config.GetDouble("b"));
         Assert.True(config.Remove("rate"));
         config.Save(_folder["config.json"]);
-        Assert.Equal("{\n  \"b\": 2,\n  \"unknown\": {\n    \"x\": [\n      1,\n      2.50\n    ]\n  },\n  \"a\": \"é\",\n  \"flag\": false,\n  \"names\": [\n    \"p\",\n    \"q\"\n  ],\n  \"text\": \"t\"\n}\n",
+        Assert.Equal("{\n  \"b\": 2,\n  \"unknown\": {\n    \"x\": [\n      1,\n      2.50\n    ]\n  },\n  \"a\": \"é\",\n  \"flag\": "
+            + "false,\n  \"names\": [\n    \"p\",\n    \"q\"\n  ],\n  \"text\": \"t\"\n}\n",
             File.ReadAllText(_folder["config.json"]));
         Assert.Throws<ArgumentOutOfRangeException>(() => config.Set("rate", double.NaN));
     }

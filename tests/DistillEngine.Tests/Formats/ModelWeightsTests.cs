@@ -14,7 +14,8 @@ public sealed class ModelWeightsTests : IDisposable
     public void Save_AboveTheShardSize_WritesShardsAndIndex()
     {
         ModelWeights.Save(_folder.Path, Tensors(1, 5), maxShardBytes: 80);
-        Assert.Equal(["model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors", "model.safetensors.index.json"], _folder.Names);
+        Assert.Equal(["model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors",
+            "model.safetensors.index.json"], _folder.Names);
         var index = JsonNode.Parse(File.ReadAllText(_folder["model.safetensors.index.json"]))!;
         Assert.Equal(200, index["metadata"]!["total_size"]!.GetValue<int>());
         Assert.Equal("model-00002-of-00003.safetensors", index["weight_map"]!["t3"]!.GetValue<string>());

@@ -16,7 +16,8 @@ public sealed class SafetensorsFileTests : IDisposable
     {
         // All 65,536 patterns of both 16-bit types, so that subnormals, infinities and NaNs are among them.
         ushort[] patterns = [.. Enumerable.Range(0, 65536).Select(i => (ushort)i)];
-        using var file = Open("""{"h":{"dtype":"F16","shape":[65536],"data_offsets":[0,131072]},"b":{"dtype":"BF16","shape":[256,256],"data_offsets":[131072,262144]}}""",
+        using var file = Open(
+            """{"h":{"dtype":"F16","shape":[65536],"data_offsets":[0,131072]},"b":{"dtype":"BF16","shape":[256,256],"data_offsets":[131072,262144]}}""",
             [.. MemoryMarshal.AsBytes<ushort>(patterns), .. MemoryMarshal.AsBytes<ushort>(patterns)]);
         float[] half = new float[65536], brain = new float[65536];
         file.Read("h", half);
@@ -31,7 +32,8 @@ public sealed class SafetensorsFileTests : IDisposable
     [Fact]
     public void Read_WhenADoubleIsBeyondFloat32_Throws()
     {
-        using var file = Open("""{"d":{"dtype":"F64","shape":[3],"data_offsets":[0,24]}}""", MemoryMarshal.AsBytes<double>([0.1, double.PositiveInfinity, 1e300]).ToArray());
+        using var file = Open("""{"d":{"dtype":"F64","shape":[3],"data_offsets":[0,24]}}""",
+            MemoryMarshal.AsBytes<double>([0.1, double.PositiveInfinity, 1e300]).ToArray());
         float[] values = new float[2];
         file.Read("d", 0, values);
         Assert.Equal([0.1f, float.PositiveInfinity], values);
@@ -110,7 +112,10 @@ public sealed class SafetensorsFileTests : IDisposable
     [Fact]
     public void Open_EmptyTensorsAndScalars_AreListed()
     {
-        using var file = Open("""{"__metadata__":{"format":"pt","é":"ü"},"z":{"dtype":"F32","shape":[0,5],"data_offsets":[4,4]},"s":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}   """,
+        using var file =
+            Open("""{"__metadata__":{"format":"pt","é":"ü"},"z":{"dtype":"F32","shape":[0,5],"data_offsets":[4,4]},"s":"""
+            + """{"dtype":"F32","shape":[],"data_offsets":[0,4]},"a":"""
+            + """{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}   """,
             BinFiles.Floats(3));
         Assert.Equal(["a", "s", "z"], file.Names);
         Assert.Equal((0L, 1L), (file.Info("z").Count, file.Info("s").Count));

@@ -33,7 +33,8 @@ public sealed class SafetensorsWriterTests : IDisposable
         using (var source = SafetensorsFile.Open(GoldenFolders.InRepository("models", "long", "model.safetensors")))
         {
             SafetensorsWriter.Write(_folder["m.safetensors"],
-                [.. source.Names.Select(name => TensorToSave.FromFloats(name, source.Info(name).Shape, (start, destination) => source.Read(name, start, destination), type))]);
+                [.. source.Names.Select(name =>
+                    TensorToSave.FromFloats(name, source.Info(name).Shape, (start, destination) => source.Read(name, start, destination), type))]);
         }
         Assert.Equal(File.ReadAllBytes(GoldenFolders.InRepository("checkpoints", expected, "model.safetensors")), File.ReadAllBytes(_folder["m.safetensors"]));
     }
@@ -55,7 +56,8 @@ public sealed class SafetensorsWriterTests : IDisposable
     public void Write_WhenAValueExceedsTheType_ThrowsAndLeavesTheOldFile(DType type, float value)
     {
         File.WriteAllText(_folder["m.safetensors"], "old");
-        var error = Assert.Throws<InvalidOperationException>(() => SafetensorsWriter.Write(_folder["m.safetensors"], [TensorToSave.FromFloats("x", [2], new[] { 1, value }, type)]));
+        var error = Assert.Throws<InvalidOperationException>(() =>
+            SafetensorsWriter.Write(_folder["m.safetensors"], [TensorToSave.FromFloats("x", [2], new[] { 1, value }, type)]));
         Assert.Contains("'x'", error.Message);
         Assert.Contains("at element 1", error.Message);
         Assert.Equal("old", File.ReadAllText(_folder["m.safetensors"]));

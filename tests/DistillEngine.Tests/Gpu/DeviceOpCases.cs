@@ -53,7 +53,9 @@ static class DeviceOpCases
             using var t = new HostTensors(count);
             Tensor gradients = t.Random("gradients", new(1, count), 1e-3);
             double expected = GradientNormReference.Forward(gradients.HostSpan<float>());
-            Tolerance.AssertWithin([GradientNormTests.Norm(t, ops.GradientNorm, gradients)], [expected], [Tolerance.Elementwise * Tolerance.Epsilon * expected], $"norm of {count}");
+            Tolerance.AssertWithin(
+                [GradientNormTests.Norm(t, ops.GradientNorm, gradients)], [expected], [Tolerance.Elementwise * Tolerance.Epsilon * expected],
+                $"norm of {count}");
         }
         using var extremes = new HostTensors(1);
         Assert.Equal(2e30f, GradientNormTests.Norm(extremes, ops.GradientNorm, extremes.Filled("huge", new(1, 4), 1e30f)));
@@ -71,14 +73,16 @@ static class DeviceOpCases
     {
         foreach (AdafactorStep variant in AdafactorTests.Variants)
         {
-            foreach (Shape shape in (Shape[])[new(37, 21), new(1, 9), new(9, 1)]) AdafactorTests.AgreesWithTheOracle(ops.Adafactor, variant, shape, factored: true);
+            foreach (Shape shape in (Shape[])[new(37, 21), new(1, 9), new(9, 1)])
+                AdafactorTests.AgreesWithTheOracle(ops.Adafactor, variant, shape, factored: true);
             foreach (Shape shape in (Shape[])[new(19), new(32, 3)]) AdafactorTests.AgreesWithTheOracle(ops.Adafactor, variant, shape, factored: false);
         }
     }
 
     static void MatMul(KernelSet ops)
     {
-        foreach (var (rows, inputs, outputs) in ((int, int, int)[])[(1, 1, 1), (1, 33, 7), (3, 5, 18), (9, 17, 33), (17, 1, 5), (33, 40, 15), (140, 12, 130), (0, 4, 4), (4, 0, 4), (20, 0, 4), (4, 4, 0)])
+        foreach (var (rows, inputs, outputs) in ((int, int, int)[])[(1, 1, 1), (1, 33, 7), (3, 5, 18), (9, 17, 33), (17, 1, 5), (33, 40, 15), (140, 12, 130),
+            (0, 4, 4), (4, 0, 4), (20, 0, 4), (4, 4, 0)])
             foreach (Into into in (Into[])[Into.Overwrite, Into.Add])
                 MatMulTests.AssertEqualsOracle(ops.MatMul, rows, inputs, outputs, into);
     }

@@ -19,12 +19,14 @@ public class PtxAssemblerTests
     {
         PtxAssembler? assembler = PtxAssembler.Find();
         if (assembler is null) Assert.Skip($"There is no ptxas in PATH, and {PtxAssembler.Variable} names none.");
-        var rows = PtxTexts.Of(architecture / 10, architecture % 10).Select(kernel => (kernel.Name, Result: assembler.Assemble(kernel.Text, architecture))).ToArray();
+        var rows = PtxTexts.Of(architecture / 10, architecture % 10).Select(kernel =>
+            (kernel.Name, Result: assembler.Assemble(kernel.Text, architecture))).ToArray();
         string[] table =
         [
             $"# Kernels for sm_{architecture} by ptxas {assembler.Version()}", "",
             "| kernel, threads of a group | registers | shared bytes | stack bytes | spilled bytes |", "|---|---|---|---|---|",
-            .. rows.Select(row => $"| `{row.Name.Replace(" of ", "`, ", StringComparison.Ordinal)} | {row.Result.Registers} | {row.Result.SharedBytes} | {row.Result.StackBytes} | {row.Result.SpillBytes} |"),
+            .. rows.Select(row => $"| `{row.Name.Replace(" of ", "`, ", StringComparison.Ordinal)} | {row.Result.Registers} | "
+                + $"{row.Result.SharedBytes} | {row.Result.StackBytes} | {row.Result.SpillBytes} |"),
         ];
         Array.ForEach(table, line => TestContext.Current.TestOutputHelper?.WriteLine(line));
         if (Environment.GetEnvironmentVariable(TableVariable) is { Length: > 0 } folder)

@@ -55,7 +55,8 @@ public class TensorCoreTests
     {
         using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator, ComputePrecision.Bf16);
         using var host = new HostTensors(seed: 5);
-        foreach (float bad in (float[])[float.NaN, BitConverter.UInt32BitsToSingle(0x7F80_0001), BitConverter.UInt32BitsToSingle(0xFFFF_FFFF), float.NegativeInfinity])
+        foreach (float bad in (float[])[float.NaN, BitConverter.UInt32BitsToSingle(0x7F80_0001), BitConverter.UInt32BitsToSingle(0xFFFF_FFFF),
+            float.NegativeInfinity])
         {
             Tensor x = host.Random("x", new(10, 5)), y = host.Empty("y", new(10, 3));
             x.HostSpan<float>()[7 * 5 + 2] = bad;
@@ -76,10 +77,13 @@ public class TensorCoreTests
     {
         foreach (var (name, text) in PtxTexts.Of(8, 0).Where(kernel => kernel.Name.StartsWith("MatMulTensorTile", StringComparison.Ordinal)))
         {
-            Assert.Contains(name.Contains("Bf16", StringComparison.Ordinal) ? "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32" : "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", text, StringComparison.Ordinal);
+            Assert.Contains(name.Contains("Bf16", StringComparison.Ordinal)
+                ? "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32"
+                : "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", text, StringComparison.Ordinal);
             Assert.DoesNotContain(CudaShared.Placeholder, text, StringComparison.Ordinal);
             // Static shared memory of a group, without asking for more.
-            Assert.InRange(int.Parse(System.Text.RegularExpressions.Regex.Match(text, @"\.shared \.align 128 \.b8 \w+\[(\d+)\]").Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture), 1, 48 << 10);
+            Assert.InRange(int.Parse(System.Text.RegularExpressions.Regex.Match(text, @"\.shared \.align 128 \.b8 \w+\[(\d+)\]").Groups[1].Value,
+                System.Globalization.CultureInfo.InvariantCulture), 1, 48 << 10);
         }
         Assert.Equal(18, PtxTexts.Of(8, 0).Count(kernel => kernel.Name.StartsWith("MatMulTensorTile", StringComparison.Ordinal)));
         Assert.DoesNotContain(PtxTexts.Of(7, 0), kernel => kernel.Name.StartsWith("MatMulTensorTile", StringComparison.Ordinal));

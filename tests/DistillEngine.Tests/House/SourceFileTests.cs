@@ -45,6 +45,7 @@ public partial class SourceFileTests
     static string[] PublicTypes(string text) => [.. PublicType().Matches(text).Select(match => match.Groups["name"].Value)];
 
     // Types of a file-scoped namespace start in the first column; nested ones do not. Parts of a type are named after the part.
-    [GeneratedRegex(@"^public (?:static |sealed |abstract |readonly |unsafe |ref )*(?:class|struct|record struct|record class|record|interface|enum) (?<name>\w+)", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^public (?:static |sealed |abstract |readonly |unsafe |ref )*"
+        + @"(?:class|struct|record struct|record class|record|interface|enum) (?<name>\w+)", RegexOptions.Multiline)]
     private static partial Regex PublicType();
 }

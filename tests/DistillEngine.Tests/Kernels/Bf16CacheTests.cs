@@ -33,7 +33,8 @@ public class Bf16CacheTests
                     Assert.Equal(expected.HostSpan<float>(), got.HostSpan<float>());
                     Assert.True(tensors.GuardsAreIntact());
 
-                    void Run(Attention op, Tensor k, Tensor v, Tensor y) => op.Forward(problem.Q, k, v, problem.SpanTensor, problem.Heads, masking, problem.Bias,
+                    void Run(Attention op, Tensor k, Tensor v, Tensor y) =>
+                        op.Forward(problem.Q, k, v, problem.SpanTensor, problem.Heads, masking, problem.Bias,
                         DropoutSite.None, y, tensors.Empty("log_sum_exp", new(y.Shape.D0, problem.Heads)));
                 }
     }

@@ -126,5 +126,6 @@ public class Bf16MatMulTests
         Assert.Equal((ComputePrecision.F32, ComputePrecision.Bf16), (plain.Precision, rounded.Precision));
     }
 
-    static RoundedProduct Problem(int rows, int inputs, int outputs, Into into) => new(rows, inputs, outputs, into, ComputePrecision.Bf16, ManyRows, ManyInputs);
+    static RoundedProduct Problem(int rows, int inputs, int outputs, Into into) =>
+        new(rows, inputs, outputs, into, ComputePrecision.Bf16, ManyRows, ManyInputs);
 }

@@ -21,7 +21,8 @@ static class CpuVariants
     }
 
     /// <summary>The products of an ISA; skips the test where they cannot run.</summary>
-    internal static Gemm Gemm<TVector>(CpuIsa isa, ComputePool pool, ComputePrecision precision = ComputePrecision.F32) where TVector : struct, IVectorF32<TVector>
+    internal static Gemm Gemm<TVector>(CpuIsa isa, ComputePool pool, ComputePrecision precision = ComputePrecision.F32) where TVector : struct,
+        IVectorF32<TVector>
     {
         SkipWhereImpossible(isa);
         return new(pool, GemmKernel.For<TVector>(isa, precision));

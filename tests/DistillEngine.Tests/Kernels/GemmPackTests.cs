@@ -39,13 +39,15 @@ public unsafe class GemmPackTests
 
         for (int panel = 0; panel < panels; panel++)
         {
-            int rows = Math.Min(kernel.Rows, count - panel * kernel.Rows), lines = kernel.PanelRows(rows), words = (depth + kernel.StepsPerWord - 1) / kernel.StepsPerWord;
+            int rows = Math.Min(kernel.Rows, count - panel * kernel.Rows), lines = kernel.PanelRows(rows),
+                words = (depth + kernel.StepsPerWord - 1) / kernel.StepsPerWord;
             ReadOnlySpan<float> got = packed.HostSpan<float>().Slice(panel * PanelWords * kernel.Rows, PanelWords * kernel.Rows);
             for (int i = 0; i < got.Length; i++)
             {
                 string where = $"{count} rows, {depth} steps from {bound}: word {i} of panel {panel}";
                 if (i >= words * lines) Assert.True(float.IsNaN(got[i]), where + " is written");
-                else Assert.True(Expected(a, precision, panel * kernel.Rows, rows, i / lines, i % lines, depth, kernel.StepsPerWord) == BitConverter.SingleToUInt32Bits(got[i]), where);
+                else Assert.True(Expected(a, precision, panel * kernel.Rows, rows, i / lines, i % lines, depth,
+                    kernel.StepsPerWord) == BitConverter.SingleToUInt32Bits(got[i]), where);
             }
         }
         Assert.True(host.GuardsAreIntact());

@@ -13,9 +13,12 @@ public class LinearCrossEntropyTests
     static readonly (int Rows, int Width, int Vocabulary)[] Sizes =
         [(1, 1, 1), (3, 5, 2), (2, 16, 33), (19, 7, 1024), (5, 3, 1025), (21, 20, 2100), (0, 4, 9)];
 
-    static LinearCrossEntropy Create(CpuIsa isa, ComputePool pool, ComputePrecision precision = ComputePrecision.F32) => CpuVariants.Create<LinearCrossEntropy>(isa,
-        () => new LinearCrossEntropyCpu<F32x1>(pool, CpuVariants.Gemm<F32x1>(isa, pool, precision)), () => new LinearCrossEntropyCpu<F32x4>(pool, CpuVariants.Gemm<F32x4>(isa, pool, precision)),
-        () => new LinearCrossEntropyCpu<F32x8>(pool, CpuVariants.Gemm<F32x8>(isa, pool, precision)), () => new LinearCrossEntropyCpu<F32x16>(pool, CpuVariants.Gemm<F32x16>(isa, pool, precision)));
+    static LinearCrossEntropy Create(CpuIsa isa, ComputePool pool, ComputePrecision precision = ComputePrecision.F32) =>
+        CpuVariants.Create<LinearCrossEntropy>(isa,
+        () => new LinearCrossEntropyCpu<F32x1>(pool, CpuVariants.Gemm<F32x1>(isa, pool, precision)),
+        () => new LinearCrossEntropyCpu<F32x4>(pool, CpuVariants.Gemm<F32x4>(isa, pool, precision)),
+        () => new LinearCrossEntropyCpu<F32x8>(pool, CpuVariants.Gemm<F32x8>(isa, pool, precision)),
+        () => new LinearCrossEntropyCpu<F32x16>(pool, CpuVariants.Gemm<F32x16>(isa, pool, precision)));
 
     [Theory]
     [MemberData(nameof(CpuVariants.ProductIsasAndThreads), MemberType = typeof(CpuVariants))]
@@ -301,7 +304,8 @@ public class LinearCrossEntropyTests
             // Greatest error of any logit of the row: its sum's, and the rounding of its scaling.
             double[] logitErrors = [.. Enumerable.Range(0, _rows).Select(row =>
                 ((1 + Tolerance.Sum(_width)) * eps + rounding) * sizes.AsSpan(row * _vocabulary, _vocabulary).ToArray().Max())];
-            AssertRows([.. _logSumExp.HostSpan<double>().ToArray().Select(value => (float)value)], logSumExp, (value, row) => logitErrors[row] + eps * (Tolerance.Transcendental + Math.Abs(value)), $"logSumExp of {what}");
+            AssertRows([.. _logSumExp.HostSpan<double>().ToArray().Select(value => (float)value)], logSumExp, (value, row) => logitErrors[row] + eps
+                * (Tolerance.Transcendental + Math.Abs(value)), $"logSumExp of {what}");
             AssertRows(Nats.HostSpan<float>(), nats, (value, row) => 2 * logitErrors[row] + eps * (Tolerance.Transcendental + value), $"nats of {what}");
 
             double[] g = LinearCrossEntropyReference.LogitGradients(x, w, _scale, _labels, weights, _width, _vocabulary);
@@ -335,7 +339,8 @@ public class LinearCrossEntropyTests
         static void AssertProduct(Tensor got, float[]? old, double[] product, double[] inherited, double[] magnitude, double rounding, int terms, string what)
         {
             double[] expected = [.. product.Select((p, i) => p + (old?[i] ?? 0))];
-            double[] bounds = [.. magnitude.Select((m, i) => (1 + rounding) * inherited[i] + rounding * m + Tolerance.Sum(terms) * Tolerance.Epsilon * (m + Math.Abs(old?[i] ?? 0)))];
+            double[] bounds = [.. magnitude.Select((m, i) => (1 + rounding) * inherited[i] + rounding * m + Tolerance.Sum(terms) * Tolerance.Epsilon
+                * (m + Math.Abs(old?[i] ?? 0)))];
             Tolerance.AssertWithin(got.HostSpan<float>(), expected, bounds, what);
         }
 

@@ -121,7 +121,8 @@ public sealed class LowPrecisionMatMulTests : IDisposable
             using var host = new HostTensors(seed: rows);
             Tensor x = host.Random("x", new(rows, 66));
             Weight[] maps = [.. new[] { 40, 7, 64 }.Select(outputs => Pack(host.Random("w", new(outputs, 66)), form))];
-            Tensor[] shared = [.. maps.Select(m => host.Empty("y", new(rows, m.Outputs)))], apart = [.. maps.Select(m => host.Empty("y", new(rows, m.Outputs)))];
+            Tensor[] shared = [.. maps.Select(m => host.Empty("y", new(rows, m.Outputs)))],
+                apart = [.. maps.Select(m => host.Empty("y", new(rows, m.Outputs)))];
 
             op.ForwardShared(x, maps, shared);
             for (int i = 0; i < maps.Length; i++) op.Forward(x, maps[i], Into.Overwrite, apart[i]);
@@ -142,7 +143,8 @@ public sealed class LowPrecisionMatMulTests : IDisposable
             using var host = new HostTensors(seed: rows);
             Tensor x = host.Random("x", new(rows, 290));
             Weight[] maps = [.. new[] { 390, 7 }.Select(outputs => new Weight(host.Random("w", new(outputs, 290))))];
-            Tensor[] shared = [.. maps.Select(m => host.Empty("y", new(rows, m.Outputs)))], apart = [.. maps.Select(m => host.Empty("y", new(rows, m.Outputs)))];
+            Tensor[] shared = [.. maps.Select(m => host.Empty("y", new(rows, m.Outputs)))],
+                apart = [.. maps.Select(m => host.Empty("y", new(rows, m.Outputs)))];
             op.ForwardShared(x, maps, shared);
             for (int i = 0; i < maps.Length; i++)
             {
@@ -222,7 +224,8 @@ public sealed class LowPrecisionMatMulTests : IDisposable
         using var pool = new ComputePool(1);
         Weight w = Pack(host.Random("the.w", new(4, 3)), WeightForm.Int8);
         Tensor x = host.Random("x", new(2, 3)), dy = host.Random("dy", new(2, 4));
-        var e = Assert.Throws<InvalidOperationException>(() => MatMulTests.Create(CpuIsa.Scalar, pool).Backward(dy, x, w, Into.Overwrite, x, host.Random("d", new(4, 3))));
+        var e = Assert.Throws<InvalidOperationException>(() =>
+            MatMulTests.Create(CpuIsa.Scalar, pool).Backward(dy, x, w, Into.Overwrite, x, host.Random("d", new(4, 3))));
         Assert.Contains("'the.w' is held as int8 alone", e.Message);
     }
 

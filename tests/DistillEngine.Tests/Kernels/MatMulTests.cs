@@ -15,8 +15,10 @@ public class MatMulTests
     ];
 
     internal static MatMul Create(CpuIsa isa, ComputePool pool, ComputePrecision precision = ComputePrecision.F32) => CpuVariants.Create<MatMul>(isa,
-        () => new MatMulCpu<F32x1>(pool, CpuVariants.Gemm<F32x1>(isa, pool, precision), isa), () => new MatMulCpu<F32x4>(pool, CpuVariants.Gemm<F32x4>(isa, pool, precision), isa),
-        () => new MatMulCpu<F32x8>(pool, CpuVariants.Gemm<F32x8>(isa, pool, precision), isa), () => new MatMulCpu<F32x16>(pool, CpuVariants.Gemm<F32x16>(isa, pool, precision), isa));
+        () => new MatMulCpu<F32x1>(pool, CpuVariants.Gemm<F32x1>(isa, pool, precision), isa),
+        () => new MatMulCpu<F32x4>(pool, CpuVariants.Gemm<F32x4>(isa, pool, precision), isa),
+        () => new MatMulCpu<F32x8>(pool, CpuVariants.Gemm<F32x8>(isa, pool, precision), isa),
+        () => new MatMulCpu<F32x16>(pool, CpuVariants.Gemm<F32x16>(isa, pool, precision), isa));
 
     [Theory]
     [MemberData(nameof(CpuVariants.ProductIsasAndThreads), MemberType = typeof(CpuVariants))]

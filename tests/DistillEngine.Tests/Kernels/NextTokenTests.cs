@@ -39,9 +39,12 @@ public class NextTokenTests
         NextToken op = backend.Kernels.NextToken;
         using var t = new HostTensors(3);
         Tensor logits = t.Random("logits", new(2, 4)), ids = t.Empty("ids", new(2), DType.I32), history = t.From("history", new(2, 1), new[] { 0, 0 });
-        Assert.Contains("next_token.choose: 'history'", Assert.Throws<ArgumentException>(() => op.Choose(logits, history.First(1), Off, ids)).Message, StringComparison.Ordinal);
-        Assert.Contains("next_token.choose: 'ids'", Assert.Throws<ArgumentException>(() => op.Choose(logits, history, Off, ids.First(1))).Message, StringComparison.Ordinal);
-        Assert.Contains("below 4, got 4", Assert.Throws<ArgumentException>(() => op.Choose(logits, history, Off with { EosId = 4 }, ids)).Message, StringComparison.Ordinal);
+        Assert.Contains("next_token.choose: 'history'", Assert.Throws<ArgumentException>(() => op.Choose(logits, history.First(1), Off, ids)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("next_token.choose: 'ids'", Assert.Throws<ArgumentException>(() => op.Choose(logits, history, Off, ids.First(1))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("below 4, got 4", Assert.Throws<ArgumentException>(() => op.Choose(logits, history, Off with { EosId = 4 }, ids)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => op.Choose(logits, history, Off with { RepetitionPenalty = 0 }, ids));
         op.Choose(logits.First(0), history.First(0), Off, ids.First(0));
     }
@@ -52,7 +55,8 @@ public class NextTokenTests
         const int Rows = 4;
         foreach (int vocabulary in (int[])[1, 5, 33, 260])
             foreach (int length in (int[])[1, 2, 7, 23])
-                foreach (NextTokenRules rules in (NextTokenRules[])[Off, new(1.7f, 0, 3, 0, 0), new(0.6f, 1, 0, 0, 30), new(1, 2, 9, vocabulary - 1, 4), new(2, 3, 0, 0, 0)])
+                foreach (NextTokenRules rules in (NextTokenRules[])[Off, new(1.7f, 0, 3, 0, 0), new(0.6f, 1, 0, 0, 30), new(1, 2, 9, vocabulary - 1, 4),
+                    new(2, 3, 0, 0, 0)])
                     Agrees(vocabulary, length, rules);
 
         void Agrees(int vocabulary, int length, NextTokenRules rules)
@@ -72,7 +76,9 @@ public class NextTokenTests
             Assert.Equal(chosen, ids.HostSpan<int>());
             float[] changed = [.. expected.SelectMany(row => row)];
             for (int i = 0; i < changed.Length; i++)
-                Assert.Equal(changed[i], logits.HostSpan<float>()[i], float.IsFinite(changed[i]) ? Tolerance.Elementwise * Tolerance.Epsilon * Math.Abs(changed[i]) : 0);
+                Assert.Equal(changed[i], logits.HostSpan<float>()[i], float.IsFinite(changed[i])
+                    ? Tolerance.Elementwise * Tolerance.Epsilon * Math.Abs(changed[i])
+                    : 0);
             Assert.True(t.GuardsAreIntact());
         }
     }
@@ -114,7 +120,8 @@ public class NextTokenTests
         Assert.Equal([1f, 1, 1], Apply(new() { NoRepeatNgramSize = 3 }, [0, 2], [1, 1, 1]));
 
     [Fact]
-    public void Choose_OfAVocabularySize_ForbidsTheRowsBehindIt() => Assert.Equal([1f, 1, Never, Never], Apply(new() { VocabularySize = 2 }, [0], [1, 1, 1, 1]));
+    public void Choose_OfAVocabularySize_ForbidsTheRowsBehindIt() =>
+        Assert.Equal([1f, 1, Never, Never], Apply(new() { VocabularySize = 2 }, [0], [1, 1, 1, 1]));
 
     [Fact]
     public void Choose_OfSeveral_PenalisesBeforeItForbids() =>

@@ -10,7 +10,8 @@ public unsafe class PanelTileTests
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public void Multiply_OfThePanelsRows_EqualsTheOracleAndTouchesNothingElse(CpuIsa isa) => Run(isa, RowsOf<F32x1>, RowsOf<F32x4>, RowsOf<F32x8>, RowsOf<F32x16>);
+    public void Multiply_OfThePanelsRows_EqualsTheOracleAndTouchesNothingElse(CpuIsa isa) =>
+        Run(isa, RowsOf<F32x1>, RowsOf<F32x4>, RowsOf<F32x8>, RowsOf<F32x16>);
 
     [Theory]
     [MemberData(nameof(Isas))]
@@ -55,7 +56,8 @@ public unsafe class PanelTileTests
             for (int row = 0; row < rows; row++) values.Slice((row + 1) * stride + 2, columns).Fill(1);
         ReadOnlySpan<float> leftValues = a.HostSpan<float>(), rightValues = b.HostSpan<float>();
         PanelPrefetch nothing = default;
-        PanelTile<TVector>.Multiply(left, a.HostPointer<float>(), b.HostPointer<float>(), rows, columns, words, add, c.HostPointer<float>() + stride + 2, stride, ref nothing);
+        PanelTile<TVector>.Multiply(left, a.HostPointer<float>(), b.HostPointer<float>(), rows, columns, words, add, c.HostPointer<float>() + stride + 2,
+            stride, ref nothing);
 
         for (int row = -1; row <= rows; row++)
             for (int column = -2; column < columns + 3; column++)

@@ -67,13 +67,17 @@ sealed class RoundedProduct : IDisposable
         double[][] rounded = Products(Rounded(_x), Rounded(_w), Rounded(_dy));
         // Few rows and few inputs are multiplied in float32.
         if (_rows < _manyRows || _inputs < _manyInputs) rounded[0] = exact[0];
-        (Tensor Got, double[] Old, int Terms, string Name)[] results = [(_y, _oldY, _inputs, "y"), (_dx, _oldDx, _outputs, "dx"), (_dWeight, _oldDWeight, _rows, "dWeight")];
+        (Tensor Got, double[] Old, int Terms, string Name)[] results = [(_y, _oldY, _inputs, "y"), (_dx, _oldDx, _outputs, "dx"),
+            (_dWeight, _oldDWeight, _rows, "dWeight")];
         for (int i = 0; i < results.Length; i++)
         {
             var (got, old, terms, name) = results[i];
             bool adds = _into == Into.Add || name == "dWeight";
-            double[] sums = [.. sizes[i].Select((size, at) => (SumsAreTruncated ? Tolerance.TruncatedSum(terms) : Tolerance.Sum(terms)) * Tolerance.Epsilon * ((1 + product) * size + (adds ? Math.Abs(old[at]) : 0)))];
-            if (!RoundingIsOptional) Tolerance.AssertWithin(got.HostSpan<float>(), [.. rounded[i].Select((p, at) => p + (adds ? old[at] : 0))], sums, $"{name} of {what}, rounded operands");
+            double[] sums = [.. sizes[i].Select((size, at) => (SumsAreTruncated ? Tolerance.TruncatedSum(terms) : Tolerance.Sum(terms)) * Tolerance.Epsilon
+                * ((1 + product) * size + (adds ? Math.Abs(old[at]) : 0)))];
+            if (!RoundingIsOptional)
+                Tolerance.AssertWithin(got.HostSpan<float>(), [.. rounded[i].Select((p, at) => p + (adds ? old[at] : 0))], sums,
+                    $"{name} of {what}, rounded operands");
             Tolerance.AssertWithin(got.HostSpan<float>(), [.. exact[i].Select((p, at) => p + (adds ? old[at] : 0))],
                 [.. sums.Select((sum, at) => sum + product * sizes[i][at])], $"{name} of {what}");
         }

@@ -20,7 +20,8 @@ public class DecodingTests
     {
         using var backend = CpuBackend.Open(1);
         using T5Model model = TinyModels.Create(name, backend, training: false);
-        using var cache = new KvCache(model.Config, TinyModels.Limits.MaxSequences, TinyModels.Limits.MaxTargetLength, TinyModels.Limits.MaxSourceTokens, backend);
+        using var cache = new KvCache(model.Config, TinyModels.Limits.MaxSequences, TinyModels.Limits.MaxTargetLength,
+            TinyModels.Limits.MaxSourceTokens, backend);
         Batch batch = TinyModels.Ragged();
         model.Forward(batch, DropoutSettings.Off);
         float[] whole = TinyModels.Read(model.DecoderOutput);
@@ -86,7 +87,8 @@ public class DecodingTests
         using T5Model unending = TinyModels.Create(TinyModels.Version11, backend, training: false);
         Batch batch = TinyModels.Ragged();
         int end = Generate(unending, batch, new() { MaxNewTokens = 3 })[1][1];
-        using T5Model model = TinyModels.Create(TinyModels.Config(TinyModels.Version11) with { EosId = end, PadId = 7, DecoderStartId = 0 }, backend, training: false);
+        using T5Model model = TinyModels.Create(TinyModels.Config(TinyModels.Version11) with { EosId = end, PadId = 7, DecoderStartId = 0 }, backend,
+            training: false);
         using var generator = new GreedyGenerator(model, MaxNewTokens);
         int[] ids = new int[batch.SequenceCount * (1 + MaxNewTokens)], lengths = new int[batch.SequenceCount];
         generator.Generate(batch, new() { MaxNewTokens = MaxNewTokens }, ids, lengths);

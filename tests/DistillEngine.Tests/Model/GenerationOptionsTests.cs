@@ -14,5 +14,9 @@ public class GenerationOptionsTests
     [InlineData(4, 0, float.PositiveInfinity, 0)]
     [InlineData(4, 0, 1f, -1)]
     public void Validate_WhenAnOptionIsOutOfRange_Throws(int most, int least, float penalty, int ngram) =>
-        Assert.Throws<ArgumentException>(new GenerationOptions { MaxNewTokens = most, MinNewTokens = least, RepetitionPenalty = penalty, NoRepeatNgramSize = ngram }.Validate);
+        Assert.Throws<ArgumentException>(new GenerationOptions
+        {
+            MaxNewTokens = most, MinNewTokens = least, RepetitionPenalty = penalty,
+            NoRepeatNgramSize = ngram
+        }.Validate);
 }

@@ -101,7 +101,8 @@ public class GradientTests
             for (int query = 0; query < length; query++)
                 for (int key = 0; key < (isEncoder ? length : query + 1); key++)
                     // A query with one key alone attends to it whatever its bias.
-                    if (isEncoder || query > 0) used[buckets[Math.Clamp(key - query, -config.RelativeMaxDistance, config.RelativeMaxDistance) + config.RelativeMaxDistance]] = true;
+                    if (isEncoder || query > 0)
+                        used[buckets[Math.Clamp(key - query, -config.RelativeMaxDistance, config.RelativeMaxDistance) + config.RelativeMaxDistance]] = true;
         }
         return used;
     }

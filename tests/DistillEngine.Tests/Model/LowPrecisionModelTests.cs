@@ -97,7 +97,8 @@ public class LowPrecisionModelTests
     public void Open_ForTrainingInALowForm_Throws()
     {
         using var backend = CpuBackend.Open(1);
-        var e = Assert.Throws<ArgumentException>(() => new T5Model(TinyModels.Config(TinyModels.Version11), TinyModels.Limits, backend, training: true, WeightForm.Int8));
+        var e = Assert.Throws<ArgumentException>(() =>
+            new T5Model(TinyModels.Config(TinyModels.Version11), TinyModels.Limits, backend, training: true, WeightForm.Int8));
         Assert.Contains("int8 cannot be trained", e.Message);
     }
 
@@ -105,7 +106,8 @@ public class LowPrecisionModelTests
     public void Open_OnADeviceWithoutSuchProducts_SaysSo()
     {
         using var backend = new FloatBackend(CpuBackend.Open(1));
-        var e = Assert.Throws<ArgumentException>(() => new T5Model(TinyModels.Config(TinyModels.Version11), TinyModels.Limits, backend, training: false, WeightForm.BF16));
+        var e = Assert.Throws<ArgumentException>(() =>
+            new T5Model(TinyModels.Config(TinyModels.Version11), TinyModels.Limits, backend, training: false, WeightForm.BF16));
         Assert.Contains("float device has no products with bf16 weights", e.Message);
     }
 

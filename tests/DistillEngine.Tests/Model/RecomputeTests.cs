@@ -64,7 +64,8 @@ public class RecomputeTests
     public void Constructor_OfAModelForInferenceWithRecompute_Throws()
     {
         using var backend = CpuBackend.Open(1);
-        var e = Assert.Throws<ArgumentException>(() => new T5Model(TinyModels.Config(TinyModels.Version11), TinyModels.Limits, backend, training: false, recompute: true));
+        var e = Assert.Throws<ArgumentException>(() =>
+            new T5Model(TinyModels.Config(TinyModels.Version11), TinyModels.Limits, backend, training: false, recompute: true));
         Assert.Equal("recompute", e.ParamName);
     }
 

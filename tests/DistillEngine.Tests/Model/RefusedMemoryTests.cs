@@ -17,7 +17,8 @@ public class RefusedMemoryTests
         ["model for training"] = (true, model => new T5Model(model.Config, model.Limits, model.Backend, training: true)),
         ["model of int8"] = (false, model => new T5Model(model.Config, model.Limits, model.Backend, training: false, WeightForm.Int8)),
         ["AdamW"] = (true, model => Optimizers.Create(new() { Name = "adamw", LearningRate = 1e-3 }, model.Parameters, model.Backend.Kernels, model.Backend)),
-        ["Adafactor"] = (true, model => Optimizers.Create(new() { Name = "adafactor", LearningRate = 1e-3 }, model.Parameters, model.Backend.Kernels, model.Backend)),
+        ["Adafactor"] = (true, model =>
+            Optimizers.Create(new() { Name = "adafactor", LearningRate = 1e-3 }, model.Parameters, model.Backend.Kernels, model.Backend)),
     };
 
     public static TheoryData<string> Names => [.. Owners.Keys];
@@ -53,7 +54,8 @@ public class RefusedMemoryTests
         using var backend = new RefusingBackend(CpuBackend.Open(1));
         using T5Model model = TinyModels.Create(TinyModels.Version11, backend, training: false);
         string message = Assert.Throws<ArgumentException>(() => new GreedyGenerator(model, tokens)).Message;
-        Assert.Contains($"max new tokens is {tokens}, expected at most {Array.MaxLength / TinyModels.Limits.MaxSequences - 1}", message, StringComparison.Ordinal);
+        Assert.Contains($"max new tokens is {tokens}, expected at most {Array.MaxLength / TinyModels.Limits.MaxSequences - 1}", message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new BatchGenerator(model, new() { MaxNewTokens = tokens }, TinyModels.Limits.MaxSequences));
     }
 }

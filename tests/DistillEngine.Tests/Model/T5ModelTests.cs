@@ -46,7 +46,8 @@ public class T5ModelTests
         using T5Model model = TinyModels.Create(TinyModels.Version10, backend, training: false);
         backend.Allocated.Clear();
         using var generator = new GreedyGenerator(model, 7);
-        Assert.Equal(backend.Allocated.Values.Sum(), GreedyGenerator.ByteLength(model.Config, TinyModels.Limits.MaxSequences, 7, TinyModels.Limits.MaxSourceTokens));
+        Assert.Equal(backend.Allocated.Values.Sum(),
+            GreedyGenerator.ByteLength(model.Config, TinyModels.Limits.MaxSequences, 7, TinyModels.Limits.MaxSourceTokens));
     }
 
     [Theory, MemberData(nameof(Plans))]
@@ -101,7 +102,8 @@ public class T5ModelTests
         {
             ["shared.weight"] = 1, ["lm_head.weight"] = 1, [Attention + "q.weight"] = 1 / Math.Sqrt(64 * 16), [Attention + "k.weight"] = 1 / Math.Sqrt(64),
             [Attention + "v.weight"] = 1 / Math.Sqrt(64), [Attention + "o.weight"] = 1 / Math.Sqrt(8 * 16),
-            ["encoder.block.0.layer.1.DenseReluDense.wi_0.weight"] = 1 / Math.Sqrt(64), ["encoder.block.0.layer.1.DenseReluDense.wo.weight"] = 1 / Math.Sqrt(128),
+            ["encoder.block.0.layer.1.DenseReluDense.wi_0.weight"] = 1 / Math.Sqrt(64),
+            ["encoder.block.0.layer.1.DenseReluDense.wo.weight"] = 1 / Math.Sqrt(128),
         };
         foreach (var (name, deviation) in expected)
         {

@@ -68,17 +68,23 @@ sealed class FakeTeacherServer : IAsyncDisposable
         byte[] bytes = body.ToArray();
         using JsonDocument json = JsonDocument.Parse(bytes);
         bool isChat = context.Request.Path.Value!.EndsWith("/chat/completions", StringComparison.Ordinal);
-        string prompt = isChat ? json.RootElement.GetProperty("messages").EnumerateArray().Last().GetProperty("content").GetString()! : json.RootElement.GetProperty("prompt").GetString()!;
-        int asked = json.RootElement.TryGetProperty("n", out JsonElement n) ? n.GetInt32() : 1, seed = json.RootElement.TryGetProperty("seed", out JsonElement s) ? s.GetInt32() : 0;
+        string prompt = isChat
+            ? json.RootElement.GetProperty("messages").EnumerateArray().Last().GetProperty("content").GetString()!
+            : json.RootElement.GetProperty("prompt").GetString()!;
+        int asked = json.RootElement.TryGetProperty("n", out JsonElement n) ? n.GetInt32() : 1;
+        int seed = json.RootElement.TryGetProperty("seed", out JsonElement s) ? s.GetInt32() : 0;
         int number;
         lock (Requests)
         {
             number = Requests.Count;
-            Requests.Enqueue(new(_time.GetUtcNow(), context.Request.Path, prompt, bytes, context.Request.Headers.Authorization.ToString(), Faults(number) is not Fault.None and var fault ? fault : FaultOf(bytes)));
+            Requests.Enqueue(new(_time.GetUtcNow(), context.Request.Path, prompt, bytes, context.Request.Headers.Authorization.ToString(),
+                Faults(number) is not Fault.None and var fault ? fault : FaultOf(bytes)));
         }
         Fault chosen = Requests.ElementAt(number).Fault;
-        if (chosen == Fault.None && asked > 1 && Given(asked) == 0) await FailAsync(context, 400, Error("Only one completion choice is allowed", "invalid_request_error"));
-        else await MisbehaveAsync(context, chosen, isChat, [.. Enumerable.Range(seed, asked > 1 ? Given(asked) : 1).Select(sample => ShowsSeeds ? $"Seed {sample}. {Answer(prompt)}" : Answer(prompt))]);
+        if (chosen == Fault.None && asked > 1 && Given(asked) == 0)
+            await FailAsync(context, 400, Error("Only one completion choice is allowed", "invalid_request_error"));
+        else await MisbehaveAsync(context, chosen, isChat,
+            [.. Enumerable.Range(seed, asked > 1 ? Given(asked) : 1).Select(sample => ShowsSeeds ? $"Seed {sample}. {Answer(prompt)}" : Answer(prompt))]);
     }
 
     async Task MisbehaveAsync(HttpContext context, Fault fault, bool isChat, string[] answers)
@@ -92,9 +98,13 @@ sealed class FakeTeacherServer : IAsyncDisposable
             case Fault.RetryAfterTwoHours: await FailAsync(context, 429, Error("slow down", "rate_limit_exceeded"), ("Retry-After", "7200")); break;
             case Fault.NoCredit: await FailAsync(context, 429, Error("You exceeded your current quota", "insufficient_quota")); break;
             case Fault.ServerError: await FailAsync(context, 500, Error("internal", "server_error")); break;
-            case Fault.BadGatewayPage: await FailAsync(context, 502, "<html><head><style>x{}</style></head><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>"); break;
+            case Fault.BadGatewayPage:
+                await FailAsync(context, 502,
+                "<html><head><style>x{}</style></head><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>"); break;
             case Fault.Unavailable: await FailAsync(context, 503, ""); break;
-            case Fault.WrongKey: await FailAsync(context, 401, Error($"Incorrect API key provided: {context.Request.Headers.Authorization.ToString().Replace("Bearer ", "")}", "invalid_api_key")); break;
+            case Fault.WrongKey:
+                await FailAsync(context, 401,
+                Error($"Incorrect API key provided: {context.Request.Headers.Authorization.ToString().Replace("Bearer ", "")}", "invalid_api_key")); break;
             case Fault.TooLong: await FailAsync(context, 400, Error("maximum context length exceeded", "context_length_exceeded")); break;
             case Fault.NoSuchModel: await FailAsync(context, 404, Error("model not found", "model_not_found")); break;
             case Fault.WantsMaxCompletionTokens:
@@ -145,19 +155,27 @@ sealed class FakeTeacherServer : IAsyncDisposable
         await context.Response.WriteAsync(body);
     }
 
-    static string Error(string message, string code) => $$$"""{"error":{"message":{{{Quote(message)}}},"type":{{{Quote(code)}}},"param":null,"code":{{{Quote(code)}}} }}""";
+    static string Error(string message, string code) =>
+        $$$"""{"error":{"message":{{{Quote(message)}}},"type":{{{Quote(code)}}},"param":null,"code":{{{Quote(code)}}} }}""";
 
     static string Body(bool isChat, string[] texts, Fault fault)
     {
         string finish = fault == Fault.UnknownFinish ? "\"eos_token\"" : fault == Fault.NullFinish ? "null" : "\"stop\"";
         // The last one first: clients go by the index.
-        string choices = fault == Fault.NoChoices ? "" : string.Join(",", texts.Select((text, index) => Choice(isChat, index, fault == Fault.NullText ? "null" : Quote(text), finish)).Reverse());
-        string usage = fault == Fault.NoUsage ? "" : $$$""","usage":{"prompt_tokens":40,"completion_tokens":{{{20 * texts.Length}}},"total_tokens":{{{40 + 20 * texts.Length}}},"prompt_tokens_details":{"cached_tokens":8}}""";
-        return $$"""{"id":"cmpl-1","object":"{{(isChat ? "chat.completion" : "text_completion")}}","created":1700000000,"model":"fake-1","system_fingerprint":"fp","choices":[{{choices}}]{{usage}}}""";
+        string choices = fault == Fault.NoChoices
+            ? ""
+            : string.Join(",", texts.Select((text, index) => Choice(isChat, index, fault == Fault.NullText ? "null" : Quote(text), finish)).Reverse());
+        string usage = fault == Fault.NoUsage
+            ? ""
+            : $$$""","usage":{"prompt_tokens":40,"completion_tokens":{{{20 * texts.Length}}},"total_tokens":"""
+                + $$$"""{{{40 + 20 * texts.Length}}},"prompt_tokens_details":{"cached_tokens":8}}""";
+        return $$"""{"id":"cmpl-1","object":"{{(isChat ? "chat.completion" : "text_completion")}}","created":"""
+            + $$"""1700000000,"model":"fake-1","system_fingerprint":"fp","choices":[{{choices}}]{{usage}}}""";
     }
 
     static string Choice(bool isChat, int index, string value, string finish) => isChat
-        ? $$"""{"index":{{index}},"message":{"role":"assistant","content":{{value}},"reasoning_content":null,"refusal":null},"logprobs":null,"finish_reason":{{finish}}}"""
+        ? $$"""{"index":{{index}},"message":{"role":"assistant","content":{{value}},"reasoning_content":"""
+            + $$"""null,"refusal":null},"logprobs":null,"finish_reason":{{finish}}}"""
         : $$"""{"index":{{index}},"text":{{value}},"logprobs":null,"finish_reason":{{finish}}}""";
 
     static string Quote(string text) => JsonSerializer.Serialize(text);

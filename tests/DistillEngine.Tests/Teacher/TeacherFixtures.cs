@@ -19,10 +19,13 @@ static class TeacherFixtures
     public static RunPlan Plan(int rows, int samples = 1) => new(Rows(rows), new PlainRenderer(), "fake-1", Parameters, samples);
 
     public static TeacherRequest Request(bool isChat = false, int sample = 0) => new("quiz/train/0", sample, "fake-1",
-        isChat ? TeacherPrompt.Chat(new TeacherMessage("system", "Think."), new TeacherMessage("user", "Is 0 a number?")) : TeacherPrompt.Completion("Q: Is 0 a number?\nA:"), Parameters);
+        isChat ? TeacherPrompt.Chat(new TeacherMessage("system", "Think."), new TeacherMessage("user", "Is 0 a number?"))
+            : TeacherPrompt.Completion("Q: Is 0 a number?\nA:"), Parameters);
 
     public static OpenAiTeacher Client(FakeTeacherServer server, TimeProvider? time = null, string? key = null, double timeoutSeconds = 60) =>
-        new(ServerAddress.Parse(server.BaseUrl), key is null ? ApiKey.None : ApiKey.Of(key, "test"), TimeSpan.FromSeconds(timeoutSeconds), 64, time ?? TimeProvider.System);
+        new(ServerAddress.Parse(server.BaseUrl), key is null
+            ? ApiKey.None
+            : ApiKey.Of(key, "test"), TimeSpan.FromSeconds(timeoutSeconds), 64, time ?? TimeProvider.System);
 
     public static RunnerOptions Options(int concurrency = 16, int attempts = 12) => new()
     {

@@ -29,7 +29,8 @@ public class AllocationTests
         using var model = new T5Model(config, batches.Limits, backend, training: true);
         model.Initialize(1);
         double? rate = Optimizers.DefaultLearningRate(name);
-        using IOptimizer optimizer = Optimizers.Create(new() { Name = name, LearningRate = rate, WeightDecay = 0.01 }, model.Parameters, backend.Kernels, backend);
+        using IOptimizer optimizer = Optimizers.Create(new() { Name = name, LearningRate = rate, WeightDecay = 0.01 }, model.Parameters,
+            backend.Kernels, backend);
         using var trainer = new Trainer(model, optimizer, LearningRateSchedule.Create("linear", rate ?? 0, 3, 100), new() { Dropout = 0.1f });
         // Through more than one epoch, so that its end is warm too.
         int steps = examples.Count / (2 * Accumulate) + 2;
@@ -61,7 +62,10 @@ public class AllocationTests
 
         long Generate(int tokens)
         {
-            GenerationOptions options = new() { MaxNewTokens = tokens, MinNewTokens = tokens, RepetitionPenalty = 2, NoRepeatNgramSize = 2, VocabularySize = 30, CacheType = cache };
+            GenerationOptions options = new()
+            {
+                MaxNewTokens = tokens, MinNewTokens = tokens, RepetitionPenalty = 2, NoRepeatNgramSize = 2, VocabularySize = 30, CacheType = cache,
+            };
             return Allocations.Of(() => generator.Generate(batch, options, ids, lengths));
         }
     }

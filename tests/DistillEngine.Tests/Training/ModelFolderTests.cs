@@ -31,7 +31,8 @@ public class ModelFolderTests
         using var folder = new TemporaryFolder();
         using var backend = CpuBackend.Open(1);
         using T5Model model = TinyModels.Create(TinyModels.Version11, backend);
-        var template = HuggingFaceConfig.Parse("""{"my_own":{"list":[1,2.50,"x"]},"d_model":3,"dtype":"bfloat16","task_specific_params":null}"""u8, "config.json");
+        var template =
+            HuggingFaceConfig.Parse("""{"my_own":{"list":[1,2.50,"x"]},"d_model":3,"dtype":"bfloat16","task_specific_params":null}"""u8, "config.json");
         ModelFolder.Save(folder.Path, model.Config, model.Parameters, backend, template, tokenizer: null);
         string text = File.ReadAllText(folder["config.json"]);
         Assert.Contains("2.50", text, StringComparison.Ordinal);
@@ -64,7 +65,8 @@ public class ModelFolderTests
         Checkpoint(folder, keys, head);
         using ModelFolder model = ModelFolder.Open(folder.Path);
         model.CheckWeights();
-        Assert.True((isTied, isScaled) == (model.Config.TiedHead, model.Config.ScaleDecoderOutputs), $"{description}: tied {model.Config.TiedHead}, scaled {model.Config.ScaleDecoderOutputs}");
+        Assert.True((isTied, isScaled) == (model.Config.TiedHead, model.Config.ScaleDecoderOutputs),
+            $"{description}: tied {model.Config.TiedHead}, scaled {model.Config.ScaleDecoderOutputs}");
     }
 
     [Fact]
@@ -84,7 +86,8 @@ public class ModelFolderTests
         using var folder = new TemporaryFolder();
         using var backend = CpuBackend.Open(1);
         using T5Model saved = TinyModels.Create(TinyModels.Version10, backend);
-        using T5Model read = Load(folder, saved, backend, source => [.. source.Names.Select(n => n == Shared ? Renamed(source, n, alias) : TensorToSave.FromSource(source, n))]);
+        using T5Model read = Load(folder, saved, backend, source =>
+            [.. source.Names.Select(n => n == Shared ? Renamed(source, n, alias) : TensorToSave.FromSource(source, n))]);
         Assert.Equal(TinyModels.Read(saved.Parameters.AllValues), TinyModels.Read(read.Parameters.AllValues));
     }
 
@@ -95,7 +98,9 @@ public class ModelFolderTests
         using var backend = CpuBackend.Open(1);
         using T5Model saved = TinyModels.Create(TinyModels.Version10, backend);
         var error = Assert.Throws<InvalidDataException>(() => Load(folder, saved, backend,
-            source => [.. source.Names.Select(n => TensorToSave.FromSource(source, n)), TensorToSave.FromFloats("encoder.block.9.layer.0.layer_norm.weight", [2], new float[2])]));
+            source =>
+                [.. source.Names.Select(n => TensorToSave.FromSource(source, n)),
+                TensorToSave.FromFloats("encoder.block.9.layer.0.layer_norm.weight", [2], new float[2])]));
         Assert.Contains("encoder.block.9.layer.0.layer_norm.weight", error.Message, StringComparison.Ordinal);
     }
 

@@ -58,7 +58,10 @@ sealed class SmallTask : IDisposable
     /// <summary>A short run that writes into a folder of this name.</summary>
     public TrainingOptions Options(string output, long steps = 10) => new()
     {
-        Data = Data, Task = Task, Model = "tiny", Tokenizer = Tokenizer, Output = Output(output), Steps = steps, Batch = 4, Optimizer = new() { LearningRate = 2e-3 },
+        Data = Data, Task = Task, Model = "tiny", Tokenizer = Tokenizer, Output = Output(output), Steps = steps, Batch = 4, Optimizer = new()
+        {
+            LearningRate = 2e-3,
+        },
         Warmup = steps / 5, SaveEvery = 3, Seed = 7, MaxNewTokens = 6,
     };
 
@@ -66,8 +69,10 @@ sealed class SmallTask : IDisposable
 
     static RationaleRow Row(int a, int b) => new()
     {
-        Id = $"larger/train/{a}-{b}", Input = $"which is larger, a {Things[a]} or a {Things[b]}?", Label = Things[Math.Max(a, b)], TeacherLabel = Things[Math.Max(a, b)],
-        Rationale = $"a {Things[Math.Min(a, b)]} is smaller than a {Things[Math.Max(a, b)]}.", Weight = 1 + (a + b) % 2, Status = RationaleStatus.Ok, Split = "train",
+        Id = $"larger/train/{a}-{b}", Input = $"which is larger, a {Things[a]} or a {Things[b]}?", Label = Things[Math.Max(a, b)],
+        TeacherLabel = Things[Math.Max(a, b)],
+        Rationale = $"a {Things[Math.Min(a, b)]} is smaller than a {Things[Math.Max(a, b)]}.", Weight = 1 + (a + b) % 2, Status = RationaleStatus.Ok,
+        Split = "train",
         Provenance = new Provenance { Task = "larger" },
     };
 }

@@ -181,7 +181,9 @@ public class TrainerTests
             float weight = i == 0 ? weightOfFirst : 1;
             int[] source = [.. Enumerable.Range(0, 3 + 2 * row).Select(t => 3 + (5 * row + 3 * t) % 30)];
             batch.Add([30, .. source, 1], [7 + row, 1], TaskKind.Label, weight, 2 * row);
-            if (row < 3) batch.Add([31, .. source, 1], [.. Enumerable.Range(0, 2 + 3 * row).Select(t => 9 + (row + 2 * t) % 20), 1], TaskKind.Rationale, weight, 2 * row + 1);
+            if (row < 3)
+                batch.Add([31, .. source, 1], [.. Enumerable.Range(0, 2 + 3 * row).Select(t => 9 + (row + 2 * t) % 20), 1], TaskKind.Rationale, weight,
+                    2 * row + 1);
         }
         return batch;
     }

@@ -110,12 +110,16 @@ public sealed class TrainingRunTests : IDisposable
 
     public static TheoryData<string, Func<TrainingOptions, TrainingOptions>> Changes => new()
     {
-        { "alpha", o => o with { Alpha = 0.25 } }, { "seed", o => o with { Seed = 8 } }, { "batch", o => o with { Batch = 5 } }, { "steps", o => o with { Steps = 11 } },
+        { "alpha", o => o with { Alpha = 0.25 } }, { "seed", o => o with { Seed = 8 } }, { "batch", o => o with { Batch = 5 } },
+        { "steps", o => o with { Steps = 11 } },
         { "accumulate", o => o with { Accumulate = 2 } }, { "optimizer", o => o with { Optimizer = o.Optimizer with { LearningRate = 1e-4 } } },
         { "optimizer", o => o with { Optimizer = o.Optimizer with { Name = "adafactor" } } }, { "schedule", o => o with { Schedule = "cosine" } },
-        { "warmup", o => o with { Warmup = 1 } }, { "clip", o => o with { Clip = 0 } }, { "dropout", o => o with { Dropout = 0.2f } }, { "model", o => o with { Model = "mini" } },
-        { "method", o => o with { Method = TrainingMethod.Standard } }, { "order", o => o with { Order = RowOrder.File } }, { "bucket-steps", o => o with { BucketSteps = 0 } },
-        { "label-source", o => o with { LabelSource = LabelSource.Teacher } }, { "data", o => o with { Data = o.Data.Replace("data.jsonl", "validation.jsonl", StringComparison.Ordinal) } },
+        { "warmup", o => o with { Warmup = 1 } }, { "clip", o => o with { Clip = 0 } }, { "dropout", o => o with { Dropout = 0.2f } },
+        { "model", o => o with { Model = "mini" } },
+        { "method", o => o with { Method = TrainingMethod.Standard } }, { "order", o => o with { Order = RowOrder.File } },
+        { "bucket-steps", o => o with { BucketSteps = 0 } },
+        { "label-source", o => o with { LabelSource = LabelSource.Teacher } },
+        { "data", o => o with { Data = o.Data.Replace("data.jsonl", "validation.jsonl", StringComparison.Ordinal) } },
     };
 
     [Theory, MemberData(nameof(Changes))]
@@ -145,7 +149,8 @@ public sealed class TrainingRunTests : IDisposable
         Assert.Throws<OperationCanceledException>(() => Run(options, observer, precision: ComputePrecision.Bf16));
         Run(options, threads: 2, precision: ComputePrecision.Bf16);
         AssertSameFile(Path.Combine("whole", ModelFiles.Safetensors), Path.Combine("broken", ModelFiles.Safetensors));
-        Assert.NotEqual(File.ReadAllBytes(_task.Output(Path.Combine("float32", ModelFiles.Safetensors))), File.ReadAllBytes(_task.Output(Path.Combine("whole", ModelFiles.Safetensors))));
+        Assert.NotEqual(File.ReadAllBytes(_task.Output(Path.Combine("float32", ModelFiles.Safetensors))),
+            File.ReadAllBytes(_task.Output(Path.Combine("whole", ModelFiles.Safetensors))));
     }
 
     [Fact]
@@ -219,7 +224,8 @@ public sealed class TrainingRunTests : IDisposable
     {
         Run(_task.Options("run") with { Keep = keep });
         Assert.Equal(expected, new CheckpointFolder(_task.Output("run")).Steps);
-        Assert.DoesNotContain(Files("run"), file => file.Contains(".partial-", StringComparison.Ordinal) || file.Contains(".replaced-", StringComparison.Ordinal));
+        Assert.DoesNotContain(Files("run"), file => file.Contains(".partial-", StringComparison.Ordinal)
+            || file.Contains(".replaced-", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -310,8 +316,10 @@ public sealed class TrainingRunTests : IDisposable
     void AssertSameRun(string first, string second)
     {
         AssertSameFile(Path.Combine(first, ModelFiles.Safetensors), Path.Combine(second, ModelFiles.Safetensors));
-        string Last(string run) => Path.GetRelativePath(_task.Folder, new CheckpointFolder(_task.Output(run)).PathOf(new CheckpointFolder(_task.Output(run)).Steps[^1]));
-        foreach (string name in (string[])[ModelFiles.Safetensors, "optimizer.safetensors", "state.json"]) AssertSameFile(Path.Combine(Last(first), name), Path.Combine(Last(second), name));
+        string Last(string run) =>
+            Path.GetRelativePath(_task.Folder, new CheckpointFolder(_task.Output(run)).PathOf(new CheckpointFolder(_task.Output(run)).Steps[^1]));
+        foreach (string name in (string[])[ModelFiles.Safetensors, "optimizer.safetensors", "state.json"])
+            AssertSameFile(Path.Combine(Last(first), name), Path.Combine(Last(second), name));
     }
 
     void AssertSameFile(string first, string second) =>

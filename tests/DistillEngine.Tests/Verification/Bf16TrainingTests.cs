@@ -15,12 +15,14 @@ public class Bf16TrainingTests
 
     [Fact]
     public void Losses_OfTheRunsBesideTheRepository_StayBesideThoseOfFloat32() =>
-        AssertLosses(GoldenCopy.Shared, [.. Directory.GetDirectories(Path.Combine(GoldenCopy.Shared, "models")).Select(folder => $"models/{Path.GetFileName(folder)}")]);
+        AssertLosses(GoldenCopy.Shared,
+            [.. Directory.GetDirectories(Path.Combine(GoldenCopy.Shared, "models")).Select(folder => $"models/{Path.GetFileName(folder)}")]);
 
     static void AssertLosses(string root, params string[] models)
     {
         using var copy = new GoldenCopy(root, models);
-        CheckResult[] losses = [.. GoldenCopy.RunOn(copy.PathOf(""), precision: ComputePrecision.Bf16).Where(r => r.Check.EndsWith(": losses", StringComparison.Ordinal))];
+        CheckResult[] losses = [.. GoldenCopy.RunOn(copy.PathOf(""), precision: ComputePrecision.Bf16).Where(r =>
+            r.Check.EndsWith(": losses", StringComparison.Ordinal))];
         Assert.NotEmpty(losses);
         // Nearly zero would be the float32 run itself.
         Assert.All(losses, r => Assert.True(r.Error is > 1e-5 and <= Allowed, r.ToString()));

@@ -21,11 +21,14 @@ public sealed class SourceFileTests : IDisposable
     public void Read_OfEveryForm_GivesTheSameRows()
     {
         string json = "[\n" + string.Join(",\n", Lines.Split('\n')) + "\n]\n";
-        string csv = "id,question,choices,answer\r\na,\"Where do \"\"fish\"\" live?\nSay it.\",\"[\"\"sea\"\",\"\"sky\"\"]\",sea\r\n\r\n7,\"Where, oh where?\",\"[\"\"sea\"\",\"\"sky\"\"]\",sky";
+        string csv = "id,question,choices,answer\r\na,\"Where do \"\"fish\"\" live?\nSay it.\",\"[\"\"sea\"\",\"\"sky\"\"]\",sea\r\n\r\n7,\"Where, "
+            + "oh where?\",\"[\"\"sea\"\",\"\"sky\"\"]\",sky";
         List<SourceRow> expected = Read("rows.jsonl", Lines);
         Assert.Equal(["a", "7"], expected.Select(row => row.Key));
         Assert.Equal("Where do \"fish\" live?\nSay it.\nAnswer Choices:\n(a) sea\n(b) sky", expected[0].Input);
-        foreach (List<SourceRow> rows in (List<SourceRow>[])[Read("rows.json", json), Read("rows.csv", csv), Read("bom.csv", "\uFEFF" + csv), Read("rows.tsv", csv.Replace("id,question,choices,answer", "id\tquestion\tchoices\tanswer").Replace("a,\"", "a\t\"").Replace("\",sea", "\"\tsea").Replace("7,\"", "7\t\"").Replace("\",sky", "\"\tsky").Replace("\",\"[", "\"\t\"["))])
+        foreach (List<SourceRow> rows in (List<SourceRow>[])[Read("rows.json", json), Read("rows.csv", csv), Read("bom.csv", "\uFEFF" + csv),
+            Read("rows.tsv", csv.Replace("id,question,choices,answer", "id\tquestion\tchoices\tanswer").Replace("a,\"", "a\t\"")
+                .Replace("\",sea", "\"\tsea").Replace("7,\"", "7\t\"").Replace("\",sky", "\"\tsky").Replace("\",\"[", "\"\t\"["))])
         {
             Assert.Equal(expected.Select(row => (row.Key, row.Input, row.Label)), rows.Select(row => (row.Key, row.Input, row.Label)));
             Assert.Equal(["sea", "sky"], rows[0].Choices);
@@ -45,7 +48,8 @@ public sealed class SourceFileTests : IDisposable
     {
         string path = Write("rows.jsonl", Lines.Replace(",\"answer\":\"sea\"", ""));
         Assert.Null(SourceFile.Read(path, TaskReader.Load("cqa"), needsLabel: false)[0].Label);
-        Assert.StartsWith($"{path}:1: answer: ", Assert.Throws<InvalidDataException>(() => SourceFile.Read(path, TaskReader.Load("cqa"))).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{path}:1: answer: ", Assert.Throws<InvalidDataException>(() => SourceFile.Read(path, TaskReader.Load("cqa"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]

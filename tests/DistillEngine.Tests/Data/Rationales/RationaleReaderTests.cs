@@ -13,8 +13,8 @@ public class RationaleReaderTests
     const string Valid = "{" + Head + "\"id\":\"t/train/1\",\"input\":\"hello\"," + Sha + "\"label\":\"yes\",\"teacher_label\":\"no\",\"rationale\":\"Why.\","
         + "\"rationales\":[\"Or so.\"],\"status\":\"ok\",\"flags\":[\"f\"],\"weight\":2,\"vote\":{\"n\":3,\"valid\":2,\"agree\":2,\"method\":\"majority\"},"
         + "\"samples\":[{\"i\":0,\"label\":\"no\",\"parse\":\"ok\",\"finish\":\"stop\",\"in\":8,\"out\":4,\"key\":\"k\"}],\"split\":\"train\","
-        + "\"fields\":{\"b\":\"2\",\"a\":\"1\"},\"prov\":{\"run\":\"r\",\"model\":\"m\",\"provider\":\"p\",\"prompt_sha\":\"s\",\"params_sha\":\"q\",\"task\":\"t\","
-        + "\"task_sha\":\"h\",\"tool\":\"x\",\"created\":\"2026-01-01T00:00:00Z\"},\"usage\":{\"in\":8,\"out\":4,\"cached\":0,\"usd\":0.0003}}";
+        + "\"fields\":{\"b\":\"2\",\"a\":\"1\"},\"prov\":{\"run\":\"r\",\"model\":\"m\",\"provider\":\"p\",\"prompt_sha\":\"s\",\"params_sha\":\"q\","
+        + "\"task\":\"t\",\"task_sha\":\"h\",\"tool\":\"x\",\"created\":\"2026-01-01T00:00:00Z\"},\"usage\":{\"in\":8,\"out\":4,\"cached\":0,\"usd\":0.0003}}";
 
     /// <summary>A second line that is valid whatever the first one holds.</summary>
     const string Other = "{" + Head + "\"id\":\"t/train/2\",\"input\":\"hello\"," + Sha + "\"label\":\"yes\",\"status\":\"ok\",\"prov\":{}}";

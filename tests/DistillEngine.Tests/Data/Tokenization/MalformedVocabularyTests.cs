@@ -56,7 +56,8 @@ public sealed class MalformedVocabularyTests : IDisposable
     {
         var path = Write(file);
         var error = Assert.Throws<InvalidDataException>(() => SentencePieceTokenizer.Load(path));
-        Assert.True(error.Message.StartsWith(path, StringComparison.Ordinal) && error.Message.Contains(place, StringComparison.Ordinal), $"{name}: {error.Message}");
+        Assert.True(error.Message.StartsWith(path, StringComparison.Ordinal) && error.Message.Contains(place, StringComparison.Ordinal),
+            $"{name}: {error.Message}");
     }
 
     [Fact]

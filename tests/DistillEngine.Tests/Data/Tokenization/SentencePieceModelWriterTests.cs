@@ -76,7 +76,8 @@ public sealed class SentencePieceModelWriterTests : IDisposable
         var text = new StringBuilder();
         for (var i = 0; i < 2_000; i++)
             text.Append(pieces[random.Next(4, pieces.Length)].Text);
-        Assert.Equal(text.ToString(), tokenizer.Decode(tokenizer.Encode(text.ToString()).Where(id => id != 2).ToArray()).Replace(" ⁇ ", "", StringComparison.Ordinal));
+        Assert.Equal(text.ToString(), tokenizer.Decode(tokenizer.Encode(text.ToString()).Where(id => id != 2).ToArray()).Replace(" ⁇ ", "",
+            StringComparison.Ordinal));
     }
 
     [Fact]

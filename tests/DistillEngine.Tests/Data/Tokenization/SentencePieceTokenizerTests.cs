@@ -139,7 +139,8 @@ public class SentencePieceTokenizerTests
     public void Encode_WhenThreadsShareTheTokenizer_GivesEachItsIds()
     {
         using var cases = TokenizerGoldens.Cases("t5");
-        var rows = cases.RootElement.GetProperty("texts").EnumerateArray().Select(static row => (Text: row.Text("text"), Ids: row.Ints("sentencepiece"))).ToArray();
+        var rows = cases.RootElement.GetProperty("texts").EnumerateArray().Select(static row =>
+            (Text: row.Text("text"), Ids: row.Ints("sentencepiece"))).ToArray();
         Parallel.For(0, 8, worker =>
         {
             for (var i = 0; i < rows.Length; i++)

@@ -52,8 +52,10 @@ public sealed class TokenizerJsonTests : IDisposable
     [InlineData("""{"model":{"type":"Unigram","unk_id":0,"byte_fallback":true,"vocab":[["<unk>",0],["a",-1],["<0x00>",-1]]}}""", "<0x01>")]
     [InlineData("""{"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["\ud800",-1]]}}""", "not valid text")]
     [InlineData("""{"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["a",-1]]},"normalizer":{"type":"Lowercase"}}""", "Lowercase")]
-    [InlineData("""{"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["a",-1]]},"normalizer":{"type":"Precompiled","precompiled_charsmap":"AAAA"}}""", "character map")]
-    [InlineData("""{"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["a",-1]]},"normalizer":{"type":"Precompiled","precompiled_charsmap":"*"}}""", "base64")]
+    [InlineData("""{"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["a",-1]]},"normalizer":{"type":"Precompiled","precompiled_charsmap":"AAAA"}}""",
+        "character map")]
+    [InlineData("""{"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["a",-1]]},"normalizer":{"type":"Precompiled","precompiled_charsmap":"*"}}""",
+        "base64")]
     [InlineData("""{"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["a",-1]]},"pre_tokenizer":{"type":"ByteLevel"}}""", "ByteLevel")]
     [InlineData("""{"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["a",-1]]},"added_tokens":[{"id":9,"content":"x","special":true}]}""", "gaps")]
     [InlineData("""{"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["a",-1]]},"added_tokens":[{"id":1,"content":"x"}]}""", "added_tokens[0]")]

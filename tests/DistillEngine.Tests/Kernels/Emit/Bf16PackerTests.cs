@@ -26,7 +26,9 @@ public unsafe class Bf16PackerTests
         int words = (depth + 1) / 2;
         // Each factor ends with its last element, so that a read behind it meets the guard, which is no number.
         Tensor source = host.Random("source", linesAreContiguous ? new(count, depth) : new(depth, count)), panel = host.Empty("panel", new(words, width));
-        GemmOperand operand = linesAreContiguous ? GemmOperand.OfLines(source.HostPointer<float>(), depth) : GemmOperand.OfSteps(source.HostPointer<float>(), count);
+        GemmOperand operand = linesAreContiguous
+            ? GemmOperand.OfLines(source.HostPointer<float>(), depth)
+            : GemmOperand.OfSteps(source.HostPointer<float>(), count);
 
         packer.Panel(operand, 0, count, width, 0, depth, panel.HostPointer<float>());
 
@@ -48,11 +50,16 @@ public unsafe class Bf16PackerTests
     {
         CpuidFeature[] features =
         [
-            CpuidFeature.INTEL8086, CpuidFeature.INTEL386, CpuidFeature.X64, CpuidFeature.AVX, CpuidFeature.AVX512F, CpuidFeature.AVX512BW, CpuidFeature.AVX512_BF16,
+            CpuidFeature.INTEL8086, CpuidFeature.INTEL386, CpuidFeature.X64, CpuidFeature.AVX, CpuidFeature.AVX512F, CpuidFeature.AVX512BW,
+            CpuidFeature.AVX512_BF16,
         ];
         Register[] free = [Register.RAX, Register.RCX, Register.RDX, Register.R8, Register.R9, Register.R10, Register.R11, Register.RSP];
         var factory = new InstructionInfoFactory();
-        foreach (byte[] code in new[] { Bf16PackEmitter.EmitLines(windows), Bf16PackEmitter.EmitSteps(1, windows), Bf16PackEmitter.EmitSteps(2, windows), Bf16PackEmitter.EmitRowPanels(windows) })
+        foreach (byte[] code in new[]
+        {
+            Bf16PackEmitter.EmitLines(windows), Bf16PackEmitter.EmitSteps(1, windows), Bf16PackEmitter.EmitSteps(2, windows),
+            Bf16PackEmitter.EmitRowPanels(windows),
+        })
         {
             var decoder = Decoder.Create(64, code);
             Instruction instruction;

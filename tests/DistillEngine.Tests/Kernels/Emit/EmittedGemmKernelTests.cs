@@ -43,7 +43,8 @@ public unsafe class EmittedGemmKernelTests
         kernel.PackRows(GemmOperand.OfLines(a.HostPointer<float>(), depth), 0, rows, 0, depth, packedA.HostPointer<float>());
         kernel.PackColumns(GemmOperand.OfLines(b.HostPointer<float>(), depth), 0, columns, 0, depth, packedB.HostPointer<float>());
         GemmPrefetch ahead = default;
-        kernel.Multiply(packedA.HostPointer<float>(), packedB.HostPointer<float>(), rows, columns, words, add, c.HostPointer<float>() + stride + 2, stride, ref ahead);
+        kernel.Multiply(packedA.HostPointer<float>(), packedB.HostPointer<float>(), rows, columns, words, add, c.HostPointer<float>() + stride + 2,
+            stride, ref ahead);
 
         for (int row = -1; row <= rows; row++)
             for (int column = -2; column < columns + 3; column++)

@@ -18,7 +18,8 @@ public unsafe class PackedTileEmitterTests
         .. All.Select(form => (PackedTileFormat.Avx2(form), (CpuidFeature[])[CpuidFeature.AVX2, CpuidFeature.FMA])),
     ];
 
-    public static TheoryData<int, bool> Cases => [.. from format in Enumerable.Range(0, Formats.Length) from windows in new[] { false, true } select (format, windows)];
+    public static TheoryData<int, bool> Cases =>
+        [.. from format in Enumerable.Range(0, Formats.Length) from windows in new[] { false, true } select (format, windows)];
 
     static IEnumerable<Instruction[]> Tiles(int format, bool windows)
     {
@@ -63,12 +64,14 @@ public unsafe class PackedTileEmitterTests
                     if (used.Access is not (OpAccess.Write or OpAccess.ReadWrite or OpAccess.CondWrite)) continue;
                     if (used.Register.IsGPR()) Assert.Contains(used.Register.GetFullRegister(), free);
                     // vzeroupper keeps the lower halves, which are all that Windows wants back.
-                    else if (windows && used.Register.IsVectorRegister() && instruction.Code != Code.VEX_Vzeroupper && used.Register.GetNumber() is >= 6 and <= 15)
+                    else if (windows && used.Register.IsVectorRegister() && instruction.Code != Code.VEX_Vzeroupper
+                        && used.Register.GetNumber() is >= 6 and <= 15)
                         Assert.True(restores || saved.Contains(used.Register.GetNumber()), instruction.ToString());
                 }
             }
             // Every way out restores what was saved.
-            int returns = tile.Count(i => i.Mnemonic == Mnemonic.Ret), restored = tile.Count(i => i.Code == Code.VEX_Vmovups_xmm_xmmm128 && i.MemoryBase == Register.RSP);
+            int returns = tile.Count(i => i.Mnemonic == Mnemonic.Ret),
+                restored = tile.Count(i => i.Code == Code.VEX_Vmovups_xmm_xmmm128 && i.MemoryBase == Register.RSP);
             Assert.Equal(saved.Count * returns, restored);
         }
     }
@@ -95,7 +98,8 @@ public unsafe class PackedTileEmitterTests
         bool isInt4 = form == WeightForm.Int4;
         int outputBytes = 4 * tiles.Outputs;
         // A narrower tile is the last half of its group, which no step reads beyond.
-        using GuardedMemory x = new(4 * rows * steps * tiles.InputWords * (isInt4 ? 8 : 1)), w = new(128 * steps * (isInt4 ? 4 : 1)), y = new(4 * rows * outputs);
+        using GuardedMemory x = new(4 * rows * steps * tiles.InputWords * (isInt4 ? 8 : 1)), w = new(128 * steps * (isInt4 ? 4 : 1)),
+            y = new(4 * rows * outputs);
         using GuardedMemory offsets = new(4 * rows * (isInt4 ? steps : 1)), rowScales = new(4 * rows), scales = new(isInt4 ? 64 * steps : 128);
         new Span<float>(y.Start, rows * outputs).Fill(Guard);
         void* firstScales = (byte*)scales.Start + (128 - outputBytes) / (isInt4 ? 2 : 1);

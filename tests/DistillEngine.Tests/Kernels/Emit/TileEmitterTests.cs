@@ -92,7 +92,8 @@ public class TileEmitterTests
                 if (used.Access is not (OpAccess.Write or OpAccess.ReadWrite or OpAccess.CondWrite)) continue;
                 if (used.Register.IsGPR()) Assert.Contains(used.Register.GetFullRegister(), new[] { Register.RAX, Register.RCX, Register.RSP });
                 // vzeroupper keeps the lower halves, which are all that Windows wants back.
-                else if (used.Register.IsVectorRegister() && instruction.Code != Code.VEX_Vzeroupper) Assert.False(used.Register.GetNumber() is >= 6 and <= 15, instruction.ToString());
+                else if (used.Register.IsVectorRegister() && instruction.Code != Code.VEX_Vzeroupper)
+                    Assert.False(used.Register.GetNumber() is >= 6 and <= 15, instruction.ToString());
             }
     }
 }

@@ -14,13 +14,15 @@ public class AnswerFilesTests
         run.Write();
         var row = Assert.Single(run.Read());
         Assert.Empty(run.ReadRejects());
-        Assert.Equal(("cqa/train/1", "Question 1?", "x", "x", "Because of reason 0 of row 1."), (row.Id, row.Input, row.Label, row.TeacherLabel, row.Rationale));
+        Assert.Equal(("cqa/train/1", "Question 1?", "x", "x", "Because of reason 0 of row 1."),
+            (row.Id, row.Input, row.Label, row.TeacherLabel, row.Rationale));
         Assert.Equal((RationaleStatus.Ok, 1.0, "train"), (row.Status, row.Weight, row.Split));
         Assert.Empty(row.Flags);
         Assert.Equal(new Vote(1, 1, 1, "majority", false), row.Vote);
         Assert.Equal(new TeacherSample(0, "x", "ok", "stop", 100, 20, "1-0"), Assert.Single(row.Samples));
         Assert.Equal(new TeacherUsage(100, 20, 10, 0.12), row.Usage);
-        Assert.Equal(("test", "teacher-1", "t", "2026-01-02T03:04:05Z"), (row.Provenance.Run, row.Provenance.Model, row.Provenance.TaskSha, row.Provenance.Created));
+        Assert.Equal(("test", "teacher-1", "t", "2026-01-02T03:04:05Z"),
+            (row.Provenance.Run, row.Provenance.Model, row.Provenance.TaskSha, row.Provenance.Created));
         Assert.Equal("""["x","y","z"]""", row.Field("choices"));
     }
 
@@ -106,7 +108,8 @@ public class AnswerFilesTests
     public void Write_WithKeys_SharesAnswersOfEqualRequestsAndIgnoresOthers()
     {
         var run = new Answering { KeyOf = (row, sample) => row.Source.Input }.Row("1", input: "same").Row("2", input: "same").Row("3", input: "other")
-            .Writes("1", "Because of this. So the answer is (a).", requestKey: "same").Writes("3", "Because of that. So the answer is (a).", requestKey: "of another plan");
+            .Writes("1", "Because of this. So the answer is (a).", requestKey: "same").Writes("3", "Because of that. So the answer is (a).",
+                requestKey: "of another plan");
         var report = run.Write();
         Assert.Equal(["cqa/train/1", "cqa/train/2"], run.Read().Select(row => row.Id));
         Assert.Equal(1, report.Pending);

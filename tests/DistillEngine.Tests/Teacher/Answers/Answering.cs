@@ -84,7 +84,10 @@ sealed class Answering(string taskName = "cqa")
     {
         Task = Task,
         Parser = ReplyParsers.For(Task, Parser),
-        Provenance = new() { Run = "test", Model = "teacher-1", Provider = "openai-compat", PromptSha = "p", ParametersSha = "q", Task = Task.Name, TaskSha = "t", Tool = "tool" },
+        Provenance = new()
+        {
+            Run = "test", Model = "teacher-1", Provider = "openai-compat", PromptSha = "p", ParametersSha = "q", Task = Task.Name, TaskSha = "t", Tool = "tool",
+        },
         Samples = Samples,
         KeyOf = KeyOf,
         Cost = Cost,

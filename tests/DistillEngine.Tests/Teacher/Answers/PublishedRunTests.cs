@@ -20,7 +20,8 @@ public class PublishedRunTests
     [InlineData("svamp", "train", "published", true, 0.735, 0.747)]
     [InlineData("svamp", "test", "published", true, 0.74, 0.747)]
     [InlineData("svamp", "train", "task", true, 0.742, 0.77)]
-    public void Write_OfThePublishedOutputs_ReportsTheirAccuracy(string name, string split, string parser, bool rejectsAmbiguous, double ofAll, double ofAccepted)
+    public void Write_OfThePublishedOutputs_ReportsTheirAccuracy(string name, string split, string parser, bool rejectsAmbiguous, double ofAll,
+        double ofAccepted)
     {
         var task = TaskReader.Load(name);
         task = task with { Parse = task.Parse with { RejectAmbiguous = rejectsAmbiguous } };

@@ -49,7 +49,8 @@ public class VoteTests
     public void Write_OfEquations_LetsThemVoteByValue()
     {
         var run = new Answering("svamp") { Samples = 3 }.Row("1", gold: "( 2.0 + 3.0 )")
-            .Writes("1", "One of the ways. The answer is (9 - 1).", 0).Writes("1", "One of the ways. The answer is (2 + 3).", 1).Writes("1", "Another way it goes. The answer is (3 + 2) = 5.", 2);
+            .Writes("1", "One of the ways. The answer is (9 - 1).", 0).Writes("1", "One of the ways. The answer is (2 + 3).", 1).Writes("1",
+                "Another way it goes. The answer is (3 + 2) = 5.", 2);
         run.Write();
         var row = Assert.Single(run.Read());
         Assert.Equal(("( 2.0 + 3.0 )", 2), (row.TeacherLabel, row.Vote!.Agree));

@@ -27,7 +27,8 @@ public partial class KilledRunTests
             int until = server.Requests.Count + random.Next(1, 2 * Rows / Kills);
             TimeSpan limit = kill % 5 == 0 ? TimeSpan.FromMilliseconds(random.Next(20, 400)) : TimeSpan.FromSeconds(30);
             long start = Stopwatch.GetTimestamp();
-            while (server.Requests.Count < until && Stopwatch.GetElapsedTime(start) < limit && !process.HasExited) await Task.Delay(1, TestContext.Current.CancellationToken);
+            while (server.Requests.Count < until && Stopwatch.GetElapsedTime(start) < limit && !process.HasExited)
+                await Task.Delay(1, TestContext.Current.CancellationToken);
             process.Kill();
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         }

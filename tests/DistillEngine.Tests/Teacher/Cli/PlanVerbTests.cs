@@ -10,7 +10,8 @@ public class PlanVerbTests
     {
         using var folder = new TeacherFolder();
         string input = TeacherProgram.WriteQuestions(folder, 120);
-        var (code, output, error) = TeacherProgram.Run("plan", "--task", "svamp", "--input", input, "--model", "m", "--price-in", "2", "--price-out", "8", "--rpm", "60", "--json");
+        var (code, output, error) = TeacherProgram.Run("plan", "--task", "svamp", "--input", input, "--model", "m", "--price-in", "2", "--price-out", "8",
+            "--rpm", "60", "--json");
         Assert.True(code == 0, error);
         using JsonDocument json = JsonDocument.Parse(output);
         JsonElement root = json.RootElement;
@@ -32,7 +33,8 @@ public class PlanVerbTests
         using var folder = new TeacherFolder();
         string task = folder.File("own");
         Assert.Equal(0, TeacherProgram.Run("init", "--task", kind, "--output", task).Code);
-        var (code, output, error) = TeacherProgram.Run("plan", "--task", Path.Combine(task, "task.json"), "--input", Path.Combine(task, "questions.jsonl"), "--model", "m");
+        var (code, output, error) =
+            TeacherProgram.Run("plan", "--task", Path.Combine(task, "task.json"), "--input", Path.Combine(task, "questions.jsonl"), "--model", "m");
         Assert.True(code == 0, error);
         Assert.Contains("requests", output, StringComparison.Ordinal);
     }

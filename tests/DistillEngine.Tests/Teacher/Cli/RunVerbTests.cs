@@ -116,7 +116,8 @@ public class RunVerbTests
             return Fault.None;
         };
         using var folder = new TeacherFolder();
-        var (code, _, _) = TeacherProgram.Run(stop.Token, TeacherProgram.RunArguments(server, TeacherProgram.WriteQuestions(folder, 400), folder.File("run"), "--concurrency", "2"));
+        var (code, _, _) = TeacherProgram.Run(stop.Token,
+            TeacherProgram.RunArguments(server, TeacherProgram.WriteQuestions(folder, 400), folder.File("run"), "--concurrency", "2"));
         Assert.Equal(130, code);
         Assert.Equal(server.Requests.Count, TeacherFixtures.ReadJournal(folder.File("run")).Count);
     }
@@ -142,11 +143,13 @@ public class RunVerbTests
         await using FakeTeacherServer server = await StartAsync();
         using var folder = new TeacherFolder();
         Run(server, folder, 6);
-        var (code, _, error) = TeacherProgram.Run("run", "--task", "svamp", "--input", folder.File("sums.jsonl"), "--output", folder.File("again"), "--model", "fake-1",
+        var (code, _, error) =
+            TeacherProgram.Run("run", "--task", "svamp", "--input", folder.File("sums.jsonl"), "--output", folder.File("again"), "--model", "fake-1",
             "--replay", folder.File("run/journal.jsonl"));
         Assert.True(code == 0, error);
         Assert.Equal(6, server.Requests.Count);
-        Assert.Equal(RationaleReader.ReadAll(folder.File("run/rationales.jsonl")).Select(r => r.Rationale), RationaleReader.ReadAll(folder.File("again/rationales.jsonl")).Select(r => r.Rationale));
+        Assert.Equal(RationaleReader.ReadAll(folder.File("run/rationales.jsonl")).Select(r => r.Rationale),
+            RationaleReader.ReadAll(folder.File("again/rationales.jsonl")).Select(r => r.Rationale));
     }
 
     [Fact]
@@ -157,7 +160,8 @@ public class RunVerbTests
         Run(server, folder, 6);
         var (_, status, _) = TeacherProgram.Run("status", folder.File("run"), "--json");
         using JsonDocument json = JsonDocument.Parse(status);
-        Assert.Equal((6, 6, false), (json.RootElement.GetProperty("requests").GetInt32(), json.RootElement.GetProperty("answered").GetInt32(), json.RootElement.GetProperty("isRunning").GetBoolean()));
+        Assert.Equal((6, 6, false), (json.RootElement.GetProperty("requests").GetInt32(), json.RootElement.GetProperty("answered").GetInt32(),
+            json.RootElement.GetProperty("isRunning").GetBoolean()));
         using (RunLock.Take(folder.File("run")))
             Assert.Contains("going on", TeacherProgram.Run("status", folder.File("run")).Output, StringComparison.Ordinal);
         var (code, report, error) = TeacherProgram.Run("report", folder.File("run"));
@@ -194,7 +198,8 @@ public class RunVerbTests
         TeacherProgram.Run("init", "--task", "math", "--output", folder.File("own"));
         string task = folder.File("own/task.json"), text = File.ReadAllText(task).Replace("\"id\": \"id\"", "\"id\": null", StringComparison.Ordinal);
         File.WriteAllText(task, text);
-        string[] run = ["run", "--task", task, "--input", TeacherProgram.WriteQuestions(folder, 6, "question", "equation"), "--output", folder.File("run"), "--base-url", server.BaseUrl, "--model", "m"];
+        string[] run = ["run", "--task", task, "--input", TeacherProgram.WriteQuestions(folder, 6, "question", "equation"), "--output", folder.File("run"),
+            "--base-url", server.BaseUrl, "--model", "m"];
         Assert.Equal(0, TeacherProgram.Run(run).Code);
 
         File.WriteAllText(task, text.Replace("\"the answer is\"", "\"the answer is\", \"it is\"", StringComparison.Ordinal));

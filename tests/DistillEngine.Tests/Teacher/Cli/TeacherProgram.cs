@@ -45,7 +45,8 @@ static partial class TeacherProgram
     public static string Solve(string prompt)
     {
         Match numbers = Balls().Matches(prompt)[^1];
-        return $" The box holds {numbers.Groups[1]} red and {numbers.Groups[2]} blue balls, which makes them all. The answer is ({numbers.Groups[1]} + {numbers.Groups[2]}).";
+        return $" The box holds {numbers.Groups[1]} red and {numbers.Groups[2]} blue balls, which makes them all. "
+            + $"The answer is ({numbers.Groups[1]} + {numbers.Groups[2]}).";
     }
 
     public static string[] RunArguments(FakeTeacherServer server, string input, string output, params string[] more) =>

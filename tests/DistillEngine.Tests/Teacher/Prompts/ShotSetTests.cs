@@ -22,9 +22,12 @@ public class ShotSetTests
     [InlineData("""{"fields":{"question":"What?","choices":[1]},"rationale":"Because of this.","label":"x"}""", "holds something else than strings")]
     [InlineData("""{"fields":{"question":"What?","choices":"x"},"rationale":"Because of this.","label":"x"}""", "does not fit the templates")]
     [InlineData("""{"input":"What?","rationale":"Because of this.","label":"x"}""", "the variable 'letter' has no value")]
-    [InlineData("""{"fields":{"question":"What swims?","choices":["a bird","a fish"]},"rationale":"Short.","label":"a fish"}""", "is rejected by the task's own rules as empty_rationale")]
-    [InlineData("""{"fields":{"question":"What swims?","choices":["a bird","a fish"]},"rationale":"Fish live in water. Therefore","label":"a fish"}""", "shows a rationale of which")]
-    [InlineData("""{"fields":{"question":"What swims?","choices":["a bird","a fish"]},"rationale":"Q: why? Because it does.","label":"a fish"}""", "is rejected by the task's own rules as no_marker")]
+    [InlineData("""{"fields":{"question":"What swims?","choices":["a bird","a fish"]},"rationale":"Short.","label":"a fish"}""",
+        "is rejected by the task's own rules as empty_rationale")]
+    [InlineData("""{"fields":{"question":"What swims?","choices":["a bird","a fish"]},"rationale":"Fish live in water. Therefore","label":"a fish"}""",
+        "shows a rationale of which")]
+    [InlineData("""{"fields":{"question":"What swims?","choices":["a bird","a fish"]},"rationale":"Q: why? Because it does.","label":"a fish"}""",
+        "is rejected by the task's own rules as no_marker")]
     public void Load_OfABadExample_NamesItAndWhy(string shot, string problem)
     {
         var error = Assert.Throws<InvalidDataException>(() => Load(shot));
@@ -79,7 +82,8 @@ public class ShotSetTests
     public void RefuseContamination_ByRows_LooksAtTheTestSplit(string? split, bool isRefused)
     {
         var shots = Load(Good);
-        var row = SourceRow.Parse("rows", 1, Encoding.UTF8.GetBytes("""{"id":"7","question":"what  SWIMS?","choices":["a bird","a fish"]}"""), shots.Task, needsLabel: false);
+        var row = SourceRow.Parse("rows", 1, Encoding.UTF8.GetBytes("""{"id":"7","question":"what  SWIMS?","choices":["a bird","a fish"]}"""), shots.Task,
+            needsLabel: false);
         var rows = new[] { new TeacherRow("cqa/test/7", split, row) };
         if (!isRefused)
         {

@@ -26,7 +26,8 @@ public class TokenEstimateTests
     [Fact]
     public void Of_EnglishProse_IsNearTheRuleOfThumb()
     {
-        const string Prose = "The answer must be a container that holds a liquid and keeps it warm. A wine glass and a flower pot lose heat, and a paper bag leaks.";
+        const string Prose = "The answer must be a container that holds a liquid and keeps it warm. "
+            + "A wine glass and a flower pot lose heat, and a paper bag leaks.";
         // English has about four characters a token.
         Assert.InRange(TokenEstimate.Of(Prose), Prose.Length / 5, Prose.Length / 3);
     }

@@ -80,7 +80,8 @@ public class ReplyParserFuzzTests
                 long start = Stopwatch.GetTimestamp();
                 parser.Parse(text, "length", Row());
                 // Quadratic time would be minutes; the bound leaves room for a machine under load.
-                Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(5), $"{name}: {text.Length} characters of '{unit}' took {Stopwatch.GetElapsedTime(start)}.");
+                Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(5),
+                    $"{name}: {text.Length} characters of '{unit}' took {Stopwatch.GetElapsedTime(start)}.");
             }
         }
     }

@@ -239,7 +239,8 @@ public class ReplyParserTests
 
     [Fact]
     public void Parse_OfThinkingThatIsKept_ReadsIt() =>
-        Assert.Equal("<think>It swims and has fins.", Parse("cqa", "<think>It swims and has fins. So the answer is (c).</think>", options => options with { StripThinking = false }).Rationale);
+        Assert.Equal("<think>It swims and has fins.",
+            Parse("cqa", "<think>It swims and has fins. So the answer is (c).</think>", options => options with { StripThinking = false }).Rationale);
 
     [Theory]
     [InlineData("", "stop", ParseCode.NoMarker)]

@@ -72,7 +72,13 @@ public class ReportsTests
     public void Differences_OfOtherSettings_NamesEachOne()
     {
         var before = Manifest("MIT");
-        Assert.Empty(before.Differences(before with { Run = "again", Started = before.Started.AddDays(1), Limits = new Dictionary<string, double?>(), Parser = "published" }));
+        Assert.Empty(before.Differences(before with
+        {
+            Run = "again",
+            Started = before.Started.AddDays(1),
+            Limits = new Dictionary<string, double?>(),
+            Parser = "published"
+        }));
         var now = before with { Model = "teacher-2", Samples = 3, Endpoint = null, Prompt = before.Prompt with { Sha256 = "other" } };
         Assert.Equal(
             ["prompt: p before, other now", "model: teacher-1 before, teacher-2 now", "host: api.example.org before, none now", "samples: 1 before, 3 now"],
@@ -121,7 +127,8 @@ public class ReportsTests
 
     static Answering Run(out AnswerReport report)
     {
-        var run = new Answering().Row("1").Row("2").Row("3", gold: null).Row("4").Fails("1", "server: 500", 500).Says("1", 'a').Writes("2", "Hm.").Says("3", 'a');
+        var run = new Answering().Row("1").Row("2").Row("3", gold: null).Row("4").Fails("1", "server: 500", 500).Says("1", 'a').Writes("2",
+            "Hm.").Says("3", 'a');
         report = run.Write();
         return run;
     }

@@ -8,7 +8,8 @@ public class JournalTests
 {
     static readonly JournalEntry[] Entries =
     [
-        Entry(0) with { Text = "It follows.\nSo the answer is \"yes\" – 😀.", Finish = "stop", Usage = new(40, 20, 8), Reasoning = "hm", RequestId = "r-1", Model = "m", Fingerprint = "fp" },
+        Entry(0) with { Text = "It follows.\nSo the answer is \"yes\" – 😀.", Finish = "stop", Usage = new(40, 20, 8), Reasoning = "hm", RequestId = "r-1",
+            Model = "m", Fingerprint = "fp" },
         Entry(1) with { Status = 429, Error = "rate_limited: status 429: slow down" },
         Entry(2) with { Text = "", Usage = new(40, null, null) },
     ];
@@ -26,8 +27,11 @@ public class JournalTests
     {
         using var folder = new TeacherFolder();
         Write(folder, [Entries[0]]);
-        Assert.Equal("""{"t":"2026-11-24T10:00:00Z","key":"0123456789abcdef0123456789abcd00","id":"quiz/train/0","sample":0,"attempt":1,"status":200,"finish":"stop","text":"It follows.\nSo the answer is \"yes\" – """ + "\\uD83D\\uDE00"
-            + """.","reasoning":"hm","usage":{"in":40,"out":20,"cached":8},"model":"m","fp":"fp","ms":913,"req_id":"r-1","err":null}""" + "\n", File.ReadAllText(folder.File("journal.jsonl")));
+        Assert.Equal("""{"t":"2026-11-24T10:00:00Z","key":"0123456789abcdef0123456789abcd00","id":"quiz/"""
+            + """train/0","sample":0,"attempt":1,"status":200,"finish":"stop","text":"It follows.\n"""
+            + """So the answer is \"yes\" – """ + "\\uD83D\\uDE00"
+            + """.","reasoning":"hm","usage":{"in":40,"out":20,"cached":8},"model":"m","fp":"fp","ms":913,"req_id":"r-1","err":null}""" + "\n",
+            File.ReadAllText(folder.File("journal.jsonl")));
     }
 
     [Fact]

@@ -82,7 +82,10 @@ public class RateLimitsTests
         var time = new VirtualTime();
         using var limits = new RateLimits(null, null, TimeSpan.FromSeconds(60), time);
         RatePermit first = await limits.AcquireAsync(1, TestContext.Current.CancellationToken);
-        TimeSpan wait = limits.Settle(first, 1, new TeacherReply { Text = "", Limits = new() { RequestLimit = 9, RequestsRemaining = 0, RetryAfter = TimeSpan.FromSeconds(7) } });
+        TimeSpan wait = limits.Settle(first, 1, new TeacherReply
+        {
+            Text = "", Limits = new() { RequestLimit = 9, RequestsRemaining = 0, RetryAfter = TimeSpan.FromSeconds(7) },
+        });
         Assert.Equal(TimeSpan.FromSeconds(7), wait);
         DateTimeOffset start = time.GetUtcNow();
         await time.DriveAsync(limits.AcquireAsync(1, TestContext.Current.CancellationToken), () => true);

@@ -12,7 +12,8 @@ public class RunnerFaultTests
         const int rows = 2000, perMinute = 600;
         var time = new VirtualTime();
         await using FakeTeacherServer server = await FakeTeacherServer.StartAsync(time);
-        server.Faults = number => new Random(number * 7919 + 17) is var random && random.NextDouble() < 0.2 ? (Fault)random.Next(1, (int)Fault.NoUsage + 1) : Fault.None;
+        server.Faults = number =>
+            new Random(number * 7919 + 17) is var random && random.NextDouble() < 0.2 ? (Fault)random.Next(1, (int)Fault.NoUsage + 1) : Fault.None;
         using var folder = new TeacherFolder();
         RunResult result = await RunAsync(folder, server, time, TeacherFixtures.Plan(rows), TeacherFixtures.Options(32) with { RequestsAMinute = perMinute });
 
@@ -171,7 +172,8 @@ public class RunnerFaultTests
     {
         DateTimeOffset[] times = [.. server.Requests.Select(r => r.Time).Order()];
         for (int i = perMinute; i < times.Length; i++)
-            Assert.True(times[i] - times[i - perMinute] >= TimeSpan.FromMinutes(1), $"requests {i - perMinute} to {i} came within {times[i] - times[i - perMinute]}");
+            Assert.True(times[i] - times[i - perMinute] >= TimeSpan.FromMinutes(1),
+                $"requests {i - perMinute} to {i} came within {times[i] - times[i - perMinute]}");
     }
 
     /// <summary>Is there, but for some calls.</summary>

@@ -91,11 +91,15 @@ public class SampleRequestTests
     public void Of_SeveralAnswers_SharesOutWhatWasWritten()
     {
         var request = new TeacherRequest("quiz/train/0", 2, "fake-1", TeacherPrompt.Completion("Q:"), TeacherFixtures.Parameters, 3);
-        var reply = new TeacherReply { Status = 200, Text = "one", Usage = new(50, 101, 7), Further = [new("one two three four", null, "length"), new("", "hm", null)] };
+        var reply = new TeacherReply
+        {
+            Status = 200, Text = "one", Usage = new(50, 101, 7), Further = [new("one two three four", null, "length"), new("", "hm", null)],
+        };
         IReadOnlyList<JournalEntry> entries = JournalEntry.Of(request, reply, 1, default);
         Assert.Equal([2, 3, 4], entries.Select(e => e.Sample));
         Assert.Equal([0, 1, 2], entries.Select(e => e.Choice));
-        Assert.Equal(entries.Select(e => new TeacherRequest("x", e.Sample, "fake-1", TeacherPrompt.Completion("Q:"), TeacherFixtures.Parameters).Key), entries.Select(e => e.Key));
+        Assert.Equal(entries.Select(e => new TeacherRequest("x", e.Sample, "fake-1", TeacherPrompt.Completion("Q:"), TeacherFixtures.Parameters).Key),
+            entries.Select(e => e.Key));
         Assert.Equal((50, 101, 7), (entries.Sum(e => e.Usage!.Input), entries.Sum(e => e.Usage!.Output), entries.Sum(e => e.Usage!.Cached)));
         Assert.True(entries[1].Usage!.Output > entries[0].Usage!.Output);
         Assert.Equal("length", entries[1].Finish);

@@ -11,13 +11,14 @@ public class ChatClientTeacherTests
     [Fact]
     public async Task Ask_HandsOnEverythingBothWays()
     {
-        var client = new StubClient(_ => new ChatResponse(new ChatMessage(ChatRole.Assistant, [new TextReasoningContent("hm"), new TextContent("So the answer is yes.")]))
-        {
-            FinishReason = ChatFinishReason.Stop,
-            ModelId = "m-1",
-            ResponseId = "r-1",
-            Usage = new UsageDetails { InputTokenCount = 4, OutputTokenCount = 3 },
-        });
+        var client = new StubClient(_ =>
+            new ChatResponse(new ChatMessage(ChatRole.Assistant, [new TextReasoningContent("hm"), new TextContent("So the answer is yes.")]))
+            {
+                FinishReason = ChatFinishReason.Stop,
+                ModelId = "m-1",
+                ResponseId = "r-1",
+                Usage = new UsageDetails { InputTokenCount = 4, OutputTokenCount = 3 },
+            });
         TeacherReply reply = await AskAsync(client, TeacherFixtures.Request(isChat: true, sample: 2));
         Assert.Equal(("So the answer is yes.", "hm", "stop", "m-1", "r-1"), (reply.Text, reply.Reasoning, reply.Finish, reply.Model, reply.RequestId));
         Assert.Equal(new TokenUsage(4, 3, null), reply.Usage);
@@ -47,14 +48,16 @@ public class ChatClientTeacherTests
 
         public ChatOptions? Options { get; private set; }
 
-        public Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
+        public Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null,
+            CancellationToken cancellationToken = default)
         {
             Messages.AddRange(messages);
             Options = options;
             return Task.FromResult(answer(options));
         }
 
-        public IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
+        public IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null,
+            CancellationToken cancellationToken = default) =>
             throw new NotSupportedException();
 
         public object? GetService(Type serviceType, object? serviceKey = null) => null;

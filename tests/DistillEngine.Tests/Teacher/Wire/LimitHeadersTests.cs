@@ -34,7 +34,8 @@ public class LimitHeadersTests
     [Fact]
     public void Read_OfLimits_GivesThem()
     {
-        RateLimitHints hints = Read("x-ratelimit-limit-requests: 500|x-ratelimit-remaining-requests: 499|x-ratelimit-limit-tokens: 30000|x-ratelimit-remaining-tokens: 0|x-ratelimit-reset-requests: 1s")!;
+        RateLimitHints hints = Read("x-ratelimit-limit-requests: 500|x-ratelimit-remaining-requests: 499|x-ratelimit-limit-tokens: "
+            + "30000|x-ratelimit-remaining-tokens: 0|x-ratelimit-reset-requests: 1s")!;
         Assert.Equal((500L, 499L, 30000L, 0L, null), (hints.RequestLimit, hints.RequestsRemaining, hints.TokenLimit, hints.TokensRemaining, hints.RetryAfter));
     }
 

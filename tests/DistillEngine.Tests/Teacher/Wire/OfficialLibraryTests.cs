@@ -17,8 +17,12 @@ public class OfficialLibraryTests
     public async Task OfficialClient_AskingOurServer_UnderstandsIt()
     {
         await using FakeTeacherServer server = await FakeTeacherServer.StartAsync();
-        var client = new ChatClient("fake-1", new ApiKeyCredential("sk-1"), new OpenAIClientOptions { Endpoint = new Uri(server.BaseUrl), RetryPolicy = new ClientRetryPolicy(0) });
-        ChatCompletion answer = await client.CompleteChatAsync([new UserChatMessage("Is 0 a number?")], cancellationToken: TestContext.Current.CancellationToken);
+        var client = new ChatClient("fake-1", new ApiKeyCredential("sk-1"), new OpenAIClientOptions
+        {
+            Endpoint = new Uri(server.BaseUrl), RetryPolicy = new ClientRetryPolicy(0),
+        });
+        ChatCompletion answer = await client.CompleteChatAsync([new UserChatMessage("Is 0 a number?")],
+            cancellationToken: TestContext.Current.CancellationToken);
         Assert.Equal(server.Answer("Is 0 a number?"), answer.Content[0].Text);
         Assert.Equal((40, 20, 8), (answer.Usage.InputTokenCount, answer.Usage.OutputTokenCount, answer.Usage.InputTokenDetails.CachedTokenCount));
     }
@@ -27,12 +31,16 @@ public class OfficialLibraryTests
     public async Task OurClient_Asking_SendsWhatTheOfficialClientSends()
     {
         await using FakeTeacherServer server = await FakeTeacherServer.StartAsync();
-        var official = new ChatClient("fake-1", new ApiKeyCredential("sk-1"), new OpenAIClientOptions { Endpoint = new Uri(server.BaseUrl), RetryPolicy = new ClientRetryPolicy(0) });
+        var official = new ChatClient("fake-1", new ApiKeyCredential("sk-1"), new OpenAIClientOptions
+        {
+            Endpoint = new Uri(server.BaseUrl), RetryPolicy = new ClientRetryPolicy(0),
+        });
         TeacherRequest request = TeacherFixtures.Request(isChat: true);
         var options = new ChatCompletionOptions { MaxOutputTokenCount = request.Parameters.MaxTokens, Temperature = (float)request.Parameters.Temperature! };
         options.Seed = request.Seed;
         foreach (string stop in request.Parameters.Stop) options.StopSequences.Add(stop);
-        await official.CompleteChatAsync([new SystemChatMessage("Think."), new UserChatMessage("Is 0 a number?")], options, TestContext.Current.CancellationToken);
+        await official.CompleteChatAsync([new SystemChatMessage("Think."), new UserChatMessage("Is 0 a number?")], options,
+            TestContext.Current.CancellationToken);
         Assert.Equal(Canonical(server.Requests.Single().Body), Canonical(RequestBody.ToBytes(request, limitsCompletion: true)));
         Assert.Equal("/v1/chat/completions", server.Requests.Single().Path);
     }
@@ -40,8 +48,10 @@ public class OfficialLibraryTests
     [Fact]
     public void OurReader_OfWhatTheOfficialTypesWrite_FindsTheSame()
     {
-        ChatCompletion official = OpenAIChatModelFactory.ChatCompletion(id: "c-1", model: "m-1", finishReason: ChatFinishReason.Stop, role: ChatMessageRole.Assistant,
-            content: new ChatMessageContent("It follows. So the answer is yes."), usage: OpenAIChatModelFactory.ChatTokenUsage(inputTokenCount: 11, outputTokenCount: 7));
+        ChatCompletion official = OpenAIChatModelFactory.ChatCompletion(id: "c-1", model: "m-1", finishReason: ChatFinishReason.Stop,
+            role: ChatMessageRole.Assistant,
+            content: new ChatMessageContent("It follows. So the answer is yes."),
+                usage: OpenAIChatModelFactory.ChatTokenUsage(inputTokenCount: 11, outputTokenCount: 7));
         TeacherReply reply = AnswerBody.Read(ModelReaderWriter.Write(official).ToMemory());
         Assert.True(reply.IsAnswer, reply.Error);
         Assert.Equal((official.Content[0].Text, "stop", "m-1", "c-1"), (reply.Text, reply.Finish, reply.Model, reply.RequestId));
@@ -56,8 +66,10 @@ public class OfficialLibraryTests
 
         static string Write(JsonElement element) => element.ValueKind switch
         {
-            JsonValueKind.Object => "{" + string.Join(",", element.EnumerateObject().OrderBy(p => p.Name, StringComparer.Ordinal).Select(p => $"{p.Name}:{Write(p.Value)}")) + "}",
-            JsonValueKind.Array when element.GetArrayLength() == 1 && element[0].ValueKind == JsonValueKind.Object && element[0].TryGetProperty("text", out JsonElement text) => Write(text),
+            JsonValueKind.Object =>
+                "{" + string.Join(",", element.EnumerateObject().OrderBy(p => p.Name, StringComparer.Ordinal).Select(p => $"{p.Name}:{Write(p.Value)}")) + "}",
+            JsonValueKind.Array when element.GetArrayLength() == 1 && element[0].ValueKind == JsonValueKind.Object
+                && element[0].TryGetProperty("text", out JsonElement text) => Write(text),
             JsonValueKind.Array => "[" + string.Join(",", element.EnumerateArray().Select(Write)) + "]",
             _ => element.GetRawText(),
         };

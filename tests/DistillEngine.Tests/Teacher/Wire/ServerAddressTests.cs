@@ -11,7 +11,8 @@ public class ServerAddressTests
     [InlineData("https://api.openai.com/v1", "https://api.openai.com/v1/completions")]
     [InlineData("https://api.openai.com/v1/chat/completions", "https://api.openai.com/v1/completions")]
     [InlineData("https://api.groq.com/openai/v1/", "https://api.groq.com/openai/v1/completions")]
-    [InlineData("https://x.openai.azure.com/openai/deployments/d?api-version=2024", "https://x.openai.azure.com/openai/deployments/d/completions?api-version=2024")]
+    [InlineData("https://x.openai.azure.com/openai/deployments/d?api-version=2024",
+        "https://x.openai.azure.com/openai/deployments/d/completions?api-version=2024")]
     public void Endpoint_OfTheAddressUsersKnow_IsTheServers(string given, string expected) =>
         Assert.Equal(expected, ServerAddress.Parse(given).Endpoint(isChat: false).AbsoluteUri);
 

@@ -122,7 +122,8 @@ public class EverydayQuestionsTests
     {
         var (_, test) = EverydayQuestions.Make(1000, 500, 1);
 
-        var answers = test.Where(row => QuestionReader.KindOf(row) == QuestionReader.Kind.Place).GroupBy(row => QuestionReader.ThingsIn(row.Input)[0]).ToArray();
+        var answers = test.Where(row => QuestionReader.KindOf(row) == QuestionReader.Kind.Place).GroupBy(row =>
+            QuestionReader.ThingsIn(row.Input)[0]).ToArray();
         Assert.Equal(EverydayQuestions.MaxPlaceTestRows / 2, answers.Length);
         Assert.All(answers, rows => Assert.Equal(["no", "yes"], rows.Select(row => row.Label).Order(StringComparer.Ordinal)));
     }
@@ -141,6 +142,7 @@ public class EverydayQuestionsTests
         var (train, test) = EverydayQuestions.Make(2000, 500, 1);
 
         var text = string.Concat(train.Concat(test).Select(row => $"{row.Input}\n{row.Label}\n{row.Rationale}\n"));
-        Assert.Equal("a4008756491748750f09a1cedb3a179d00064fcc7dfc9094a4c61d7e41d14385", Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))));
+        Assert.Equal("a4008756491748750f09a1cedb3a179d00064fcc7dfc9094a4c61d7e41d14385",
+            Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))));
     }
 }

@@ -26,7 +26,8 @@ static class QuestionReader
 
     /// <summary>What is asked, whatever the wording and the order of the things.</summary>
     public static string Key(EverydayQuestion row) =>
-        $"{KindOf(row)}: {string.Join(' ', ThingsIn(row.Input).Select(thing => thing.Name).Order(StringComparer.Ordinal))} {string.Join(' ', PlacesIn(row.Input))}";
+        $"{KindOf(row)}: {string.Join(' ', ThingsIn(row.Input).Select(thing => thing.Name).Order(StringComparer.Ordinal))} "
+        + $"{string.Join(' ', PlacesIn(row.Input))}";
 
     public static string Answer(EverydayQuestion row)
     {
