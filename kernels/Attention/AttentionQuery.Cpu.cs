@@ -17,8 +17,11 @@ public sealed unsafe partial class AttentionCpu<TVector>
 
     const int CacheLine = 64;
 
-    // Keys, or values, that are taken side by side: their sums do not wait for each other.
-    const int BlockRows = 4;
+    // Rows by which reading parts of them is started early: about what arrives in the time of one access to memory.
+    const int RowsAhead = 4;
+
+    // Heads whose dot products run side by side: their sums do not wait for each other.
+    const int MaxHeads = 4;
 
     void ForwardQueries<TRows>(ref Call call, void** scratch) where TRows : struct, IRows
     {
@@ -43,45 +46,42 @@ public sealed unsafe partial class AttentionCpu<TVector>
 
     static void ForwardQuery<TRows>(in Call call, in AttentionSpan span, int firstHead, int endHead, float* memory) where TRows : struct, IRows
     {
-        int width = call.HeadWidth, visible = call.VisibleKeys(span, 0);
-        long stride = call.Width * (long)TRows.Bytes;
-        long row = span.QueryStart, keys = span.KeyStart * (long)call.Width;
-        var scratch = new QueryScratch(memory, endHead - firstHead, span.KeyCount);
-        float* q = call.Q + row * call.Width;
-        // Values are asked for with the keys: else memory would rest until the softmax is done.
-        byte* nextKeys = (byte*)call.K + (keys + firstHead * width) * TRows.Bytes, nextValues = (byte*)call.V + (keys + firstHead * width) * TRows.Bytes;
-        int rowBytes = (endHead - firstHead) * width * TRows.Bytes;
-        Fetch(nextKeys, stride, rowBytes, Math.Min(BlockRows, visible));
-        for (int j = 0; j < visible; j += BlockRows)
-        {
-            Fetch(nextKeys + (j + BlockRows) * stride, stride, rowBytes, Math.Min(BlockRows, visible - j - BlockRows));
-            Fetch(nextValues + j * stride, stride, rowBytes, Math.Min(BlockRows, visible - j));
-            for (int head = firstHead; head < endHead; head++)
-            {
-                byte* key = (byte*)call.K + (keys + j * (long)call.Width + head * width) * TRows.Bytes;
-                float* scores = scratch.Scores(head - firstHead) + j;
-                if (j + BlockRows <= visible) Dots4<TRows>(q + head * width, key, stride, width, scores);
-                else
-                    for (int i = 0; j + i < visible; i++) scores[i] = Dot<TRows>(q + head * width, key + i * stride, width);
-            }
-        }
-        float* inverses = scratch.Inverses;
+        int width = call.HeadWidth, heads = endHead - firstHead, visible = call.VisibleKeys(span, 0);
+        long column = firstHead * width, row = span.QueryStart, first = (span.KeyStart * (long)call.Width + column) * TRows.Bytes;
+        var scratch = new QueryScratch(memory, heads, span.KeyCount);
+        float* y = call.Y + row * call.Width + column;
+        byte* values = (byte*)call.V + first;
+        Scores<TRows>(call, call.Q + row * call.Width + column, (byte*)call.K + first, values, heads, visible, scratch);
         for (int head = firstHead; head < endHead; head++)
         {
             if (call.Table != null) SpreadBias(call, head, -span.QueryPosition, 1, (int)PadTo(visible, TVector.Count), scratch.Bias);
-            inverses[head - firstHead] = Softmax(call, span, head, scratch.Scores(head - firstHead), visible, scratch.Bias,
+            scratch.Inverses[head - firstHead] = Softmax(call, span, head, scratch.Scores(head - firstHead), visible, scratch.Bias,
                 out call.LogSumExp[row * call.Heads + head]);
         }
-        float* y = call.Y + row * call.Width;
-        new Span<float>(y + firstHead * width, (endHead - firstHead) * width).Clear();
-        for (int j = 0; j < visible; j += BlockRows)
-            for (int head = firstHead; head < endHead; head++)
-            {
-                byte* values = (byte*)call.V + (keys + j * (long)call.Width + head * width) * TRows.Bytes;
-                if (j + BlockRows <= visible) AddValues4<TRows>(scratch.Scores(head - firstHead) + j, values, stride, width, y + head * width);
-                else AddValues<TRows>(scratch.Scores(head - firstHead) + j, values, stride, visible - j, width, y + head * width);
-            }
-        for (int head = firstHead; head < endHead; head++) Scale(y + head * width, width, inverses[head - firstHead]);
+        new Span<float>(y, heads * width).Clear();
+        for (int j = 0; j < visible; j++, values += call.Width * (long)TRows.Bytes)
+            for (int head = 0; head < heads; head++)
+                AddValue<TRows>(scratch.Scores(head)[j], values + head * width * TRows.Bytes, width, y + head * width);
+        for (int head = 0; head < heads; head++) Scale(y + head * width, width, scratch.Inverses[head]);
+    }
+
+    /// <summary>Products of a query and the keys it sees.</summary>
+    /// <param name="values">Asked for with the keys where those are: else memory would rest until the softmax is done.</param>
+    static void Scores<TRows>(in Call call, float* query, byte* keys, byte* values, int heads, int visible, in QueryScratch scratch) where TRows : struct, IRows
+    {
+        int bytes = heads * call.HeadWidth * TRows.Bytes;
+        long stride = call.Width * (long)TRows.Bytes;
+        // Whole rows are a stream that the processor reads ahead itself, further than it can be asked to; parts of rows are none.
+        bool asks = heads < call.Heads;
+        if (asks) Fetch(keys, stride, bytes, Math.Min(RowsAhead, visible));
+        for (int j = 0; j < visible; j++, keys += stride, values += stride)
+        {
+            if (asks) Fetch(values, stride, bytes, 1);
+            if (asks && j + RowsAhead < visible) Fetch(keys + RowsAhead * stride, stride, bytes, 1);
+            for (int head = 0; head < heads; head += MaxHeads)
+                Dots<TRows>(query + head * call.HeadWidth, keys + head * call.HeadWidth * TRows.Bytes, Math.Min(heads - head, MaxHeads), call.HeadWidth,
+                    scratch.Scores(head) + j, scratch.Stride);
+        }
     }
 
     /// <summary>
@@ -128,62 +128,35 @@ public sealed unsafe partial class AttentionCpu<TVector>
             for (int i = 0; i < bytes; i += CacheLine) Sse.Prefetch1(first + i);
     }
 
-    /// <summary>Σ a[i] b[i] over vectors, then a scalar tail.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static float Dot<TRows>(float* a, byte* b, int count) where TRows : struct, IRows
-    {
-        TVector sum = TVector.Zero;
-        int i = 0;
-        for (; i + TVector.Count <= count; i += TVector.Count) sum = TVector.MultiplyAdd(TVector.Load(a + i), TRows.Load(b, i), sum);
-        float total = TVector.Sum(sum);
-        for (; i < count; i++) total = float.MultiplyAddEstimate(a[i], TRows.One(b, i), total);
-        return total;
-    }
-
-    /// <summary>Scores of four keys; each sum as <see cref="Dot"/> takes it.</summary>
-    static void Dots4<TRows>(float* q, byte* keys, long stride, int width, float* scores) where TRows : struct, IRows
+    /// <summary>Scores of one key in up to <see cref="MaxHeads"/> heads; absent ones repeat the last. Sums run over vectors, then the tail.</summary>
+    /// <param name="stride">Elements from a head's scores to the next one's.</param>
+    static void Dots<TRows>(float* q, byte* key, int heads, int width, float* scores, long stride) where TRows : struct, IRows
     {
         TVector s0 = TVector.Zero, s1 = TVector.Zero, s2 = TVector.Zero, s3 = TVector.Zero;
-        int d = 0;
+        int last = (heads - 1) * width, head1 = Math.Min(width, last), head2 = Math.Min(2 * width, last), head3 = Math.Min(3 * width, last), d = 0;
         for (; d + TVector.Count <= width; d += TVector.Count)
         {
-            TVector value = TVector.Load(q + d);
-            s0 = TVector.MultiplyAdd(value, TRows.Load(keys, d), s0);
-            s1 = TVector.MultiplyAdd(value, TRows.Load(keys + stride, d), s1);
-            s2 = TVector.MultiplyAdd(value, TRows.Load(keys + 2 * stride, d), s2);
-            s3 = TVector.MultiplyAdd(value, TRows.Load(keys + 3 * stride, d), s3);
+            s0 = TVector.MultiplyAdd(TVector.Load(q + d), TRows.Load(key, d), s0);
+            s1 = TVector.MultiplyAdd(TVector.Load(q + head1 + d), TRows.Load(key, head1 + d), s1);
+            s2 = TVector.MultiplyAdd(TVector.Load(q + head2 + d), TRows.Load(key, head2 + d), s2);
+            s3 = TVector.MultiplyAdd(TVector.Load(q + head3 + d), TRows.Load(key, head3 + d), s3);
         }
-        (scores[0], scores[1], scores[2], scores[3]) = (TVector.Sum(s0), TVector.Sum(s1), TVector.Sum(s2), TVector.Sum(s3));
-        for (; d < width; d++)
-            for (int i = 0; i < BlockRows; i++) scores[i] = float.MultiplyAddEstimate(q[d], TRows.One(keys + i * stride, d), scores[i]);
+        float* sums = stackalloc float[MaxHeads] { TVector.Sum(s0), TVector.Sum(s1), TVector.Sum(s2), TVector.Sum(s3) };
+        for (int i = 0; i < heads; i++)
+        {
+            for (int tail = d; tail < width; tail++) sums[i] = float.MultiplyAddEstimate(q[i * width + tail], TRows.One(key, i * width + tail), sums[i]);
+            scores[i * stride] = sums[i];
+        }
     }
 
-    /// <summary>y += Σ weights[j] · values[j] over four rows, in order.</summary>
-    static void AddValues4<TRows>(float* weights, byte* values, long stride, int width, float* y) where TRows : struct, IRows
+    /// <summary>y += weight · value.</summary>
+    static void AddValue<TRows>(float weight, byte* value, int width, float* y) where TRows : struct, IRows
     {
-        TVector w0 = TVector.Broadcast(weights[0]), w1 = TVector.Broadcast(weights[1]), w2 = TVector.Broadcast(weights[2]), w3 = TVector.Broadcast(weights[3]);
+        TVector factor = TVector.Broadcast(weight);
         int d = 0;
         for (; d + TVector.Count <= width; d += TVector.Count)
-        {
-            TVector sum = TVector.MultiplyAdd(w0, TRows.Load(values, d), TVector.Load(y + d));
-            sum = TVector.MultiplyAdd(w1, TRows.Load(values + stride, d), sum);
-            sum = TVector.MultiplyAdd(w2, TRows.Load(values + 2 * stride, d), sum);
-            TVector.Store(TVector.MultiplyAdd(w3, TRows.Load(values + 3 * stride, d), sum), y + d);
-        }
-        for (; d < width; d++)
-            for (int j = 0; j < BlockRows; j++) y[d] = float.MultiplyAddEstimate(weights[j], TRows.One(values + j * stride, d), y[d]);
-    }
-
-    static void AddValues<TRows>(float* weights, byte* values, long stride, int rows, int width, float* y) where TRows : struct, IRows
-    {
-        for (int j = 0; j < rows; j++, values += stride)
-        {
-            TVector weight = TVector.Broadcast(weights[j]);
-            int d = 0;
-            for (; d + TVector.Count <= width; d += TVector.Count)
-                TVector.Store(TVector.MultiplyAdd(weight, TRows.Load(values, d), TVector.Load(y + d)), y + d);
-            for (; d < width; d++) y[d] = float.MultiplyAddEstimate(weights[j], TRows.One(values, d), y[d]);
-        }
+            TVector.Store(TVector.MultiplyAdd(factor, TRows.Load(value, d), TVector.Load(y + d)), y + d);
+        for (; d < width; d++) y[d] = float.MultiplyAddEstimate(weight, TRows.One(value, d), y[d]);
     }
 
     /// <summary>How rows of keys and values are stored.</summary>
@@ -224,19 +197,19 @@ public sealed unsafe partial class AttentionCpu<TVector>
     {
         public readonly float* Bias, Inverses;
         public readonly long Bytes;
+        public readonly long Stride;
         readonly float* _scores;
-        readonly long _stride;
 
         public QueryScratch(float* memory, int heads, int keys)
         {
             float* next = memory;
-            _stride = PadTo(keys, 16);
-            _scores = Take(ref next, heads * _stride);
+            Stride = PadTo(keys, 16);
+            _scores = Take(ref next, heads * Stride);
             Bias = Take(ref next, keys);
             Inverses = Take(ref next, heads);
             Bytes = (byte*)next - (byte*)memory;
         }
 
-        public float* Scores(int head) => _scores + head * _stride;
+        public float* Scores(int head) => _scores + head * Stride;
     }
 }
