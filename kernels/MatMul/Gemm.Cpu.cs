@@ -132,11 +132,12 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
             float* c = job.C + here.Row * job.Stride + here.Column + column;
             for (int panel = 0; panel < panels; panel++, c += tileRows * job.Stride)
             {
-                int group = panel / GemmKernel.PanelGroup * GemmKernel.PanelGroup, tile = panel - group, tiles = Math.Min(GemmKernel.PanelGroup, panels - group);
+                int group = panel / GemmKernel.PanelGroup * GemmKernel.PanelGroup, nextGroup = group + GemmKernel.PanelGroup;
+                int tile = panel - group, tiles = Math.Min(GemmKernel.PanelGroup, panels - group);
                 GemmLines lines = nextColumns;
                 if (packsNext) lines = RowGroup(job, next, group - GemmKernel.PanelGroup, packedA);
                 else if (!packsRows) (tile, tiles) = (panel, panels);
-                else if (group < lastGroup) lines = group + GemmKernel.PanelGroup < packedPanels ? default : RowGroup(job, here, group + GemmKernel.PanelGroup, packedA);
+                else if (group < lastGroup) lines = nextGroup < packedPanels ? default : RowGroup(job, here, nextGroup, packedA);
                 GemmPiece piece = lines.Piece(tile, tiles, out GemmPiece asked);
                 if (asked.Depth > 0) ahead = lines.Ahead(asked);
 
