@@ -8,6 +8,12 @@ namespace DistillEngine.Compare;
 /// <param name="Agreement">How near the results are.</param>
 sealed record Duel(string Work, Timing Ours, Timing Theirs, string Agreement)
 {
+    // The threads of the other side look out for work some milliseconds longer, on processors that this side needs.
+    static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(50);
+
+    // Below this many milliseconds waking one's own threads would count: a run before the timed one wakes them.
+    const double ShortWork = 100;
+
     /// <summary>How many times as long libtorch takes, by the medians.</summary>
     public double Ratio => Theirs.Median / Ours.Median;
 
@@ -15,19 +21,21 @@ sealed record Duel(string Work, Timing Ours, Timing Theirs, string Agreement)
     public static Duel Run(string work, Action ours, Action theirs, int rounds, string agreement, CancellationToken cancel)
     {
         List<double> our = [], their = [];
-        for (int round = -1; round < rounds; round++)
+        double first = Milliseconds(ours, before: 0), second = Milliseconds(theirs, before: 0);
+        for (int round = 0; round < rounds; round++)
         {
             cancel.ThrowIfCancellationRequested();
-            double first = Milliseconds(ours), second = Milliseconds(theirs);
-            if (round < 0) continue;
-            our.Add(first);
-            their.Add(second);
+            our.Add(first = Milliseconds(ours, first));
+            their.Add(second = Milliseconds(theirs, second));
         }
         return new(work, Timing.Of(our), Timing.Of(their), agreement);
     }
 
-    static double Milliseconds(Action run)
+    /// <param name="before">What the work took before; 0 where that is unknown.</param>
+    static double Milliseconds(Action run, double before)
     {
+        Thread.Sleep(Rest);
+        if (before is > 0 and < ShortWork) run();
         long started = Stopwatch.GetTimestamp();
         run();
         return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
