@@ -132,7 +132,8 @@ public sealed class ParameterStore : IDisposable
     public Tensor AllValues => _low is null ? Flat(_values, "parameters")
         : throw new InvalidOperationException($"The matrices are held as {Form.Name()}; open the model with float32 weights for this.");
 
-    /// <summary>Every gradient, in the layout of <see cref="AllValues"/>.</summary>
+    /// <summary>Every gradient, in the layout of <see cref="AllValues"/>. Those to which nothing was added since they were cleared are made zero
+    /// here: their memory still holds an earlier step.</summary>
     public Tensor AllGradients
     {
         get
