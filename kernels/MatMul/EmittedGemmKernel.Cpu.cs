@@ -94,7 +94,7 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
         call.Add = add ? 1 : 0;
         call.IsMasked = last < _format.Lanes ? 1 : 0;
         if (_format.HasMaskRegisters) call.Mask[0] = (1 << last) - 1;
-        else
+        else if (call.IsMasked != 0)
             for (int lane = 0; lane < _format.Lanes; lane++) call.Mask[lane] = lane < last ? -1 : 0;
         // A tile takes about a microsecond, allocates nothing and never waits, so that the garbage collector can wait for it.
         ((delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)_routines[Index(rows, vectors)])(&call);

@@ -29,12 +29,25 @@ static unsafe class GemmPack<TVector> where TVector : struct, IVectorF32<TVector
 
     static void Copy(float* source, long stride, int count, int width, int depth, float* panel)
     {
+        if (count == 2 * TVector.Count)
+        {
+            for (int k = 0; k < depth; k++, source += stride, panel += width)
+            {
+                TVector.Store(TVector.Load(source), panel);
+                TVector.Store(TVector.Load(source + TVector.Count), panel + TVector.Count);
+            }
+            return;
+        }
         for (int k = 0; k < depth; k++, source += stride, panel += width)
         {
             int i = 0;
             for (; i + TVector.Count <= count; i += TVector.Count) TVector.Store(TVector.Load(source + i), panel + i);
             for (; i + 4 <= count; i += 4) Vector128.Store(Vector128.Load(source + i), panel + i);
-            for (; i < count; i++) panel[i] = source[i];
+            if (i == count) continue;
+            // Six rows of a panel are four and, with two of those once more, four.
+            if (count >= 4) Vector128.Store(Vector128.Load(source + count - 4), panel + count - 4);
+            else
+                for (; i < count; i++) panel[i] = source[i];
         }
     }
 
@@ -43,13 +56,17 @@ static unsafe class GemmPack<TVector> where TVector : struct, IVectorF32<TVector
         for (int k = 0; k < depth; k += Steps)
         {
             int steps = Math.Min(Steps, depth - k), line = 0;
-            if (TVector.Count >= 8 && Avx.IsSupported)
+            if (TVector.Count >= 8 && Avx.IsSupported && count == 6 && width == 6)
+                line = Transpose6(source + k, stride, steps, panel + (long)k * width);
+            else if (TVector.Count >= 8 && Avx.IsSupported)
                 for (; line + 8 <= count; line += 8)
                 {
                     float* from = source + line * stride + k;
                     float* to = panel + (long)k * width + line;
                     int step = 0;
-                    for (; step + 4 <= steps; step += 4, from += 4, to += 4 * width) Transpose8(from, stride, to, width);
+                    for (; step + 4 <= steps; step += 4, from += 4, to += 4 * width)
+                        Transpose8(Pair(from, stride), Pair(from + stride, stride), Pair(from + 2 * stride, stride), Pair(from + 3 * stride, stride),
+                            to, width);
                     for (; step < steps; step++, from++, to += width)
                         for (int i = 0; i < 8; i++) to[i] = from[i * stride];
                 }
@@ -68,12 +85,27 @@ static unsafe class GemmPack<TVector> where TVector : struct, IVectorF32<TVector
         }
     }
 
+    /// <summary>Six lines, packed like eight: what a step stores beyond its six is overwritten by the next one. The last steps, which none follows,
+    /// are copied one by one.</summary>
+    /// <returns>The lines that are packed.</returns>
+    static int Transpose6(float* source, long stride, int steps, float* panel)
+    {
+        const int lines = 6;
+        int step = 0;
+        for (; step + 4 < steps; step += 4, source += 4, panel += 4 * lines)
+        {
+            Vector256<float> c = Vector256.Create(Vector128.Load(source + 2 * stride), default), d = Vector256.Create(Vector128.Load(source + 3 * stride), default);
+            Transpose8(Pair(source, stride), Pair(source + stride, stride), c, d, panel, lines);
+        }
+        for (; step < steps; step++, source++, panel += lines)
+            for (int i = 0; i < lines; i++) panel[i] = source[i * stride];
+        return lines;
+    }
+
     /// <summary>Eight lines by four steps: each half of a register is a transposition of four lines.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Transpose8(float* source, long stride, float* panel, int width)
+    static void Transpose8(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, float* panel, int width)
     {
-        Vector256<float> a = Pair(source, stride), b = Pair(source + stride, stride);
-        Vector256<float> c = Pair(source + 2 * stride, stride), d = Pair(source + 3 * stride, stride);
         Vector256<float> abLow = Avx.UnpackLow(a, b), abHigh = Avx.UnpackHigh(a, b), cdLow = Avx.UnpackLow(c, d), cdHigh = Avx.UnpackHigh(c, d);
         Avx.Shuffle(abLow, cdLow, 0x44).Store(panel);
         Avx.Shuffle(abLow, cdLow, 0xEE).Store(panel + width);

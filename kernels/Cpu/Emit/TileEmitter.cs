@@ -18,12 +18,15 @@ sealed class TileEmitter
     const Register Call = Register.RAX, A = Register.R8, B = Register.R9, C = Register.RDX, Stride = Register.R10, Count = Register.RCX, Row = Register.R11;
 
     // In the loop, instead of the result's registers: what is asked for meanwhile.
-    const Register AheadLine = Register.R11, AheadLeft = Register.R10, AheadInRun = Register.RDX, NextResult = Register.RSI;
+    const Register AheadLine = Register.R11, AheadLeft = Register.R10, AheadInRun = Register.RDX, NextResult = Register.RSI, ResultRows = Register.RDI;
 
     readonly Assembler _code = new(64);
     readonly TileFormat _format;
     readonly int _rows, _vectors;
     readonly bool _windows;
+
+    // Where an iteration leaves for what it asks for, and where it comes back.
+    Label _ask, _asked, _askForResult, _askedForResult;
 
     TileEmitter(TileFormat format, int rows, int vectors, bool windows) =>
         (_format, _rows, _vectors, _windows) = (format, rows, vectors, windows);
@@ -44,13 +47,18 @@ sealed class TileEmitter
         LoadArgument(AheadLeft, Ahead(GemmPrefetch.AtLeft));
         LoadArgument(AheadInRun, Ahead(GemmPrefetch.AtInRun));
         LoadArgument(NextResult, Ahead(GemmPrefetch.AtResult));
+        LoadArgument(ResultRows, Ahead(GemmPrefetch.AtResultRows));
+        Put(Instruction.Create(Code.Add_rm64_imm8, AheadLeft, LinesAtOnce - 1)); // The last lines are fewer.
         Loop();
+        Put(Instruction.Create(Code.Sub_rm64_imm8, AheadLeft, LinesAtOnce - 1));
         StoreArgument(AheadLine, Ahead(GemmPrefetch.AtLine));
         StoreArgument(AheadLeft, Ahead(GemmPrefetch.AtLeft));
         StoreArgument(AheadInRun, Ahead(GemmPrefetch.AtInRun));
         LoadArgument(C, TileCall.AtC);
         LoadArgument(Stride, TileCall.AtStrideBytes);
         Finish();
+        Ask();
+        AskForNextResult();
         var stream = new MemoryStream();
         _code.Assemble(new StreamCodeWriter(stream), 0);
         return stream.ToArray();
@@ -59,7 +67,8 @@ sealed class TileEmitter
     void Begin()
     {
         _code.mov(rax, _windows ? rcx : rdi);
-        _code.push(rsi); // It belongs to the caller on Windows.
+        _code.push(rsi); // They belong to the caller on Windows.
+        _code.push(rdi);
         if (_windows) SavedVectors.Save(_code);
         LoadArgument(A, TileCall.AtA);
         LoadArgument(B, TileCall.AtB);
@@ -80,12 +89,27 @@ sealed class TileEmitter
         }
     }
 
-    void Loop() => UnrolledLoop.Emit(_code, Unroll, step =>
+    void Loop()
     {
-        for (int line = 0; line < _format.StepsPerWord; line++) AskAhead();
-        if (step == 0) AskForNextResult();
-        Step(step);
-    }, () => Step(0), Advance);
+        (_ask, _asked, _askForResult, _askedForResult) = (_code.CreateLabel(), _code.CreateLabel(), _code.CreateLabel(), _code.CreateLabel());
+        UnrolledLoop.Emit(_code, Unroll, step =>
+        {
+            if (step == 0) LeaveToAsk();
+            Step(step);
+        }, () => Step(0), Advance);
+    }
+
+    /// <summary>Leaves an iteration while something is to be asked for. Both branches are not taken for most of a tile: a processor whose other
+    /// thread is busy hands out half as many instructions a cycle, and each one beside the arithmetic then takes time.</summary>
+    void LeaveToAsk()
+    {
+        _code.sub(r10, LinesAtOnce);
+        _code.jns(_ask);
+        _code.Label(ref _asked);
+        _code.dec(rdi);
+        _code.jns(_askForResult);
+        _code.Label(ref _askedForResult);
+    }
 
     void Step(int step)
     {
@@ -98,31 +122,41 @@ sealed class TileEmitter
         }
     }
 
-    /// <summary>Asks the second cache for one line of what is needed next. The branches go the same way for dozens of words.</summary>
-    void AskAhead()
+    int LinesAtOnce => Unroll * _format.StepsPerWord;
+
+    /// <summary>Asks the second cache for some lines of what is needed next, and goes on with the iteration.</summary>
+    void Ask()
     {
-        Label done = _code.CreateLabel();
-        _code.dec(r10);
-        _code.js(done);
-        Put(Instruction.Create(Code.Prefetcht1_m8, At(AheadLine, 0)));
-        _code.add(r11, GemmPrefetch.CacheLine);
-        _code.dec(rdx);
-        _code.jnz(done);
-        _code.add(r11, Argument(Ahead(GemmPrefetch.AtJump)));
-        _code.mov(rdx, Argument(Ahead(GemmPrefetch.AtRunLines)));
-        _code.Label(ref done);
+        var runEnds = new Label[LinesAtOnce];
+        var back = new Label[LinesAtOnce];
+        _code.Label(ref _ask);
+        for (int line = 0; line < LinesAtOnce; line++)
+        {
+            (runEnds[line], back[line]) = (_code.CreateLabel(), _code.CreateLabel());
+            Put(Instruction.Create(Code.Prefetcht1_m8, At(AheadLine, 0)));
+            _code.add(r11, GemmPrefetch.CacheLine);
+            _code.dec(rdx);
+            _code.jz(runEnds[line]);
+            _code.Label(ref back[line]);
+        }
+        _code.jmp(_asked);
+        for (int line = 0; line < LinesAtOnce; line++)
+        {
+            _code.Label(ref runEnds[line]);
+            _code.add(r11, Argument(Ahead(GemmPrefetch.AtJump)));
+            _code.mov(rdx, Argument(Ahead(GemmPrefetch.AtRunLines)));
+            _code.jmp(back[line]);
+        }
     }
 
-    /// <summary>Asks the second cache for a row of the next tile's result.</summary>
+    /// <summary>Asks the second cache for a row of the next tile's result, and goes on with the iteration.</summary>
     void AskForNextResult()
     {
-        Label done = _code.CreateLabel();
-        _code.dec(Argument(Ahead(GemmPrefetch.AtResultRows)));
-        _code.js(done);
+        _code.Label(ref _askForResult);
         for (int offset = 0; offset < _vectors * _format.VectorBytes; offset += GemmPrefetch.CacheLine)
             Put(Instruction.Create(Code.Prefetcht1_m8, At(NextResult, offset)));
         _code.add(rsi, Argument(TileCall.AtStrideBytes));
-        _code.Label(ref done);
+        _code.jmp(_askedForResult);
     }
 
     void Advance(int words)
@@ -198,6 +232,7 @@ sealed class TileEmitter
     void End()
     {
         if (_windows) SavedVectors.Restore(_code);
+        _code.pop(rdi);
         _code.pop(rsi);
         // Else SSE code that runs next would wait for the upper halves at every instruction. It keeps the lower ones.
         _code.vzeroupper();
