@@ -68,6 +68,33 @@ public unsafe class EmittedGemmKernelTests
         Assert.True(host.GuardsAreIntact());
     }
 
+    [Theory]
+    [MemberData(nameof(Kernels))]
+    public void Multiply_WithLinesToAskFor_AsksForThemRunByRunAndForNoMore(CpuIsa isa, ComputePrecision precision)
+    {
+        CpuVariants.SkipWhereImpossible(isa);
+        GemmKernel kernel = GemmKernel.For<F32x8>(isa, precision);
+        using var host = new HostTensors(seed: 1);
+        const int words = 32, iterations = 8;
+        int atOnce = words / iterations * kernel.StepsPerWord;
+        Tensor a = host.Random("a", new(words, kernel.Rows)), b = host.Random("b", new(words, kernel.Columns));
+        Tensor c = host.Empty("c", new(kernel.Rows, kernel.Columns)), source = host.Random("source", new(400, 100));
+        // Runs of three lines; nothing, a part of what a tile can ask for, and more than that.
+        foreach (int runs in new[] { 0, 1, 5, 300 })
+        {
+            var ahead = new GemmPrefetch(GemmOperand.OfSteps(source.HostPointer<float>(), 100), 0, 48, 0, runs);
+            GemmPrefetch expected = ahead;
+            int asked = Math.Min((3 * runs + atOnce - 1) / atOnce, iterations) * atOnce;
+            expected.Left = asked;
+            expected.Ask(asked);
+            kernel.Multiply(a.HostPointer<float>(), b.HostPointer<float>(), kernel.Rows, kernel.Columns, words, false, c.HostPointer<float>(),
+                kernel.Columns, ref ahead);
+            Assert.Equal((nint)expected.Line, (nint)ahead.Line);
+            Assert.Equal(expected.InRun, ahead.InRun);
+            Assert.Equal(3 * runs > asked ? 3 * runs - asked : 0, Math.Max(ahead.Left, 0));
+        }
+    }
+
     [Fact]
     public void EmittedCode_IsNeverWritableAndExecutableAtOnce()
     {
