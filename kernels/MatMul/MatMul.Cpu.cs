@@ -21,7 +21,8 @@ sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm, CpuIsa isa =
     // By form: the choice asks the processor, which costs more than a product.
     readonly PackedTiles?[] _tiles = [.. Enum.GetValues<WeightForm>().Select(form => PackedTiles.For(isa, form))];
 
-    public override bool Supports(WeightForm form) => true;
+    // Operands that are rounded to bfloat16 are packed anew for every product.
+    public override bool Supports(WeightForm form) => form != WeightForm.PackedF32 || (_tiles[(int)form] is not null && _narrow == gemm);
 
     protected override void ForwardCore(Tensor x, Weight w, Into into, Tensor y)
     {

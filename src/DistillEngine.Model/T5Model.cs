@@ -88,6 +88,11 @@ public sealed class T5Model : IDisposable
         return new MemoryNeeds(parameters, training ? parameters : 0, plan.Arena.ByteLength);
     }
 
+    /// <summary>The form in which a model for generation alone is held where <paramref name="form"/> is chosen: float32 in the order in which products
+    /// read it, where the device has such products.</summary>
+    public static WeightForm FormForGeneration(IBackend backend, WeightForm form) =>
+        form == WeightForm.F32 && backend.Kernels.MatMul.Supports(WeightForm.PackedF32) ? WeightForm.PackedF32 : form;
+
     /// <summary>Names and shapes of all parameters of a configuration, in checkpoint order.</summary>
     public static IReadOnlyList<ParameterSpec> Declare(T5Config config)
     {

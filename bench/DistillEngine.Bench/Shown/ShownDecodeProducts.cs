@@ -1,6 +1,7 @@
 using DistillEngine.Benchmarks;
 using DistillEngine.Core;
 using DistillEngine.Kernels;
+using DistillEngine.Model;
 
 namespace DistillEngine.Bench.Shown;
 
@@ -14,7 +15,7 @@ static class ShownDecodeProducts
             new("share", "share, median of the turns", "P1"));
         using var backend = CpuBackend.Open(sizes.AllThreads);
         using var meter = new RooflineMeter(CpuIsas.Choose(), sizes.AllThreads);
-        foreach (WeightForm form in (WeightForm[])[WeightForm.F32, WeightForm.BF16, WeightForm.Int8])
+        foreach (WeightForm form in (WeightForm[])[T5Model.FormForGeneration(backend, WeightForm.F32), WeightForm.BF16, WeightForm.Int8])
             foreach (var (inputs, outputs) in sizes.DecodeProducts)
                 Measure(table, backend, meter, form, inputs, outputs, sizes);
         return table;

@@ -31,7 +31,7 @@ unsafe struct PackedTileCall
     /// <summary>int32 [rows], for int4 [blocks, rows]: what sums begin with. Moved by the routine.</summary>
     [FieldOffset(AtOffsets)] public int* Offsets;
 
-    /// <summary>float32 [rows]; not for bfloat16.</summary>
+    /// <summary>float32 [rows]; for int8 and int4.</summary>
     [FieldOffset(AtRowScales)] public float* RowScales;
 
     /// <summary>The scales of the tile's first output on. Moved by the routine.</summary>

@@ -62,7 +62,7 @@ sealed class PackedTileEmitter
         return stream.ToArray();
     }
 
-    bool SavesRegisters => _windows && !_format.HasMaskRegisters;
+    bool SavesRegisters => _windows && (!_format.HasMaskRegisters || _format.FirstSum < 16);
 
     void BeginSums()
     {
@@ -274,7 +274,7 @@ sealed class PackedTileEmitter
 
     void Scale(int row, Register rowScales)
     {
-        if (_format.Form == WeightForm.BF16) return;
+        if (_format.Form is WeightForm.PackedF32 or WeightForm.BF16) return;
         Broadcast(Vector(2), rowScales, row * sizeof(float));
         for (int v = 0; v < 2; v++)
         {

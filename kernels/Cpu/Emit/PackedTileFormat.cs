@@ -5,7 +5,7 @@ namespace DistillEngine.Kernels;
 
 /// <summary>One kind of emitted tile for products with <see cref="PackedWeight"/>: the form of the weights, the instructions, and what the registers
 /// hold.</summary>
-/// <param name="Form">Not float32.</param>
+/// <param name="Form">A packed one.</param>
 /// <param name="VectorBytes">32 or 64; a tile's outputs are two vectors of sums.</param>
 /// <param name="MaxRows">Rows whose sums fit into the registers; int4 has two sums an element, within a block and over the blocks.</param>
 /// <param name="FirstSum">Number of the first register of sums; those before hold weights, inputs and what lies between.</param>
@@ -14,8 +14,10 @@ namespace DistillEngine.Kernels;
 /// then weights are widened to two vectors, of float32 or of pairs of int16, and so are the inputs' words.</param>
 sealed record PackedTileFormat(WeightForm Form, int VectorBytes, int MaxRows, int FirstSum, int InputRegisters, Code Dot)
 {
-    /// <summary>For AVX-512 with dot products of bytes (VNNI), or of bfloat16 pairs for such weights.</summary>
-    public static PackedTileFormat Avx512(WeightForm form) => new(form, 64, form == WeightForm.Int4 ? 4 : 8, 16, form == WeightForm.Int4 ? 1 : 4,
+    /// <summary>For AVX-512, and for forms of fewer bits its dot products of bytes (VNNI) or of bfloat16 pairs.</summary>
+    public static PackedTileFormat Avx512(WeightForm form) => form == WeightForm.PackedF32
+        ? new(form, 64, 12, 8, 4, Code.EVEX_Vfmadd231ps_zmm_k1z_zmm_zmmm512b32_er)
+        : new(form, 64, form == WeightForm.Int4 ? 4 : 8, 16, form == WeightForm.Int4 ? 1 : 4,
         form == WeightForm.BF16 ? Code.EVEX_Vdpbf16ps_zmm_k1z_zmm_zmmm512b32 : Code.EVEX_Vpdpbusd_zmm_k1z_zmm_zmmm512b32);
 
     /// <summary>For AVX2 with dot products of bytes (AVX-VNNI).</summary>
@@ -25,7 +27,9 @@ sealed record PackedTileFormat(WeightForm Form, int VectorBytes, int MaxRows, in
         : new(form, 32, 6, 4, 2, Code.VEX_Vpdpbusd_ymm_ymm_ymmm256);
 
     /// <summary>For AVX2 and FMA.</summary>
-    public static PackedTileFormat Avx2(WeightForm form) => new(form, 32, form == WeightForm.Int4 ? 2 : 4, 8, 1, Code.INVALID);
+    public static PackedTileFormat Avx2(WeightForm form) => form == WeightForm.PackedF32
+        ? new(form, 32, 6, 4, 2, Code.VEX_Vfmadd231ps_ymm_ymm_ymmm256)
+        : new(form, 32, form == WeightForm.Int4 ? 2 : 4, 8, 1, Code.INVALID);
 
     /// <summary>Whether edges use mask registers (AVX-512) rather than masks in vector registers.</summary>
     public bool HasMaskRegisters => VectorBytes == 64;

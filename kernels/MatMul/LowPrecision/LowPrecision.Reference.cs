@@ -35,6 +35,8 @@ public static class LowPrecisionReference
         int Word(int inputsOfAStep) => start + 4 * (input / inputsOfAStep * PackedWeight.GroupOutputs + lane);
         switch (weight.Form)
         {
+            case WeightForm.PackedF32:
+                return BitConverter.ToSingle(data[Word(1)..]);
             case WeightForm.BF16:
                 return WeightPacker.FromBF16(BitConverter.ToUInt16(data[(Word(2) + 2 * (input % 2))..]));
             case WeightForm.Int8:
@@ -56,12 +58,13 @@ public static class LowPrecisionReference
 
     /// <summary>
     /// Greatest error of one element of y = x Wᵀ beside that of float32 sums: each input is rounded to half of its row's step, or for
-    /// bfloat16 weights at the most to bfloat16.
+    /// bfloat16 weights at the most to bfloat16; float32 stays.
     /// </summary>
     /// <param name="greatest">Greatest magnitude of the row of x.</param>
     /// <param name="weightSum">Σ |w| of the output.</param>
     public static double RoundingError(WeightForm form, int inputs, double greatest, double weightSum)
     {
+        if (form == WeightForm.PackedF32) return 0;
         // Half of the last of bfloat16's 8 bits.
         if (form == WeightForm.BF16) return greatest / 256 * weightSum;
         return greatest / LowPrecisionInputs.Limit(PackedWeight.PaddedInputs(form, inputs)) / 2 * weightSum;

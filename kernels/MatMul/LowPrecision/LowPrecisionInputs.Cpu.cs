@@ -5,7 +5,7 @@ namespace DistillEngine.Kernels;
 
 /// <summary>
 /// The left factor of products with packed weights, in panels of rows, step by step along the inputs. For emitted tiles with dot products a step
-/// of a row is a word: two bfloat16, or four whole numbers of 8 bits for int8 and int4. For other tiles and portable loops it is twice as wide: two
+/// of a row is a word: a float32 for such weights, two bfloat16, or four whole numbers of 8 bits for int8 and int4. For other tiles and portable loops it is twice as wide: two
 /// float32, or the four numbers in 16 bits, the first and the third in one word, the others in the next. Panels of portable loops hold four rows, or
 /// the last one alone.
 /// </summary>
@@ -34,7 +34,7 @@ unsafe struct LowPrecisionInputs
     /// <summary>Rows of a full panel.</summary>
     public int PanelRows;
 
-    /// <summary>Steps of the inputs: of two for bfloat16, of four for int8 and int4.</summary>
+    /// <summary>Steps of the inputs: of one for float32, of two for bfloat16, of four for int8 and int4.</summary>
     public int Steps;
 
     /// <summary>Bytes of a row in a panel.</summary>
@@ -43,7 +43,7 @@ unsafe struct LowPrecisionInputs
     /// <summary>Panels, one after the other.</summary>
     public byte* Panels;
 
-    /// <summary>float32 [panel rows]: value of one whole number; not for bfloat16 weights.</summary>
+    /// <summary>float32 [panel rows]: value of one whole number; for int8 and int4.</summary>
     public float* Scales;
 
     /// <summary>int32 [panel][blocks][rows of the panel]: minus the sum of a block's numbers times what packed weights are too large by;
@@ -67,7 +67,7 @@ unsafe struct LowPrecisionInputs
     public static LowPrecisionInputs Prepare<TVector>(ComputePool pool, float* x, int rows, int inputs, WeightForm form, PackedTiles? tiles)
         where TVector : struct, IVectorF32<TVector>
     {
-        int padded = PackedWeight.PaddedInputs(form, inputs), steps = form == WeightForm.BF16 ? padded / 2 : padded / 4;
+        int padded = PackedWeight.PaddedInputs(form, inputs), steps = form switch { WeightForm.PackedF32 => padded, WeightForm.BF16 => padded / 2, _ => padded / 4 };
         int inputWords = tiles?.InputWords ?? 2;
         var job = new LowPrecisionInputs
         {
@@ -95,13 +95,30 @@ unsafe struct LowPrecisionInputs
         job.Offsets = (int*)(memory + offsetsAt);
         job.Scales = (float*)(memory + scalesAt);
         job._rows = memory + rowAt;
-        pool.Run(job._parts, form != WeightForm.BF16 ? &RoundPart<TVector> : inputWords == 2 ? &CopyPart : &PackPart, &job);
+        pool.Run(job._parts, form switch
+        {
+            WeightForm.PackedF32 => &TransposePart,
+            WeightForm.BF16 => inputWords == 2 ? &CopyPart : &PackPart,
+            _ => &RoundPart<TVector>,
+        }, &job);
         return job;
     }
 
     static long Aligned(long bytes) => (bytes + HostBuffer.Alignment - 1) / HostBuffer.Alignment * HostBuffer.Alignment;
 
     readonly byte* PanelAt(int panel) => Panels + (long)panel * PanelRows * RowBytes;
+
+    static void TransposePart(void* context, int part, int thread)
+    {
+        ref readonly LowPrecisionInputs job = ref *(LowPrecisionInputs*)context;
+        var (first, end) = Split.Range(job.PanelCount, part, job._parts);
+        for (int panel = (int)first; panel < end; panel++)
+        {
+            int rows = job.Height(panel);
+            GemmPack<F32x8>.Panel(GemmOperand.OfLines(job._x, job._inputs), (long)panel * job.PanelRows, rows, rows, 0, job._inputs,
+                (float*)job.PanelAt(panel));
+        }
+    }
 
     static void PackPart(void* context, int part, int thread)
     {

@@ -34,6 +34,8 @@ sealed unsafe class PackedTiles
     /// <summary>The tiles of a form under an ISA; null where portable loops take their place.</summary>
     public static PackedTiles? For(CpuIsa isa, WeightForm form) => (form, isa) switch
     {
+        (WeightForm.PackedF32, CpuIsa.Avx512 or CpuIsa.Avx512Bf16) => EmittedGemmKernel.OfFloat32(isa) is null ? null : Avx512[(int)form].Value,
+        (WeightForm.PackedF32, CpuIsa.Avx2) => Narrow(form),
         (WeightForm.BF16, CpuIsa.Avx512Bf16) => EmittedGemmKernel.OfBf16() is null ? null : Avx512[(int)form].Value,
         (WeightForm.BF16, CpuIsa.Avx2) => Narrow(form),
         (WeightForm.Int8 or WeightForm.Int4, CpuIsa.Avx512 or CpuIsa.Avx512Bf16) => Processor.HasVnni ? Avx512[(int)form].Value : Narrow(form),
@@ -72,7 +74,7 @@ sealed unsafe class PackedTiles
     static PackedTiles? Narrow(WeightForm form)
     {
         if (Processor.Obstacle(CpuIsa.Avx2) is not null) return null;
-        return (form != WeightForm.BF16 && Processor.HasAvxVnni ? AvxVnni : Avx2)[(int)form].Value;
+        return (form is WeightForm.Int8 or WeightForm.Int4 && Processor.HasAvxVnni ? AvxVnni : Avx2)[(int)form].Value;
     }
 
     static Lazy<PackedTiles?>[] Each(Func<WeightForm, PackedTileFormat> format) =>

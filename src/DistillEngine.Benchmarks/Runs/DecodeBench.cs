@@ -23,9 +23,10 @@ public sealed class DecodeBench : IDisposable
         T5Config config = BenchModel.Config(options.Model);
         Batch = RandomBatch(options, config);
         (_sequences, _lengths) = (new int[BenchModel.Tokens(options.Batch, 1L + options.Tokens)], new int[options.Batch]);
-        BenchModel.RequireMemory(T5Model.Measure(config, Batch.Limits, training: false, options.Weights).Total
+        WeightForm form = T5Model.FormForGeneration(backend, options.Weights);
+        BenchModel.RequireMemory(T5Model.Measure(config, Batch.Limits, training: false, form).Total
             + GreedyGenerator.ByteLength(config, options.Batch, options.Tokens, Batch.Limits.MaxSourceTokens, options.Cache), backend);
-        _model = new T5Model(config, Batch.Limits, backend, training: false, options.Weights);
+        _model = new T5Model(config, Batch.Limits, backend, training: false, form);
         BenchModel.Fill(_model, options.Model);
         _generator = new GreedyGenerator(_model, options.Tokens, options.Cache);
         _generation = new GenerationOptions { MaxNewTokens = options.Tokens, MinNewTokens = options.Tokens, CacheType = options.Cache };

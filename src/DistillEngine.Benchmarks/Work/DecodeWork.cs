@@ -30,7 +30,7 @@ public readonly record struct DecodeWork(ProductWork Encoder, ProductWork Step)
     /// <summary>Operands of most products with weights of a form.</summary>
     public static PeakKind OperandsOf(WeightForm weights) => weights switch
     {
-        WeightForm.F32 => PeakKind.Fp32,
+        WeightForm.F32 or WeightForm.PackedF32 => PeakKind.Fp32,
         WeightForm.BF16 => PeakKind.Bf16,
         _ => PeakKind.Int8,
     };
@@ -42,7 +42,7 @@ public readonly record struct DecodeWork(ProductWork Encoder, ProductWork Step)
         long maps = 2 * rows * weights, kept = 2 * rows * sensitive;
         return form switch
         {
-            WeightForm.F32 => new(flops, 0, 0, bytes),
+            WeightForm.F32 or WeightForm.PackedF32 => new(flops, 0, 0, bytes),
             WeightForm.BF16 => new(flops - maps, maps, 0, bytes),
             _ => new(flops - maps, kept, maps - kept, bytes),
         };

@@ -35,7 +35,7 @@ sealed class GenerationOptionSet
     readonly ChoiceOption<DType> _cache = CacheOption();
 
     public static ChoiceOption<WeightForm> WeightsOption() => new("--weights", "How the model's matrices are held while decoding; fewer bits read faster",
-        [.. Enum.GetValues<WeightForm>().Select(form => (form.Name(), form))]);
+        [.. WeightForms.Choices.Select(form => (form.Name(), form))]);
 
     public static ChoiceOption<DType> CacheOption() =>
         new("--cache", "How keys and values are kept while decoding; bf16 takes half of the memory, on the processor alone",

@@ -94,7 +94,7 @@ static class InspectVerb
     [
         ("modelType", c.ModelType),
         ("parameters", T5Model.Declare(c).Sum(s => s.Shape.Count)),
-        .. Enum.GetValues<WeightForm>().Select(form =>
+        .. WeightForms.Choices.Select(form =>
             ($"bytesAs{char.ToUpperInvariant(form.Name()[0])}{form.Name()[1..]}", (object)ParameterStore.ByteLengthOf(T5Model.Declare(c), form))),
         ("vocabularySize", (long)c.VocabularySize),
         ("dModel", (long)c.DModel),

@@ -22,7 +22,7 @@ sealed class LowPrecisionParameters : IDisposable
         {
             ParameterSpec spec = specs[i];
             if (WeightForms.KeepsRows(spec.Use, form)) _rows[i] = Take(spec.Name, spec.Shape, DType.BF16, ref offset);
-            if (WeightForms.OfProducts(spec.Use, form) is { } packedForm) _packed[i] = Take(spec, packedForm, ref offset);
+            if (PackedForm(spec, form) is { } packedForm) _packed[i] = Take(spec, packedForm, ref offset);
         }
     }
 
@@ -38,7 +38,7 @@ sealed class LowPrecisionParameters : IDisposable
         {
             if (WeightForms.KeepsRows(spec.Use, form)) bytes += Aligned(spec.Shape.Count, DType.BF16);
             if (WeightForms.KeepsRemainders(spec.Use, form)) bytes += Aligned(spec.Shape.Count, DType.I8);
-            if (WeightForms.OfProducts(spec.Use, form) is not { } packed) continue;
+            if (PackedForm(spec, form) is not { } packed) continue;
             long groups = PackedWeight.GroupsOf(spec.Shape.D0);
             bytes += Aligned(groups * PackedWeight.GroupBytes(packed, spec.Shape.D1), DType.U8);
             bytes += Aligned(groups * PackedWeight.GroupScales(packed, spec.Shape.D1), PackedWeight.ScaleType(packed));
@@ -103,6 +103,10 @@ sealed class LowPrecisionParameters : IDisposable
         offset += Aligned(shape.Count, type);
         return taken;
     }
+
+    /// <summary>The form in which products read a parameter where that is a packed one.</summary>
+    static WeightForm? PackedForm(ParameterSpec spec, WeightForm form) =>
+        WeightForms.OfProducts(spec.Use, form) is { } packed && packed != WeightForm.F32 ? packed : null;
 
     static long Aligned(long elements, DType type) => (elements * type.SizeInBytes() + Alignment - 1) / Alignment * Alignment;
 }

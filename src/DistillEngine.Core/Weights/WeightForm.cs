@@ -14,4 +14,8 @@ public enum WeightForm : byte
 
     /// <summary>Whole numbers of −8 … 7 with one scale for every 32 inputs of an output: 4.5 bits a weight.</summary>
     Int4,
+
+    /// <summary>float32 in the order in which products read packed maps: the numbers of <see cref="F32"/>, for generation alone. Nobody chooses it;
+    /// where products take it, it stands for <see cref="F32"/>.</summary>
+    PackedF32,
 }

@@ -4,7 +4,10 @@ namespace DistillEngine.Core;
 public static class WeightForms
 {
     /// <summary>Lower-case names in the order of <see cref="WeightForm"/>, as options spell them.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["f32", "bf16", "int8", "int4"];
+    public static IReadOnlyList<string> Names { get; } = ["f32", "bf16", "int8", "int4", "packed-f32"];
+
+    /// <summary>The forms between which a user chooses.</summary>
+    public static IReadOnlyList<WeightForm> Choices { get; } = [WeightForm.F32, WeightForm.BF16, WeightForm.Int8, WeightForm.Int4];
 
     public static string Name(this WeightForm form) => Names[(int)form];
 
@@ -15,17 +18,24 @@ public static class WeightForms
     /// </remarks>
     public static WeightForm? OfProducts(ParameterUse use, WeightForm form) => use switch
     {
+        // The rows are needed as they are, and one copy is enough.
+        ParameterUse.RowsAndLinear when form == WeightForm.PackedF32 => WeightForm.F32,
         ParameterUse.Linear or ParameterUse.RowsAndLinear or ParameterUse.VocabularyLinear => form,
-        ParameterUse.SensitiveLinear => form == WeightForm.F32 ? form : WeightForm.BF16,
+        ParameterUse.SensitiveLinear => form is WeightForm.F32 or WeightForm.PackedF32 ? form : WeightForm.BF16,
         _ => null,
     };
 
     /// <summary>Whether a model opened in <paramref name="form"/> keeps the float32 values of a parameter.</summary>
-    public static bool KeepsFloats(ParameterUse use, WeightForm form) => form == WeightForm.F32 || use == ParameterUse.Direct;
+    public static bool KeepsFloats(ParameterUse use, WeightForm form) => use == ParameterUse.Direct || form switch
+    {
+        WeightForm.F32 => true,
+        WeightForm.PackedF32 => use is ParameterUse.Rows or ParameterUse.RowsAndLinear,
+        _ => false,
+    };
 
     /// <summary>Whether a model opened in <paramref name="form"/> keeps a parameter as bfloat16 rows, to be looked up.</summary>
     public static bool KeepsRows(ParameterUse use, WeightForm form) =>
-        form != WeightForm.F32 && use is (ParameterUse.Rows or ParameterUse.RowsAndLinear);
+        !KeepsFloats(use, form) && use is (ParameterUse.Rows or ParameterUse.RowsAndLinear);
 
     /// <summary>Whether a model opened in <paramref name="form"/> keeps the remainders of a parameter beside its packed numbers, so that the
     /// greatest results of a product can be computed anew.</summary>

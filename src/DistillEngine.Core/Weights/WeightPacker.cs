@@ -6,7 +6,7 @@ namespace DistillEngine.Core;
 
 /// <summary>Brings float32 rows into the layout of <see cref="PackedWeight"/>. Every number depends on its own row (or block) alone and is
 /// rounded to nearest even, so neither order nor vector width changes a bit.</summary>
-/// <param name="form">Not float32.</param>
+/// <param name="form">A packed one.</param>
 public sealed class WeightPacker(WeightForm form, int inputs)
 {
     const int Lanes = PackedWeight.GroupOutputs;
@@ -22,7 +22,7 @@ public sealed class WeightPacker(WeightForm form, int inputs)
 
     // The rows of a group in the width of the form; int4 in bytes before it is squeezed.
     readonly ushort[] _bfloats = new ushort[form == WeightForm.BF16 ? Lanes * PackedWeight.PaddedInputs(form, inputs) : 0];
-    readonly sbyte[] _bytes = new sbyte[form == WeightForm.BF16 ? 0 : Lanes * PackedWeight.PaddedInputs(form, inputs)];
+    readonly sbyte[] _bytes = new sbyte[form is WeightForm.BF16 or WeightForm.PackedF32 ? 0 : Lanes * PackedWeight.PaddedInputs(form, inputs)];
 
     /// <param name="rows">float32 [count, inputs] of 1 … 32 outputs.</param>
     /// <param name="data">One group; overwritten.</param>
@@ -31,7 +31,8 @@ public sealed class WeightPacker(WeightForm form, int inputs)
     public void PackGroup(ReadOnlySpan<float> rows, Span<byte> data, Span<byte> scales, Span<sbyte> remainders = default)
     {
         int count = rows.Length / inputs;
-        if (form == WeightForm.BF16) PackBF16(rows, count, MemoryMarshal.Cast<byte, uint>(data));
+        if (form == WeightForm.PackedF32) Interleave(MemoryMarshal.Cast<float, uint>(rows), MemoryMarshal.Cast<byte, uint>(data), count);
+        else if (form == WeightForm.BF16) PackBF16(rows, count, MemoryMarshal.Cast<byte, uint>(data));
         else if (form == WeightForm.Int8) PackInt8(rows, count, MemoryMarshal.Cast<byte, uint>(data), MemoryMarshal.Cast<byte, float>(scales));
         else PackInt4(rows, count, MemoryMarshal.Cast<byte, uint>(data), MemoryMarshal.Cast<byte, ushort>(scales));
         if (!remainders.IsEmpty) PackRemainders(rows, count, scales, remainders);
@@ -174,11 +175,12 @@ public sealed class WeightPacker(WeightForm form, int inputs)
     static Vector<int> Whole(ReadOnlySpan<float> row, int start, float factor) =>
         Vector.AsVectorInt32(new Vector<float>(row[start..]) * factor + new Vector<float>(Rounder)) - new Vector<int>(BitConverter.SingleToInt32Bits(Rounder));
 
-    /// <summary>[32, steps] to [steps, 32].</summary>
-    static void Interleave(ReadOnlySpan<uint> rows, Span<uint> steps)
+    /// <summary>[outputs, steps] to [steps, 32]; the lanes of missing outputs become zeros.</summary>
+    static void Interleave(ReadOnlySpan<uint> rows, Span<uint> steps, int outputs = Lanes)
     {
-        int count = rows.Length / Lanes;
-        for (int lane = 0; lane < Lanes; lane++)
+        int count = rows.Length / outputs;
+        if (outputs < Lanes) steps.Clear();
+        for (int lane = 0; lane < outputs; lane++)
         {
             ReadOnlySpan<uint> row = rows.Slice(lane * count, count);
             for (int step = 0, to = lane; step < row.Length; step++, to += Lanes) steps[to] = row[step];

@@ -18,7 +18,7 @@ public sealed class StudentModel : IDisposable
 
     StudentModel(ModelFolder folder, SentencePieceTokenizer tokenizer, TaskDefinition task, StudentFile? file, IBackend backend, WeightForm form)
     {
-        (_folder, Tokenizer, Task, File, _backend, _form) = (folder, tokenizer, task, file, backend, form);
+        (_folder, Tokenizer, Task, File, _backend, _form) = (folder, tokenizer, task, file, backend, T5Model.FormForGeneration(backend, form));
         _encoder = NewEncoder();
     }
 

@@ -9,6 +9,7 @@ namespace DistillEngine.Tests.Core;
 public class WeightPackerTests
 {
     [Theory]
+    [InlineData(WeightForm.PackedF32)]
     [InlineData(WeightForm.BF16)]
     [InlineData(WeightForm.Int8)]
     [InlineData(WeightForm.Int4)]
@@ -25,6 +26,7 @@ public class WeightPackerTests
                 int row = i / inputs, block = i % inputs / PackedWeight.BlockInputs * PackedWeight.BlockInputs;
                 double allowed = form switch
                 {
+                    WeightForm.PackedF32 => 0,
                     // Half of the last of 8 bits.
                     WeightForm.BF16 => Math.Abs(exact[i]) / 256,
                     WeightForm.Int8 => Greatest(exact.Slice(row * inputs, inputs)) / 127 / 2 * 1.0001,
@@ -77,6 +79,7 @@ public class WeightPackerTests
     }
 
     [Theory]
+    [InlineData(WeightForm.PackedF32)]
     [InlineData(WeightForm.BF16)]
     [InlineData(WeightForm.Int8)]
     [InlineData(WeightForm.Int4)]
@@ -117,7 +120,7 @@ public class WeightPackerTests
         var packed = new PackedWeight(form, outputs, inputs, data, scales == 0
             ? default
             : host.Empty("scales", new(groups, scales), PackedWeight.ScaleType(form)),
-            form == WeightForm.BF16 ? default : host.Empty("remainders", new(outputs, inputs), DType.I8));
+            form is WeightForm.PackedF32 or WeightForm.BF16 ? default : host.Empty("remainders", new(outputs, inputs), DType.I8));
         var packer = new WeightPacker(form, inputs);
         for (int group = 0; group < groups; group++)
         {

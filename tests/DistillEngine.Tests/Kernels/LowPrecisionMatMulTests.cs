@@ -6,7 +6,7 @@ namespace DistillEngine.Tests.Kernels;
 
 public sealed class LowPrecisionMatMulTests : IDisposable
 {
-    static readonly WeightForm[] Forms = [WeightForm.BF16, WeightForm.Int8, WeightForm.Int4];
+    static readonly WeightForm[] Forms = [WeightForm.PackedF32, WeightForm.BF16, WeightForm.Int8, WeightForm.Int4];
 
     /// <summary>Rows, inputs, outputs: panels of every height, groups and steps with edges, several blocks of rows.</summary>
     static readonly (int Rows, int Inputs, int Outputs)[] Sizes =
@@ -25,7 +25,7 @@ public sealed class LowPrecisionMatMulTests : IDisposable
     public void Forward_OnEverySize_EqualsTheOracle(CpuIsa isa, WeightForm form)
     {
         using var pool = new ComputePool(2);
-        MatMul op = MatMulTests.Create(isa, pool);
+        MatMul op = Op(isa, pool, form);
         foreach (var (rows, inputs, outputs) in Sizes)
             foreach (Into into in new[] { Into.Overwrite, Into.Add })
             {
@@ -54,7 +54,7 @@ public sealed class LowPrecisionMatMulTests : IDisposable
         for (int threads = 1; threads <= 4; threads++)
         {
             using var pool = new ComputePool(threads);
-            MatMul op = MatMulTests.Create(isa, pool);
+            MatMul op = Op(isa, pool, form);
             Tensor all = host.Empty("y", new(7, 390)), one = host.Empty("y", new(1, 390));
             op.Forward(x, w, Into.Overwrite, all);
             op.Forward(x.Rows(5, 1), w, Into.Overwrite, one);
@@ -80,6 +80,40 @@ public sealed class LowPrecisionMatMulTests : IDisposable
             return y.HostSpan<float>().ToArray();
         })];
         Assert.All(results, r => Assert.Equal(results[0], r));
+    }
+
+    /// <summary>One chain of fused multiply-adds along the inputs, in every tile.</summary>
+    [Fact]
+    public void Multiply_InFloat32_AddsInTheOrderOfTheInputs()
+    {
+        using var pool = new ComputePool(2);
+        PackedTiles[] all = PackedWeights.Tiles(WeightForm.PackedF32);
+        if (all.Length == 0) Assert.Skip("There are no tiles of packed float32 weights here.");
+        foreach (var (rows, inputs, outputs) in Sizes)
+        {
+            using var host = new HostTensors(seed: rows * 10_000 + inputs * 100 + outputs);
+            Tensor x = host.Random("x", new(rows, inputs)), w = host.Random("w", new(outputs, inputs));
+            float[] xs = x.HostSpan<float>().ToArray(), ws = w.HostSpan<float>().ToArray(), expected = new float[rows * outputs];
+            for (int i = 0; i < expected.Length; i++)
+                for (int k = 0; k < inputs; k++) expected[i] = MathF.FusedMultiplyAdd(ws[i % outputs * inputs + k], xs[i / outputs * inputs + k], expected[i]);
+            Weight packed = Pack(w, WeightForm.PackedF32);
+            foreach (PackedTiles tiles in all)
+            {
+                Tensor y = host.Empty("y", new(rows, outputs));
+                LowPrecisionProducts<F32x8>.Multiply(pool, tiles, x, [packed], Into.Overwrite, [y]);
+                Assert.True(y.HostSpan<float>().SequenceEqual(expected), $"{rows} × {inputs} → {outputs}, {tiles}");
+            }
+        }
+    }
+
+    [Fact]
+    public void Supports_PackedFloat32_OnlyWhereTilesReadItUnrounded()
+    {
+        using var pool = new ComputePool(1);
+        Assert.False(MatMulTests.Create(CpuIsa.Scalar, pool).Supports(WeightForm.PackedF32));
+        CpuVariants.SkipWhereImpossible(CpuIsa.Avx2);
+        Assert.True(MatMulTests.Create(CpuIsa.Avx2, pool).Supports(WeightForm.PackedF32));
+        Assert.False(MatMulTests.Create(CpuIsa.Avx2, pool, ComputePrecision.Bf16).Supports(WeightForm.PackedF32));
     }
 
     /// <summary>Also those that the choice for this processor passes over.</summary>
@@ -115,7 +149,7 @@ public sealed class LowPrecisionMatMulTests : IDisposable
     public void ForwardShared_EqualsOneProductAMap(CpuIsa isa, WeightForm form)
     {
         using var pool = new ComputePool(2);
-        MatMul op = MatMulTests.Create(isa, pool);
+        MatMul op = Op(isa, pool, form);
         foreach (int rows in new[] { 0, 1, 6 })
         {
             using var host = new HostTensors(seed: rows);
@@ -165,13 +199,13 @@ public sealed class LowPrecisionMatMulTests : IDisposable
         values[..64].Clear();
         foreach (ref float value in values.Slice(64, 64)) value *= 1e30f;
         // Dot products of bfloat16 take numbers below the normal range for zero.
-        foreach (ref float value in values.Slice(128, 64)) value *= form == WeightForm.BF16 ? 1e-30f : 1e-38f;
+        foreach (ref float value in values.Slice(128, 64)) value *= form is WeightForm.PackedF32 or WeightForm.BF16 ? 1e-30f : 1e-38f;
         values[200] = float.PositiveInfinity;
         values[300] = float.NaN;
         Weight w = Pack(host.Random("w", new(20, 64)), form);
         Tensor y = host.Empty("y", new(6, 20));
 
-        MatMulTests.Create(isa, pool).Forward(x, w, Into.Overwrite, y);
+        Op(isa, pool, form).Forward(x, w, Into.Overwrite, y);
 
         Assert.All(y.Rows(0, 1).HostSpan<float>().ToArray(), v => Assert.Equal(0, v));
         AssertClose(x.Rows(1, 2), w, Into.Overwrite, new float[40], y.Rows(1, 2), "large and small rows");
@@ -196,6 +230,7 @@ public sealed class LowPrecisionMatMulTests : IDisposable
 
     [Theory]
     [InlineData(WeightForm.F32)]
+    [InlineData(WeightForm.PackedF32)]
     [InlineData(WeightForm.BF16)]
     [InlineData(WeightForm.Int8)]
     [InlineData(WeightForm.Int4)]
@@ -203,7 +238,7 @@ public sealed class LowPrecisionMatMulTests : IDisposable
     {
         using var host = new HostTensors(seed: 1);
         using var pool = new ComputePool(2);
-        MatMul op = MatMulTests.Create(CpuIsas.Choose(), pool);
+        MatMul op = Op(CpuIsas.Choose(), pool, form);
         Tensor x = host.Random("x", new(5, 32)), y = host.Empty("y", new(5, 24)), z = host.Empty("z", new(5, 24));
         Tensor values = host.Random("w", new(24, 32));
         Weight w = form == WeightForm.F32 ? new(values) : Pack(values, form);
@@ -230,6 +265,13 @@ public sealed class LowPrecisionMatMulTests : IDisposable
     }
 
     public void Dispose() => _packed.Dispose();
+
+    static MatMul Op(CpuIsa isa, ComputePool pool, WeightForm form)
+    {
+        MatMul op = MatMulTests.Create(isa, pool);
+        if (!op.Supports(form)) Assert.Skip($"{CpuIsas.Name(isa)} has no products with {form.Name()} weights.");
+        return op;
+    }
 
     Weight Pack(Tensor values, WeightForm form) => _packed.Pack(values, form);
 

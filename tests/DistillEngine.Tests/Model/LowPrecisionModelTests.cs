@@ -14,6 +14,7 @@ public class LowPrecisionModelTests
     public void Measure_EqualsWhatIsAllocated(string name, WeightForm form)
     {
         using var backend = new CountingBackend(CpuBackend.Open(1));
+        SkipWithout(backend, form);
         MemoryNeeds needs = T5Model.Measure(TinyModels.Config(name), TinyModels.Limits, training: false, form);
         using var model = new T5Model(TinyModels.Config(name), TinyModels.Limits, backend, training: false, form);
         Assert.Equal(backend.Allocated.Values.Sum(), needs.Total);
@@ -50,6 +51,7 @@ public class LowPrecisionModelTests
     public void Generate_InAnyForm_GivesASequenceTheSameIdsAloneAndAmongOthers(string name, WeightForm form)
     {
         using var backend = CpuBackend.Open(2);
+        SkipWithout(backend, form);
         using var model = new T5Model(TinyModels.Config(name), TinyModels.Limits, backend, training: false, form);
         model.Initialize(5);
         Batch batch = TinyModels.Ragged();
@@ -62,7 +64,8 @@ public class LowPrecisionModelTests
     {
         using var backend = CpuBackend.Open(2);
         using T5Model trained = Echo.Train(backend);
-        foreach (var (form, share) in new[] { (WeightForm.BF16, 0.99), (WeightForm.Int8, 0.99), (WeightForm.Int4, 0.9) })
+        WeightForm whole = T5Model.FormForGeneration(backend, WeightForm.F32);
+        foreach (var (form, share) in new[] { (whole, 0.99), (WeightForm.BF16, 0.99), (WeightForm.Int8, 0.99), (WeightForm.Int4, 0.9) })
         {
             using var model = new T5Model(trained.Config, trained.Limits, backend, training: false, form);
             for (int i = 0; i < trained.Parameters.Specs.Count; i++)
@@ -75,6 +78,32 @@ public class LowPrecisionModelTests
             Assert.True(right >= 0.9 * count, $"{right} of {count} tokens are right");
             Assert.True(equal >= share * count, $"{form}: {equal} of {count} tokens agree");
         }
+    }
+
+    [Fact]
+    public void FormForGeneration_IsPackedOnlyWhereProductsReadIt()
+    {
+        using var scalar = new CpuBackend(CpuIsa.Scalar, 1);
+        using var chosen = CpuBackend.Open(1);
+        Assert.Equal(WeightForm.F32, T5Model.FormForGeneration(scalar, WeightForm.F32));
+        Assert.Equal(chosen.Kernels.MatMul.Supports(WeightForm.PackedF32) ? WeightForm.PackedF32 : WeightForm.F32,
+            T5Model.FormForGeneration(chosen, WeightForm.F32));
+        Assert.Equal(WeightForm.Int8, T5Model.FormForGeneration(chosen, WeightForm.Int8));
+    }
+
+    /// <summary>A table that is both looked up and multiplied stays as rows; everything else that products read is packed, once.</summary>
+    [Theory]
+    [InlineData("v1.1-small")]
+    [InlineData("v1.0-small")]
+    public void Measure_OfPackedFloat32_HoldsNothingTwice(string preset)
+    {
+        long Parameters(WeightForm form) => T5Model.Measure(T5Presets.Find(preset)!, BatchLimits.Full(1, 1, 1), training: false, form).Parameters;
+        Assert.InRange(Parameters(WeightForm.PackedF32) / (double)Parameters(WeightForm.F32), 1, 1.001);
+    }
+
+    static void SkipWithout(IBackend backend, WeightForm form)
+    {
+        if (!backend.Kernels.MatMul.Supports(form)) Assert.Skip($"{backend.Name} has no products with {form.Name()} weights.");
     }
 
     static (int Equal, int Right, int Count) Compare(T5Model exact, T5Model low)

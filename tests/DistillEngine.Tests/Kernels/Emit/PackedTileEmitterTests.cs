@@ -8,15 +8,22 @@ namespace DistillEngine.Tests.Kernels.Emit;
 /// <summary>What the emitter writes, read back, so on every processor; and what the code touches, where it can run.</summary>
 public unsafe class PackedTileEmitterTests
 {
-    static readonly WeightForm[] Whole = [WeightForm.Int8, WeightForm.Int4], All = [WeightForm.BF16, .. Whole];
+    static readonly WeightForm[] Whole = [WeightForm.Int8, WeightForm.Int4], All = [WeightForm.PackedF32, WeightForm.BF16, .. Whole];
 
     static readonly (PackedTileFormat Format, CpuidFeature[] Features)[] Formats =
     [
         .. All.Select(form => (PackedTileFormat.Avx512(form),
-            (CpuidFeature[])[CpuidFeature.AVX512F, form == WeightForm.BF16 ? CpuidFeature.AVX512_BF16 : CpuidFeature.AVX512_VNNI])),
+            (CpuidFeature[])[CpuidFeature.AVX512F, .. Dots(form)])),
         .. Whole.Select(form => (PackedTileFormat.AvxVnni(form), (CpuidFeature[])[CpuidFeature.AVX2, CpuidFeature.FMA, CpuidFeature.AVX_VNNI])),
         .. All.Select(form => (PackedTileFormat.Avx2(form), (CpuidFeature[])[CpuidFeature.AVX2, CpuidFeature.FMA])),
     ];
+
+    static CpuidFeature[] Dots(WeightForm form) => form switch
+    {
+        WeightForm.PackedF32 => [],
+        WeightForm.BF16 => [CpuidFeature.AVX512_BF16],
+        _ => [CpuidFeature.AVX512_VNNI],
+    };
 
     public static TheoryData<int, bool> Cases =>
         [.. from format in Enumerable.Range(0, Formats.Length) from windows in new[] { false, true } select (format, windows)];
@@ -78,6 +85,7 @@ public unsafe class PackedTileEmitterTests
 
     /// <summary>Every operand ends where memory ends, but the result, which lies between what may not be written.</summary>
     [Theory]
+    [InlineData(WeightForm.PackedF32, 3)]
     [InlineData(WeightForm.BF16, 2)]
     [InlineData(WeightForm.Int8, 1)]
     [InlineData(WeightForm.Int8, 7)]
