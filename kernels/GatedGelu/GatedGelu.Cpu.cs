@@ -36,6 +36,13 @@ public sealed unsafe class GatedGeluCpu<TVector>(ComputePool pool) : GatedGelu w
         pool.Run(context.Parts, &Forward, &context);
     }
 
+    /// <summary>y = gelu(gate) · up for values that are in the caches; y may be gate or up.</summary>
+    internal static void Multiply(float* gate, float* up, float* y, long count)
+    {
+        var context = new Context { Gate = gate, Up = up, Y = y };
+        ForwardSpan<F32x1>(context, ForwardSpan<TVector>(context, 0, count), count);
+    }
+
     protected override void BackwardCore(Tensor dy, Tensor gate, Tensor up, Tensor dGate, Tensor dUp, Tensor y)
     {
         var context = new Context

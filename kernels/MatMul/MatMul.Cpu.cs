@@ -27,7 +27,7 @@ sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm, CpuIsa isa =
     protected override void ForwardCore(Tensor x, Weight w, Into into, Tensor y)
     {
         if (w.Packed is not null)
-            LowPrecisionProducts<TVector>.Multiply(pool, _tiles[(int)w.Form], x, new(in w), into, new(in y));
+            PackedProducts<TVector>.Multiply(pool, _tiles[(int)w.Form], x, new(in w), into, new(in y));
         else
             Forward(x.HostPointer<float>(), w.Value.HostPointer<float>(), x.Shape.D0, w.Outputs, w.Inputs, into,
                 y.HostPointer<float>(), w.Outputs);
@@ -37,8 +37,8 @@ sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm, CpuIsa isa =
     {
         bool isPacked = weights[0].Packed is not null, isOneForm = true;
         foreach (Weight weight in weights) isOneForm &= weight.Form == weights[0].Form;
-        if (isPacked && isOneForm && weights.Length <= LowPrecisionProducts<TVector>.MaxMaps)
-            LowPrecisionProducts<TVector>.Multiply(pool, _tiles[(int)weights[0].Form], x, weights, Into.Overwrite, outputs);
+        if (isPacked && isOneForm && weights.Length <= PackedProducts<TVector>.MaxMaps)
+            PackedProducts<TVector>.Multiply(pool, _tiles[(int)weights[0].Form], x, weights, Into.Overwrite, outputs);
         else if (!isPacked && isOneForm && x.Shape.D0 <= RowProducts<TVector>.MaxRows && weights.Length <= RowProducts<TVector>.MaxMaps)
             RowProducts<TVector>.Multiply(pool, x, weights, outputs);
         else
@@ -54,6 +54,12 @@ sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm, CpuIsa isa =
             (inputs <= MaxNarrowInputs ? _narrow : gemm).Multiply(GemmOperand.OfLines(x, inputs), GemmOperand.OfLines(w, inputs), rows, outputs,
                 inputs, into, y, stride);
     }
+
+    public override bool FusesGatedGelu(Weight gate, Weight up) =>
+        gate.Packed is not null && gate.Form == up.Form && (gate.Outputs, gate.Inputs) == (up.Outputs, up.Inputs);
+
+    protected override void ForwardGatedCore(Tensor x, Weight gate, Weight up, Tensor y) =>
+        PackedProducts<TVector>.MultiplyGated(pool, _tiles[(int)gate.Form], x, gate, up, y);
 
     protected override void RefineGreatestCore(Tensor x, Weight w, Tensor y) => GreatestRefinement.Run(pool, x, w.Packed!, y);
 

@@ -41,6 +41,27 @@ public abstract class MatMul
         ForwardSharedCore(x, weights, outputs);
     }
 
+    /// <summary>y = gelu(x gateᵀ) · (x upᵀ), with neither product in memory as a whole: the bits of ForwardShared and
+    /// <see cref="GatedGelu.Forward"/>.</summary>
+    /// <param name="x">float32 [rows, inputs].</param>
+    /// <param name="gate">A map for which <see cref="FusesGatedGelu"/> holds with <paramref name="up"/>.</param>
+    /// <param name="y">float32 [rows, outputs]; overwritten; may not overlap x.</param>
+    /// <exception cref="ArgumentException">A shape or dtype differs from the above, or the device does not fuse these maps.</exception>
+    public void ForwardGated(Tensor x, Weight gate, Weight up, Tensor y)
+    {
+        int rows = x.Shape.D0;
+        Check.Shape(x, new(rows, gate.Inputs), "matmul.forward_gated");
+        Check.Shape(y, new(rows, gate.Outputs), "matmul.forward_gated");
+        Check.That(FusesGatedGelu(gate, up), "matmul.forward_gated", $"maps of one form and shape that this device fuses, got '{gate.Name}', '{up.Name}'");
+        Cost cost = ForwardCost(rows, gate), gelu = GatedGelu.ForwardCost(y.Count);
+        // The results of the products do not reach memory, but for y.
+        using var _ = Trace.Op("matmul.forward_gated", new(2 * cost.Flops + gelu.Flops, cost.Bytes + up.ByteLength));
+        ForwardGatedCore(x, gate, up, y);
+    }
+
+    /// <summary>Whether <see cref="ForwardGated"/> takes these maps.</summary>
+    public virtual bool FusesGatedGelu(Weight gate, Weight up) => false;
+
     /// <summary>Whether products take weights of this form.</summary>
     public virtual bool Supports(WeightForm form) => form == WeightForm.F32;
 
@@ -132,6 +153,9 @@ public abstract class MatMul
     {
         for (int i = 0; i < weights.Length; i++) ForwardCore(x, weights[i], Into.Overwrite, outputs[i]);
     }
+
+    /// <summary>Only devices that fuse it have it.</summary>
+    protected virtual void ForwardGatedCore(Tensor x, Weight gate, Weight up, Tensor y) => throw new NotSupportedException();
 
     /// <summary>Only devices that support packed weights have it.</summary>
     protected virtual void RefineGreatestCore(Tensor x, Weight w, Tensor y) => throw new NotSupportedException();

@@ -10,8 +10,8 @@ unsafe struct PackedTileCall
     public const int AtX = 0, AtW = 8, AtY = 16, AtStrideBytes = 24, AtSteps = 32, AtOffsets = 40, AtRowScales = 48, AtScales = 56, AtNext = 64,
         AtAhead = 72, AtAdd = 80, AtMasks = 88, AtLaneMasks = 96;
 
-    /// <summary>Lanes that have a word of their own: the outputs of the narrower tiles.</summary>
-    public const int MaskedLanes = 16;
+    /// <summary>Lanes that have a word of their own where there are no mask registers: the most outputs of a tile.</summary>
+    public const int MaskedLanes = 32;
 
     /// <summary>Words of inputs [steps, rows], or two of each [steps, rows, 2] (<see cref="PackedTileFormat.InputWords"/>); for int4 eight steps a
     /// block.</summary>

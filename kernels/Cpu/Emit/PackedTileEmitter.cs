@@ -5,8 +5,8 @@ using static Iced.Intel.AssemblerRegisters;
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// Writes the machine code of products with <see cref="PackedWeight"/>: some rows of inputs by two vectors of outputs of a group, along all inputs,
-/// with all sums in registers. A step loads two vectors of weights and broadcasts a word a row; the scales are applied when the sums are stored.
+/// Writes the machine code of products with <see cref="PackedWeight"/>: some rows of inputs by two or four vectors of outputs of a group, along all
+/// inputs, with all sums in registers. A step loads the vectors of weights and broadcasts a word a row; the scales are applied when the sums are stored.
 /// Bound: memory for few rows, arithmetic for many.
 /// </summary>
 /// <remarks>
@@ -88,7 +88,7 @@ sealed class PackedTileEmitter
             BroadcastOffsets(_format.FirstSum);
             return;
         }
-        for (int i = 0; i < 2 * _rows; i++)
+        for (int i = 0; i < _format.Vectors * _rows; i++)
             Put(Instruction.Create(_format.Xor, Vector(_format.FirstSum + i), Vector(_format.FirstSum + i), Vector(_format.FirstSum + i)));
     }
 
@@ -104,6 +104,11 @@ sealed class PackedTileEmitter
     void Step(int step)
     {
         Fetch();
+        if (_format.Vectors > 2)
+        {
+            MultiplyByVectors(step);
+            return;
+        }
         for (int v = 0; v < 2; v++)
         {
             int offset = step * StepBytes + v * _format.VectorBytes;
@@ -212,6 +217,18 @@ sealed class PackedTileEmitter
         }
     }
 
+    /// <summary>The same with the words of all rows in registers, and the weights one vector after the other.</summary>
+    void MultiplyByVectors(int step)
+    {
+        for (int row = 0; row < _rows; row++) Broadcast(Vector(row), X, (step * _rows + row) * sizeof(int));
+        Register weights = Vector(_format.InputRegisters);
+        for (int v = 0; v < _format.Vectors; v++)
+        {
+            Load(weights, W, step * StepBytes + v * _format.VectorBytes);
+            for (int row = 0; row < _rows; row++) Put(Instruction.Create(_format.Dot, Sum(row, v), weights, Vector(row)));
+        }
+    }
+
     /// <summary>The same with the two parts of widened weights and two words of inputs.</summary>
     void MultiplyWidened(int step, int firstSum)
     {
@@ -264,11 +281,11 @@ sealed class PackedTileEmitter
         }
         // Masked stores are slow on some processors, so that whole tiles do without.
         Label masked = _code.CreateLabel();
-        _code.cmp(__word_ptr[rax + PackedTileCall.AtMasks], -1);
+        if (_format.Outputs == PackedWeight.GroupOutputs) _code.cmp(__dword_ptr[rax + PackedTileCall.AtMasks], -1);
+        else _code.cmp(__word_ptr[rax + PackedTileCall.AtMasks], -1);
         _code.jne(masked);
         StoreOrAdd(masks: false);
         _code.Label(ref masked);
-        for (int v = 0; v < 2; v++) Load(Vector(v), Call, PackedTileCall.AtLaneMasks + v * _format.VectorBytes);
         StoreOrAdd(masks: true);
     }
 
@@ -303,7 +320,7 @@ sealed class PackedTileEmitter
     {
         for (int row = 0; row < _rows; row++)
         {
-            for (int v = 0; v < 2; v++) Store(Sum(row, v), v, adds, masks);
+            for (int v = 0; v < _format.Vectors; v++) Store(Sum(row, v), v, adds, masks);
             if (row + 1 < _rows) Put(Instruction.Create(Code.Add_rm64_r64, Y, Stride));
         }
         if (SavesRegisters) SavedVectors.Restore(_code);
@@ -315,8 +332,9 @@ sealed class PackedTileEmitter
     void Store(Register sum, int v, bool adds, bool masks)
     {
         MemoryOperand place = At(Y, v * _format.VectorBytes);
-        Register old = Vector(2), mask = Vector(v);
+        Register old = Vector(2), mask = Vector(0);
         bool masksLanes = masks && !_format.HasMaskRegisters;
+        if (masksLanes) Load(mask, Call, PackedTileCall.AtLaneMasks + v * _format.VectorBytes);
         if (adds)
         {
             Instruction load = masksLanes
@@ -337,7 +355,7 @@ sealed class PackedTileEmitter
 
     Register Vector(int number) => _format.FirstRegister + number;
 
-    Register Sum(int row, int vector) => Vector(_format.FirstSum + 2 * row + vector);
+    Register Sum(int row, int vector) => Vector(_format.FirstSum + _format.Vectors * row + vector);
 
     void Load(Register to, Register address, int offset) => Put(Instruction.Create(_format.Load, to, At(address, offset)));
 

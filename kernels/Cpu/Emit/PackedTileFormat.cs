@@ -6,14 +6,20 @@ namespace DistillEngine.Kernels;
 /// <summary>One kind of emitted tile for products with <see cref="PackedWeight"/>: the form of the weights, the instructions, and what the registers
 /// hold.</summary>
 /// <param name="Form">A packed one.</param>
-/// <param name="VectorBytes">32 or 64; a tile's outputs are two vectors of sums.</param>
+/// <param name="VectorBytes">32 or 64.</param>
 /// <param name="MaxRows">Rows whose sums fit into the registers; int4 has two sums an element, within a block and over the blocks.</param>
 /// <param name="FirstSum">Number of the first register of sums; those before hold weights, inputs and what lies between.</param>
 /// <param name="InputRegisters">Registers in which the broadcast words of the rows take turns.</param>
 /// <param name="Dot">sum += dot product of a word of weights and a word of inputs, by lanes; <see cref="Code.INVALID"/> where the processor has none:
 /// then weights are widened to two vectors, of float32 or of pairs of int16, and so are the inputs' words.</param>
-sealed record PackedTileFormat(WeightForm Form, int VectorBytes, int MaxRows, int FirstSum, int InputRegisters, Code Dot)
+/// <param name="Vectors">Vectors of sums in a row: a tile's outputs. More than two only for float32, whose weights then come one vector at a time, while
+/// the inputs' words of all rows stay in registers.</param>
+sealed record PackedTileFormat(WeightForm Form, int VectorBytes, int MaxRows, int FirstSum, int InputRegisters, Code Dot, int Vectors = 2)
 {
+    /// <summary>For AVX2 and FMA, float32 weights and few rows: a whole group at a time, so that each cache line comes from memory when it is needed
+    /// and once.</summary>
+    public static PackedTileFormat Avx2Wide { get; } = new(WeightForm.PackedF32, 32, 3, 4, 3, Code.VEX_Vfmadd231ps_ymm_ymm_ymmm256, Vectors: 4);
+
     /// <summary>For AVX-512, and for forms of fewer bits its dot products of bytes (VNNI) or of bfloat16 pairs.</summary>
     public static PackedTileFormat Avx512(WeightForm form) => form == WeightForm.PackedF32
         ? new(form, 64, 12, 8, 4, Code.EVEX_Vfmadd231ps_zmm_k1z_zmm_zmmm512b32_er)
@@ -41,7 +47,7 @@ sealed record PackedTileFormat(WeightForm Form, int VectorBytes, int MaxRows, in
     public int InputWords => Widens ? 2 : 1;
 
     /// <summary>Outputs of a tile.</summary>
-    public int Outputs => 2 * VectorBytes / sizeof(float);
+    public int Outputs => Vectors * VectorBytes / sizeof(float);
 
     public Register FirstRegister => HasMaskRegisters ? Register.ZMM0 : Register.YMM0;
 

@@ -16,7 +16,7 @@ public sealed class ParameterStore : IDisposable
     readonly IDevice _device;
     readonly DeviceBuffer _values;
     readonly DeviceBuffer? _gradients;
-    readonly LowPrecisionParameters? _low;
+    readonly PackedParameters? _low;
     readonly long[] _offsets;
     readonly Weight?[] _weights;
 
@@ -41,7 +41,7 @@ public sealed class ParameterStore : IDisposable
         {
             _values = device.Allocate(FlatLength * sizeof(float), "parameters");
             _gradients = training ? device.Allocate(FlatLength * sizeof(float), "gradients") : null;
-            _low = form == WeightForm.F32 ? null : new LowPrecisionParameters(specs, form, device);
+            _low = form == WeightForm.F32 ? null : new PackedParameters(specs, form, device);
         }
         catch
         {
@@ -158,7 +158,7 @@ public sealed class ParameterStore : IDisposable
     /// <summary>Bytes that the values of these parameters take.</summary>
     public static long ByteLengthOf(IReadOnlyList<ParameterSpec> specs, WeightForm form) =>
         sizeof(float) * specs.Where(s => WeightForms.KeepsFloats(s.Use, form)).Sum(Aligned)
-        + (form == WeightForm.F32 ? 0 : LowPrecisionParameters.ByteLengthOf(specs, form));
+        + (form == WeightForm.F32 ? 0 : PackedParameters.ByteLengthOf(specs, form));
 
     public ParameterId Find(string name)
     {

@@ -9,10 +9,12 @@ sealed class GatedFeedForward : SubLayer
     readonly ParameterId _wi0, _wi1, _wo;
     readonly Slot _gate, _up, _hidden;
     readonly int _site;
+    readonly bool _training;
 
     public GatedFeedForward(ModelPlan plan, string prefix, int rows) : base(plan, prefix, rows)
     {
         T5Config c = plan.Config;
+        _training = plan.Training;
         Shape wide = new(rows, c.DFeedForward);
         _wi0 = plan.Linear($"{prefix}.DenseReluDense.wi_0", c.DFeedForward, c.DModel, 1 / Math.Sqrt(c.DModel));
         _wi1 = plan.Linear($"{prefix}.DenseReluDense.wi_1", c.DFeedForward, c.DModel, 1 / Math.Sqrt(c.DModel));
@@ -25,16 +27,21 @@ sealed class GatedFeedForward : SubLayer
 
     protected override void BranchActivate(Pass pass, in RowSet rows, Tensor norm)
     {
+        if (IsFused(pass))
+        {
+            pass.Kernels.MatMul.ForwardGated(norm, pass.Weight(_wi0), pass.Weight(_wi1), pass[_hidden, rows.Count]);
+            return;
+        }
         Tensor gate = pass[_gate, rows.Count], up = pass[_up, rows.Count];
         pass.Kernels.MatMul.ForwardShared(norm, [pass.Weight(_wi0), pass.Weight(_wi1)], [gate, up]);
     }
 
-    protected override void Project(Pass pass, in RowSet rows, Tensor branch)
+    protected override void Project(Pass pass, in RowSet rows, Into into, Tensor y)
     {
         var (k, hidden) = (pass.Kernels, pass[_hidden, rows.Count]);
-        k.GatedGelu.Forward(pass[_gate, rows.Count], pass[_up, rows.Count], hidden);
+        if (!IsFused(pass)) k.GatedGelu.Forward(pass[_gate, rows.Count], pass[_up, rows.Count], hidden);
         Drop(pass, rows, hidden);
-        k.MatMul.Forward(hidden, pass.Weight(_wo), Into.Overwrite, branch);
+        k.MatMul.Forward(hidden, pass.Weight(_wo), into, y);
     }
 
     protected override void BranchBackward(Pass pass, in RowSet rows, Tensor norm, Tensor dBranch, Tensor dNorm)
@@ -51,6 +58,9 @@ sealed class GatedFeedForward : SubLayer
         pass.Backward(_wi1, dUp, norm, Into.Overwrite, dNorm);
         pass.Backward(_wi0, dGate, norm, Into.Add, dNorm);
     }
+
+    /// <summary>Whether gate and up exist only within one op; backward needs them.</summary>
+    bool IsFused(Pass pass) => !_training && pass.Kernels.MatMul.FusesGatedGelu(pass.Weight(_wi0), pass.Weight(_wi1));
 
     void Drop(Pass pass, in RowSet rows, Tensor hidden)
     {

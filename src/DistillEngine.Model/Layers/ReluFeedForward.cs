@@ -28,8 +28,8 @@ sealed class ReluFeedForward : SubLayer
         if (dropout.IsActive) k.Dropout.Forward(hidden, rows.Keys, dropout, hidden);
     }
 
-    protected override void Project(Pass pass, in RowSet rows, Tensor branch) =>
-        pass.Kernels.MatMul.Forward(pass[_hidden, rows.Count], pass.Weight(_wo), Into.Overwrite, branch);
+    protected override void Project(Pass pass, in RowSet rows, Into into, Tensor y) =>
+        pass.Kernels.MatMul.Forward(pass[_hidden, rows.Count], pass.Weight(_wo), into, y);
 
     protected override void BranchBackward(Pass pass, in RowSet rows, Tensor norm, Tensor dBranch, Tensor dNorm)
     {

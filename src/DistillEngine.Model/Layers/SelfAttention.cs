@@ -41,8 +41,8 @@ sealed class SelfAttention : SubLayer
         ops.Attention.Forward(q, k, v, rows.SelfSpans, _heads, _masking, _bias.Values(pass), pass.Dropout(_site), context, pass[_logSumExp, n]);
     }
 
-    protected override void Project(Pass pass, in RowSet rows, Tensor branch) =>
-        pass.Kernels.MatMul.Forward(pass[_context, rows.Count], pass.Weight(_weights.O), Into.Overwrite, branch);
+    protected override void Project(Pass pass, in RowSet rows, Into into, Tensor y) =>
+        pass.Kernels.MatMul.Forward(pass[_context, rows.Count], pass.Weight(_weights.O), into, y);
 
     protected override void BranchBackward(Pass pass, in RowSet rows, Tensor norm, Tensor dBranch, Tensor dNorm)
     {

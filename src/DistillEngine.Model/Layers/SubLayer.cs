@@ -9,14 +9,14 @@ abstract class SubLayer
     readonly ParameterId _scale;
     readonly Slot _norm, _invRms, _branch, _dNorm;
     readonly int _site, _width;
-    readonly bool _recompute;
+    readonly bool _recompute, _isInPlace;
     readonly float _epsilon;
 
     /// <param name="prefix">Checkpoint name of the layer, such as <c>encoder.block.0.layer.1</c>.</param>
     /// <param name="rows">Greatest number of rows.</param>
     protected SubLayer(ModelPlan plan, string prefix, int rows)
     {
-        (_width, _epsilon, _recompute) = (plan.Config.DModel, plan.Config.Epsilon, plan.Recompute);
+        (_width, _epsilon, _recompute, _isInPlace) = (plan.Config.DModel, plan.Config.Epsilon, plan.Recompute, !plan.Training);
         plan.Arena.BeginScope();
         _scale = plan.Parameters.Ones($"{prefix}.layer_norm.weight", new(_width));
         _norm = plan.Arena.Scratch($"{prefix}.norm", new(rows, _width));
@@ -27,13 +27,20 @@ abstract class SubLayer
     }
 
     /// <param name="x">float32 [rows, dModel].</param>
-    /// <param name="y">float32 [rows, dModel]; overwritten; may be x where no backward follows.</param>
+    /// <param name="y">float32 [rows, dModel]; overwritten; x in a model without backward.</param>
     public void Forward(Pass pass, in RowSet rows, Tensor x, Tensor y)
     {
-        Tensor branch = pass[_branch, rows.Count];
+        DropoutSite dropout = pass.Dropout(_site);
         BranchActivate(pass, rows, Normalize(pass, rows, x));
-        Project(pass, rows, branch);
-        pass.Kernels.ResidualAdd.Forward(x, branch, rows.Keys, pass.Dropout(_site), y);
+        if (_isInPlace && !dropout.IsActive)
+        {
+            // The last product adds to the residual stream itself.
+            Project(pass, rows, Into.Add, y);
+            return;
+        }
+        Tensor branch = pass[_branch, rows.Count];
+        Project(pass, rows, Into.Overwrite, branch);
+        pass.Kernels.ResidualAdd.Forward(x, branch, rows.Keys, dropout, y);
     }
 
     /// <param name="x">As given to Forward.</param>
@@ -66,8 +73,9 @@ abstract class SubLayer
     protected abstract void BranchActivate(Pass pass, in RowSet rows, Tensor norm);
 
     /// <summary>The rest of the branch: its last map, and what comes before it where backward computes that again.</summary>
-    /// <param name="branch">float32 [rows, dModel]; overwritten.</param>
-    protected abstract void Project(Pass pass, in RowSet rows, Tensor branch);
+    /// <param name="into">For y.</param>
+    /// <param name="y">float32 [rows, dModel]: the branch, or what it is added to.</param>
+    protected abstract void Project(Pass pass, in RowSet rows, Into into, Tensor y);
 
     /// <param name="dBranch">float32 [rows, dModel]; only read.</param>
     /// <param name="dNorm">float32 [rows, dModel]; overwritten.</param>

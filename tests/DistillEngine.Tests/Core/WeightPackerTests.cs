@@ -19,7 +19,7 @@ public class WeightPackerTests
         foreach (var (outputs, inputs) in new[] { (1, 1), (3, 31), (16, 64), (20, 130), (33, 257) })
         {
             Tensor values = host.Random("w", new(outputs, inputs));
-            double[] packed = LowPrecisionReference.Values(Pack(host, values, form));
+            double[] packed = PackedReference.Values(Pack(host, values, form));
             ReadOnlySpan<float> exact = values.HostSpan<float>();
             for (int i = 0; i < packed.Length; i++)
             {
@@ -47,7 +47,7 @@ public class WeightPackerTests
         foreach (var (outputs, inputs) in new[] { (1, 1), (3, 31), (16, 64), (20, 130), (33, 257) })
         {
             Tensor values = host.Random("w", new(outputs, inputs));
-            double[] fine = LowPrecisionReference.FineValues(Pack(host, values, form));
+            double[] fine = PackedReference.FineValues(Pack(host, values, form));
             ReadOnlySpan<float> exact = values.HostSpan<float>();
             for (int i = 0; i < fine.Length; i++)
             {
@@ -63,7 +63,7 @@ public class WeightPackerTests
     public void PackGroup_OfInt8_BringsTheGreatestWeightTo127()
     {
         using var host = new HostTensors(seed: 2);
-        double[] packed = LowPrecisionReference.Values(Pack(host, host.From("w", new(2, 3), [0.5f, -2, 1, 0, 0, 0]), WeightForm.Int8));
+        double[] packed = PackedReference.Values(Pack(host, host.From("w", new(2, 3), [0.5f, -2, 1, 0, 0, 0]), WeightForm.Int8));
         Assert.Equal(-2, packed[1], 1e-6);
         Assert.Equal(64 * 2 / 127.0, packed[2], 1e-6);
         Assert.Equal([0, 0, 0], packed[3..]);
@@ -74,7 +74,7 @@ public class WeightPackerTests
     {
         using var host = new HostTensors(seed: 2);
         float[] row = [.. Enumerable.Range(0, 40).Select(i => i == 5 ? 4f : i == 35 ? -1f : 0.5f)];
-        double[] packed = LowPrecisionReference.Values(Pack(host, host.From("w", new(1, 40), row), WeightForm.Int4));
+        double[] packed = PackedReference.Values(Pack(host, host.From("w", new(1, 40), row), WeightForm.Int4));
         Assert.Equal(row, packed.Select(v => (float)v));
     }
 
@@ -88,7 +88,7 @@ public class WeightPackerTests
         using var host = new HostTensors(seed: 2);
         foreach (float bad in new[] { float.NaN, float.NegativeInfinity })
         {
-            double[] packed = LowPrecisionReference.Values(Pack(host, host.From("w", new(2, 2), [1, bad, 1, 1]), form));
+            double[] packed = PackedReference.Values(Pack(host, host.From("w", new(2, 2), [1, bad, 1, 1]), form));
             Assert.False(double.IsFinite(packed[1]));
             Assert.Equal(1, packed[2], 0.01);
         }

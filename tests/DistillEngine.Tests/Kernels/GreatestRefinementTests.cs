@@ -26,7 +26,7 @@ public sealed class GreatestRefinementTests : IDisposable
             op.Forward(x, w, Into.Overwrite, y);
             float[] before = y.HostSpan<float>().ToArray();
             double[] xs = Array.ConvertAll(x.HostSpan<float>().ToArray(), v => (double)v);
-            double[] fine = MatMulReference.Forward(xs, LowPrecisionReference.FineValues(w.Packed!), rows, inputs, outputs);
+            double[] fine = MatMulReference.Forward(xs, PackedReference.FineValues(w.Packed!), rows, inputs, outputs);
             double[] exact = MatMulReference.Forward(xs, Array.ConvertAll(values.HostSpan<float>().ToArray(), v => (double)v), rows, inputs, outputs);
 
             op.RefineGreatest(x, w, y);

@@ -17,6 +17,8 @@ sealed unsafe class PackedTiles
 
     static readonly Lazy<PackedTiles?>[] Avx512 = Each(PackedTileFormat.Avx512), AvxVnni = Each(PackedTileFormat.AvxVnni), Avx2 = Each(PackedTileFormat.Avx2);
 
+    static readonly Lazy<PackedTiles?> Avx2Wide = new(() => Create(PackedTileFormat.Avx2Wide));
+
     readonly PackedTileFormat _format;
     readonly nint[] _routines;
 
@@ -24,6 +26,9 @@ sealed unsafe class PackedTiles
 
     /// <summary>Most rows of a call.</summary>
     public int MaxRows => _routines.Length;
+
+    /// <summary>Whether missing outputs are told lane by lane (<see cref="PackedTileCall.LaneMasks"/>).</summary>
+    public bool MasksLanes => !_format.HasMaskRegisters;
 
     /// <summary>Outputs of a call: a group of the packed weights or half of one.</summary>
     public int Outputs => _format.Outputs;
@@ -42,6 +47,10 @@ sealed unsafe class PackedTiles
         (WeightForm.Int8 or WeightForm.Int4, CpuIsa.Avx2) => Narrow(form),
         _ => null,
     };
+
+    /// <summary>The tiles of this form that take so many rows best; the bits are the same.</summary>
+    public PackedTiles ForRows(int rows) =>
+        _format is { Form: WeightForm.PackedF32, Vectors: 2, HasMaskRegisters: false } && Avx2Wide.Value is { } wide && rows <= wide.MaxRows ? wide : this;
 
     /// <summary>Tiles of a format that this processor has; null where it refuses executable memory.</summary>
     public static PackedTiles? Create(PackedTileFormat format)

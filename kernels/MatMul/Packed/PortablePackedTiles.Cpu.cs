@@ -10,7 +10,7 @@ namespace DistillEngine.Kernels;
 /// Bound: memory for one row; for four the multiply units, since 8 sums hide the latency of a fused multiply-add.
 /// </summary>
 /// <remarks>Sums are written as float32 [rows, 2 · lanes], before any scale. All loops take whole steps: padding is zeros.</remarks>
-static unsafe class LowPrecisionTiles<TVector> where TVector : struct, IVectorF32<TVector>
+static unsafe class PortablePackedTiles<TVector> where TVector : struct, IVectorF32<TVector>
 {
     // Words of eight weights in a block of int4.
     const int BlockWords = PackedWeight.BlockInputs / 8;

@@ -80,7 +80,7 @@ static unsafe class GreatestRefinement
             greatest = Math.Max(greatest, Math.Abs(value));
             squares += (double)value * value;
         }
-        double inputStep = greatest / LowPrecisionInputs.Limit(weight.PaddedInputs);
+        double inputStep = greatest / PackedInputs.Limit(weight.PaddedInputs);
         var (weightSquares, stepSquare) = weight.Squares(output);
         double variance = StepVariance * (inputStep * inputStep * weightSquares + stepSquare * squares);
         return Deviations * Math.Sqrt(2 * variance);

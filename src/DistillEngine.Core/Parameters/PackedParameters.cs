@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace DistillEngine.Core;
 
 /// <summary>The parameters that a model opened for inference holds in a low form: packed maps and bfloat16 rows, each in one buffer.</summary>
-sealed class LowPrecisionParameters : IDisposable
+sealed class PackedParameters : IDisposable
 {
     const long Alignment = HostBuffer.Alignment;
 
@@ -12,10 +12,10 @@ sealed class LowPrecisionParameters : IDisposable
     readonly Tensor[] _rows;
     readonly PackedWeight?[] _packed;
 
-    public LowPrecisionParameters(IReadOnlyList<ParameterSpec> specs, WeightForm form, IDevice device)
+    public PackedParameters(IReadOnlyList<ParameterSpec> specs, WeightForm form, IDevice device)
     {
         _device = device;
-        _buffer = device.Allocate(ByteLengthOf(specs, form), "low-precision parameters");
+        _buffer = device.Allocate(ByteLengthOf(specs, form), "packed parameters");
         (_rows, _packed) = (new Tensor[specs.Count], new PackedWeight?[specs.Count]);
         long offset = 0;
         for (int i = 0; i < specs.Count; i++)

@@ -3,7 +3,7 @@ using DistillEngine.Core;
 namespace DistillEngine.Kernels;
 
 /// <summary>The oracle of packed weights: what their numbers are worth, one by one.</summary>
-public static class LowPrecisionReference
+public static class PackedReference
 {
     /// <summary>float64 [outputs, inputs] of a packed weight in host memory; exact.</summary>
     public static double[] Values(PackedWeight weight)
@@ -67,6 +67,6 @@ public static class LowPrecisionReference
         if (form == WeightForm.PackedF32) return 0;
         // Half of the last of bfloat16's 8 bits.
         if (form == WeightForm.BF16) return greatest / 256 * weightSum;
-        return greatest / LowPrecisionInputs.Limit(PackedWeight.PaddedInputs(form, inputs)) / 2 * weightSum;
+        return greatest / PackedInputs.Limit(PackedWeight.PaddedInputs(form, inputs)) / 2 * weightSum;
     }
 }

@@ -13,7 +13,7 @@ namespace DistillEngine.Kernels;
 /// Whole numbers have one scale a row and are added exactly in 32 bits, so they give the same bits whatever the panel. Split: by panels.
 /// Each element is read and written once.
 /// </remarks>
-unsafe struct LowPrecisionInputs
+unsafe struct PackedInputs
 {
     /// <summary>Rows of a panel of the portable loops.</summary>
     public const int PortableRows = 4;
@@ -64,12 +64,12 @@ unsafe struct LowPrecisionInputs
 
     /// <param name="x">float32 [rows, inputs]; at least one row.</param>
     /// <param name="tiles">What the panels are for; null for portable loops.</param>
-    public static LowPrecisionInputs Prepare<TVector>(ComputePool pool, float* x, int rows, int inputs, WeightForm form, PackedTiles? tiles)
+    public static PackedInputs Prepare<TVector>(ComputePool pool, float* x, int rows, int inputs, WeightForm form, PackedTiles? tiles)
         where TVector : struct, IVectorF32<TVector>
     {
         int padded = PackedWeight.PaddedInputs(form, inputs), steps = form switch { WeightForm.PackedF32 => padded, WeightForm.BF16 => padded / 2, _ => padded / 4 };
         int inputWords = tiles?.InputWords ?? 2;
-        var job = new LowPrecisionInputs
+        var job = new PackedInputs
         {
             _x = x,
             _inputs = inputs,
@@ -110,7 +110,7 @@ unsafe struct LowPrecisionInputs
 
     static void TransposePart(void* context, int part, int thread)
     {
-        ref readonly LowPrecisionInputs job = ref *(LowPrecisionInputs*)context;
+        ref readonly PackedInputs job = ref *(PackedInputs*)context;
         var (first, end) = Split.Range(job.PanelCount, part, job._parts);
         for (int panel = (int)first; panel < end; panel++)
         {
@@ -122,7 +122,7 @@ unsafe struct LowPrecisionInputs
 
     static void PackPart(void* context, int part, int thread)
     {
-        ref readonly LowPrecisionInputs job = ref *(LowPrecisionInputs*)context;
+        ref readonly PackedInputs job = ref *(PackedInputs*)context;
         var (first, end) = Split.Range(job.PanelCount, part, job._parts);
         for (int panel = (int)first; panel < end; panel++)
             PackedTiles.PackBF16(job._x + (long)panel * job.PanelRows * job._inputs, job.Height(panel), job._inputs, job.PanelAt(panel));
@@ -130,7 +130,7 @@ unsafe struct LowPrecisionInputs
 
     static void CopyPart(void* context, int part, int thread)
     {
-        ref readonly LowPrecisionInputs job = ref *(LowPrecisionInputs*)context;
+        ref readonly PackedInputs job = ref *(PackedInputs*)context;
         var (first, end) = Split.Range(job.PanelCount, part, job._parts);
         for (int panel = (int)first; panel < end; panel++)
         {
@@ -150,7 +150,7 @@ unsafe struct LowPrecisionInputs
 
     static void RoundPart<TVector>(void* context, int part, int thread) where TVector : struct, IVectorF32<TVector>
     {
-        ref readonly LowPrecisionInputs job = ref *(LowPrecisionInputs*)context;
+        ref readonly PackedInputs job = ref *(PackedInputs*)context;
         var (first, end) = Split.Range(job.PanelCount, part, job._parts);
         sbyte* numbers = (sbyte*)(job._rows + part * Aligned(job.Padded));
         for (int panel = (int)first; panel < end; panel++)
@@ -179,7 +179,7 @@ unsafe struct LowPrecisionInputs
 
     /// <summary>Whole numbers of a row, their offsets, and the value of one.</summary>
     /// <param name="stride">From an offset to the next.</param>
-    static float RoundRow<TVector>(in LowPrecisionInputs job, float* x, sbyte* numbers, int* offsets, int stride) where TVector : struct, IVectorF32<TVector>
+    static float RoundRow<TVector>(in PackedInputs job, float* x, sbyte* numbers, int* offsets, int stride) where TVector : struct, IVectorF32<TVector>
     {
         float greatest = GreatestMagnitude<TVector>(x, job._inputs);
         if (greatest == 0) return Clear(job, numbers, offsets, stride);
@@ -222,7 +222,7 @@ unsafe struct LowPrecisionInputs
         return (int)sum;
     }
 
-    static float Clear(in LowPrecisionInputs job, sbyte* numbers, int* offsets, int stride)
+    static float Clear(in PackedInputs job, sbyte* numbers, int* offsets, int stride)
     {
         new Span<sbyte>(numbers, job.Padded).Clear();
         for (int block = 0; block < job.Blocks; block++) offsets[block * stride] = 0;

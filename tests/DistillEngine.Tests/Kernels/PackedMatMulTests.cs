@@ -4,7 +4,7 @@ using Xunit;
 
 namespace DistillEngine.Tests.Kernels;
 
-public sealed class LowPrecisionMatMulTests : IDisposable
+public sealed class PackedMatMulTests : IDisposable
 {
     static readonly WeightForm[] Forms = [WeightForm.PackedF32, WeightForm.BF16, WeightForm.Int8, WeightForm.Int4];
 
@@ -100,7 +100,7 @@ public sealed class LowPrecisionMatMulTests : IDisposable
             foreach (PackedTiles tiles in all)
             {
                 Tensor y = host.Empty("y", new(rows, outputs));
-                LowPrecisionProducts<F32x8>.Multiply(pool, tiles, x, [packed], Into.Overwrite, [y]);
+                PackedProducts<F32x8>.Multiply(pool, tiles, x, [packed], Into.Overwrite, [y]);
                 Assert.True(y.HostSpan<float>().SequenceEqual(expected), $"{rows} × {inputs} → {outputs}, {tiles}");
             }
         }
@@ -133,11 +133,11 @@ public sealed class LowPrecisionMatMulTests : IDisposable
                 using var host = new HostTensors(seed: rows * 10_000 + inputs * 100 + outputs);
                 Tensor x = host.Random("x", new(rows, inputs)), start = host.Random("y", new(rows, outputs)), expected = host.Copy(start);
                 Weight w = Pack(host.Random("w", new(outputs, inputs)), form);
-                LowPrecisionProducts<F32x8>.Multiply(pool, null, x, [w], into, [expected]);
+                PackedProducts<F32x8>.Multiply(pool, null, x, [w], into, [expected]);
                 foreach (PackedTiles tiles in all)
                 {
                     Tensor y = host.Copy(start);
-                    LowPrecisionProducts<F32x8>.Multiply(pool, tiles, x, [w], into, [y]);
+                    PackedProducts<F32x8>.Multiply(pool, tiles, x, [w], into, [y]);
                     Assert.True(expected.HostSpan<float>().SequenceEqual(y.HostSpan<float>()), $"{rows} × {inputs} → {outputs}, {into}, {tiles}");
                 }
                 Assert.True(host.GuardsAreIntact());
@@ -164,6 +164,44 @@ public sealed class LowPrecisionMatMulTests : IDisposable
             for (int i = 0; i < maps.Length; i++) Assert.Equal(apart[i].HostSpan<float>(), shared[i].HostSpan<float>());
             Assert.True(host.GuardsAreIntact());
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Variants))]
+    public void ForwardGated_GivesTheBitsOfProductsAndGelu(CpuIsa isa, WeightForm form)
+    {
+        using var pool = new ComputePool(2);
+        MatMul op = Op(isa, pool, form);
+        var gelu = new GatedGeluCpu<F32x4>(pool);
+        foreach (var (rows, outputs) in new[] { (0, 40), (1, 7), (6, 40), (41, 70), (1, 600) })
+        {
+            using var host = new HostTensors(seed: rows);
+            Tensor x = host.Random("x", new(rows, 300));
+            Weight gate = Pack(host.Random("gate", new(outputs, 300)), form), up = Pack(host.Random("up", new(outputs, 300)), form);
+            Tensor gates = host.Empty("gates", new(rows, outputs)), ups = host.Empty("ups", new(rows, outputs)), y = host.Empty("y", new(rows, outputs));
+            Assert.True(op.FusesGatedGelu(gate, up));
+
+            op.ForwardGated(x, gate, up, y);
+            op.ForwardShared(x, [gate, up], [gates, ups]);
+            gelu.Forward(gates, ups, gates);
+
+            Assert.Equal(gates.HostSpan<float>(), y.HostSpan<float>());
+            Assert.True(host.GuardsAreIntact());
+        }
+    }
+
+    [Fact]
+    public void ForwardGated_OfMapsThatAreNotFused_SaysSo()
+    {
+        using var host = new HostTensors(seed: 1);
+        using var pool = new ComputePool(1);
+        MatMul op = MatMulTests.Create(CpuIsa.Scalar, pool);
+        Weight floats = new(host.Random("the.gate", new(4, 3))), packed = Pack(host.Random("the.up", new(4, 3)), WeightForm.Int8);
+        Weight wide = Pack(host.Random("wide", new(5, 3)), WeightForm.Int8);
+        Assert.False(op.FusesGatedGelu(packed, wide));
+        var e = Assert.Throws<ArgumentException>(() =>
+            op.ForwardGated(host.Random("x", new(2, 3)), floats, packed, host.Empty("y", new(2, 4))));
+        Assert.Contains("got 'the.gate', 'the.up'", e.Message);
     }
 
     [Theory]
@@ -249,6 +287,7 @@ public sealed class LowPrecisionMatMulTests : IDisposable
         {
             op.Forward(x, w, Into.Add, y);
             op.ForwardShared(x, [w, w], [y, z]);
+            if (op.FusesGatedGelu(w, w)) op.ForwardGated(x, w, w, z);
         }
     }
 
@@ -278,7 +317,7 @@ public sealed class LowPrecisionMatMulTests : IDisposable
     static void AssertClose(Tensor x, Weight w, Into into, float[] old, Tensor y, string what)
     {
         var (rows, inputs, outputs) = (x.Shape.D0, w.Inputs, w.Outputs);
-        double[] xs = Array.ConvertAll(x.HostSpan<float>().ToArray(), v => (double)v), ws = LowPrecisionReference.Values(w.Packed!);
+        double[] xs = Array.ConvertAll(x.HostSpan<float>().ToArray(), v => (double)v), ws = PackedReference.Values(w.Packed!);
         double[] ax = MatMulReference.Magnitudes(xs), aw = MatMulReference.Magnitudes(ws);
         double[] expected = MatMulReference.Forward(xs, ws, rows, inputs, outputs), bounds = MatMulReference.Forward(ax, aw, rows, inputs, outputs);
         for (int i = 0; i < expected.Length; i++)
@@ -287,7 +326,7 @@ public sealed class LowPrecisionMatMulTests : IDisposable
             double greatest = ax.AsSpan(row * inputs, inputs).ToArray().Max(), weightSum = aw.AsSpan(output * inputs, inputs).ToArray().Sum();
             // Three more roundings than a float32 sum: the two scales and their product.
             bounds[i] = (Tolerance.Sum(inputs) + 3) * Tolerance.Epsilon * (bounds[i] + greatest * weightSum + Math.Abs(into == Into.Add ? old[i] : 0))
-                + LowPrecisionReference.RoundingError(w.Form, inputs, greatest, weightSum);
+                + PackedReference.RoundingError(w.Form, inputs, greatest, weightSum);
             if (into == Into.Add) expected[i] += old[i];
         }
         Tolerance.AssertWithin(y.HostSpan<float>(), expected, bounds, what);

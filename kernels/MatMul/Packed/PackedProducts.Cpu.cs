@@ -12,7 +12,7 @@ namespace DistillEngine.Kernels;
 /// in int32; for int4 exact within 32 inputs, then float32 in order. Emitted tiles where there are some, else portable loops, which for whole
 /// numbers give the same bits.
 /// </summary>
-static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVectorF32<TVector>
+static unsafe class PackedProducts<TVector> where TVector : struct, IVectorF32<TVector>
 {
     /// <summary>Maps that one run takes.</summary>
     public const int MaxMaps = 4;
@@ -35,21 +35,39 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
     /// <param name="outputs">A tensor float32 [rows, outputs of the map] for each.</param>
     public static void Multiply(ComputePool pool, PackedTiles? tiles, Tensor x, ReadOnlySpan<Weight> weights, Into into, ReadOnlySpan<Tensor> outputs)
     {
-        PackedWeight first = weights[0].Packed!;
-        int rows = x.Shape.D0;
-        if (rows == 0) return;
-        var job = new Job { Emitted = tiles, Form = first.Form, Into = into, TileOutputs = tiles?.Outputs ?? 2 * TVector.Count };
-        long total = 0;
+        tiles = tiles?.ForRows(x.Shape.D0);
+        var job = new Job { Emitted = tiles, Form = weights[0].Form, Into = into, TileOutputs = TileOutputs(tiles) };
         for (int i = 0; i < weights.Length; i++)
         {
             job.Maps[i] = MapOf(weights[i].Packed!, outputs[i], job.TileOutputs, job.Tiles);
             job.Tiles = job.Maps[i].EndTile;
-            total += (long)weights[i].Outputs * weights[i].Inputs;
+            job.Weights += (long)weights[i].Outputs * weights[i].Inputs;
         }
-        job.X = LowPrecisionInputs.Prepare<TVector>(pool, x.HostPointer<float>(), rows, first.Inputs, first.Form, tiles);
-        job.Parts = Split.Parts(total * job.X.PanelCount, LeastPartWeights, pool.ThreadCount);
-        // The job lies on this stack until every part is done, and the collector follows the reference in it.
-        pool.Run(job.Parts, &Part, Unsafe.AsPointer(ref job));
+        Run(pool, ref job, x, &Part);
+    }
+
+    /// <summary>y = gelu(x gateᵀ) · (x upᵀ): a tile of each product stays in the first cache until they are one.</summary>
+    /// <param name="gate">Packed in the form of the tiles, as <paramref name="up"/> is, of the same shape.</param>
+    /// <param name="y">float32 [rows, outputs]; overwritten.</param>
+    public static void MultiplyGated(ComputePool pool, PackedTiles? tiles, Tensor x, Weight gate, Weight up, Tensor y)
+    {
+        tiles = tiles?.ForRows(x.Shape.D0);
+        int tileOutputs = TileOutputs(tiles);
+        var job = new Job { Emitted = tiles, Form = gate.Form, Into = Into.Overwrite, TileOutputs = tileOutputs, Weights = 2L * gate.Outputs * gate.Inputs };
+        (job.Maps[0], job.Maps[1]) = (MapOf(gate.Packed!, y, tileOutputs, 0), MapOf(up.Packed!, y, tileOutputs, 0));
+        job.Tiles = job.Maps[0].EndTile;
+        Run(pool, ref job, x, &GatedPart);
+    }
+
+    static int TileOutputs(PackedTiles? tiles) => tiles?.Outputs ?? 2 * TVector.Count;
+
+    static void Run(ComputePool pool, ref Job job, Tensor x, delegate*<void*, int, int, void> part)
+    {
+        if (x.Shape.D0 == 0) return;
+        job.X = PackedInputs.Prepare<TVector>(pool, x.HostPointer<float>(), x.Shape.D0, x.Shape.D1, job.Form, job.Emitted);
+        job.Parts = Split.Parts(job.Weights * job.X.PanelCount, LeastPartWeights, pool.ThreadCount);
+        // The job lies on its caller's stack until every part is done, and the collector follows the reference in it.
+        pool.Run(job.Parts, part, Unsafe.AsPointer(ref job));
     }
 
     static Map MapOf(PackedWeight weight, Tensor y, int tileOutputs, int firstTile) => new()
@@ -62,6 +80,7 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
             _ => null,
         },
         Y = y.HostPointer<float>(),
+        Stride = weight.Outputs,
         Outputs = weight.Outputs,
         GroupBytes = weight.Data.Shape.D1,
         GroupScales = weight.Scales.IsAbsent ? 0 : weight.Scales.Shape.D1,
@@ -74,8 +93,8 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
     {
         ref Job job = ref Unsafe.AsRef<Job>(context);
         var (first, end) = Split.Range(job.Tiles, part, job.Parts);
-        float* sums = stackalloc float[LowPrecisionInputs.PortableRows * 2 * TVector.Count];
-        int blockPanels = Math.Max(BlockBytes / (job.X.PanelRows * job.X.RowBytes), 1);
+        float* sums = stackalloc float[PackedInputs.PortableRows * 2 * TVector.Count];
+        int blockPanels = job.BlockPanels;
         for (int panel = 0; panel < job.X.PanelCount; panel += blockPanels)
         {
             int endPanel = Math.Min(panel + blockPanels, job.X.PanelCount), map = 0;
@@ -85,6 +104,39 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
                 Column(job, job.Maps[map], tile, panel, endPanel, sums);
             }
         }
+    }
+
+    [SkipLocalsInit]
+    static void GatedPart(void* context, int part, int thread)
+    {
+        ref Job job = ref Unsafe.AsRef<Job>(context);
+        var (first, end) = Split.Range(job.Tiles, part, job.Parts);
+        float* sums = stackalloc float[PackedInputs.PortableRows * 2 * TVector.Count];
+        float* gate = stackalloc float[2 * job.X.PanelRows * job.TileOutputs], up = gate + job.X.PanelRows * job.TileOutputs;
+        for (int start = 0; start < job.X.PanelCount; start += job.BlockPanels)
+        {
+            int endPanel = Math.Min(start + job.BlockPanels, job.X.PanelCount);
+            for (int tile = (int)first; tile < end; tile++)
+                for (int panel = start; panel < endPanel; panel++)
+                {
+                    GatedTile(job, job.Maps[0], tile, panel, gate, sums);
+                    GatedTile(job, job.Maps[1], tile, panel, up, sums);
+                    int row = panel * job.X.PanelRows, rows = Math.Min(job.X.PanelRows, job.X.Rows - row), output = tile * job.TileOutputs;
+                    GatedGeluCpu<TVector>.Multiply(gate, up, gate, rows * job.TileOutputs);
+                    int columns = Math.Min(job.TileOutputs, job.Maps[0].Outputs - output);
+                    float* y = job.Maps[0].Y + (long)row * job.Maps[0].Stride + output;
+                    for (int i = 0; i < rows; i++, y += job.Maps[0].Stride)
+                        new ReadOnlySpan<float>(gate + i * job.TileOutputs, columns).CopyTo(new(y, columns));
+                }
+        }
+    }
+
+    /// <summary>A panel's rows of a tile, as float32 [rows, outputs of a tile].</summary>
+    static void GatedTile(in Job job, Map map, int tile, int panel, float* to, float* sums)
+    {
+        map.Stride = job.TileOutputs;
+        map.Y = to - (long)panel * job.X.PanelRows * map.Stride - tile * job.TileOutputs;
+        Column(job, map, tile, panel, panel + 1, sums);
     }
 
     /// <summary>A tile's outputs for some panels of rows.</summary>
@@ -109,8 +161,8 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
         PackedTileCall call;
         call.X = job.X.Panels + (long)row * job.X.RowBytes;
         call.W = w;
-        call.Y = map.Y + (long)row * map.Outputs + output;
-        call.StrideBytes = map.Outputs * (long)sizeof(float);
+        call.Y = map.Y + (long)row * map.Stride + output;
+        call.StrideBytes = map.Stride * sizeof(float);
         call.Steps = job.Form == WeightForm.Int4 ? job.X.Blocks : job.X.Steps;
         call.Offsets = job.X.Offsets + (long)row * job.X.Blocks;
         call.RowScales = job.X.Scales + row;
@@ -119,13 +171,13 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
         call.Ahead = ahead;
         call.Add = job.Into == Into.Add ? 1 : 0;
         call.Masks = uint.MaxValue >> (PackedWeight.GroupOutputs - columns);
-        if (job.TileOutputs == PackedTileCall.MaskedLanes && columns < job.TileOutputs)
-            for (int lane = 0; lane < PackedTileCall.MaskedLanes; lane++) call.LaneMasks[lane] = lane < columns ? -1 : 0;
+        if (columns < job.TileOutputs && job.Emitted!.MasksLanes)
+            for (int lane = 0; lane < job.TileOutputs; lane++) call.LaneMasks[lane] = lane < columns ? -1 : 0;
         job.Emitted!.Run(job.X.Height(panel), &call);
     }
 
     /// <summary>Two vectors of outputs.</summary>
-    static void MultiplyPortably(in Job job, in Map map, int panel, int output, int columns, LowPrecisionTiles<TVector>.Ahead ahead, float* sums)
+    static void MultiplyPortably(in Job job, in Map map, int panel, int output, int columns, PortablePackedTiles<TVector>.Ahead ahead, float* sums)
     {
         // Where the second vector does not exist, the first is taken twice and its sums are dropped.
         int second = columns > TVector.Count ? output + TVector.Count : output;
@@ -136,11 +188,11 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
             float* from = sums + i * job.TileOutputs;
             if (job.Form == WeightForm.Int8) Scale(from, job.X.Scales[row + i], (float*)map.Scales + output, (float*)map.Scales + second);
             else if (job.Form == WeightForm.Int4) Scale(from, job.X.Scales[row + i]);
-            Put(from, columns, job.Into, map.Y + (long)(row + i) * map.Outputs + output);
+            Put(from, columns, job.Into, map.Y + (long)(row + i) * map.Stride + output);
         }
     }
 
-    static void Sums(in Job job, in Map map, int panel, int output, int second, LowPrecisionTiles<TVector>.Ahead ahead, float* sums)
+    static void Sums(in Job job, in Map map, int panel, int output, int second, PortablePackedTiles<TVector>.Ahead ahead, float* sums)
     {
         int row = panel * job.X.PanelRows, steps = job.X.Steps;
         bool isSingle = job.X.Height(panel) == 1;
@@ -149,17 +201,17 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
         switch (job.Form)
         {
             case WeightForm.BF16:
-                if (isSingle) LowPrecisionTiles<TVector>.BF16Row((float*)x, w0, w1, StepBytes, steps, ahead, sums);
-                else LowPrecisionTiles<TVector>.BF16Rows((float*)x, w0, w1, StepBytes, steps, ahead, sums);
+                if (isSingle) PortablePackedTiles<TVector>.BF16Row((float*)x, w0, w1, StepBytes, steps, ahead, sums);
+                else PortablePackedTiles<TVector>.BF16Rows((float*)x, w0, w1, StepBytes, steps, ahead, sums);
                 break;
             case WeightForm.Int8:
-                if (isSingle) LowPrecisionTiles<TVector>.Int8Row((int*)x, *offsets, w0, w1, StepBytes, steps, ahead, sums);
-                else LowPrecisionTiles<TVector>.Int8Rows((int*)x, offsets, w0, w1, StepBytes, steps, ahead, sums);
+                if (isSingle) PortablePackedTiles<TVector>.Int8Row((int*)x, *offsets, w0, w1, StepBytes, steps, ahead, sums);
+                else PortablePackedTiles<TVector>.Int8Rows((int*)x, offsets, w0, w1, StepBytes, steps, ahead, sums);
                 break;
             default:
                 ushort* scales0 = BlockScales(map, output), scales1 = BlockScales(map, second);
-                if (isSingle) LowPrecisionTiles<TVector>.Int4Row((int*)x, offsets, w0, w1, scales0, scales1, StepBytes, job.X.Blocks, ahead, sums);
-                else LowPrecisionTiles<TVector>.Int4Rows((int*)x, offsets, w0, w1, scales0, scales1, StepBytes, job.X.Blocks, ahead, sums);
+                if (isSingle) PortablePackedTiles<TVector>.Int4Row((int*)x, offsets, w0, w1, scales0, scales1, StepBytes, job.X.Blocks, ahead, sums);
+                else PortablePackedTiles<TVector>.Int4Rows((int*)x, offsets, w0, w1, scales0, scales1, StepBytes, job.X.Blocks, ahead, sums);
                 break;
         }
     }
@@ -197,6 +249,7 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
         public byte* Data;
         public void* Scales;
         public float* Y;
+        public long Stride;
         public int Outputs, GroupBytes, GroupScales, FirstTile, EndTile;
     }
 
@@ -208,11 +261,15 @@ static unsafe class LowPrecisionProducts<TVector> where TVector : struct, IVecto
 
     struct Job
     {
-        public LowPrecisionInputs X;
+        public PackedInputs X;
         public MapList Maps;
         public PackedTiles? Emitted;
         public WeightForm Form;
         public Into Into;
         public int TileOutputs, Tiles, Parts;
+        public long Weights;
+
+        /// <summary>Panels whose inputs stay in the second cache.</summary>
+        public readonly int BlockPanels => Math.Max(BlockBytes / (X.PanelRows * X.RowBytes), 1);
     }
 }

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace DistillEngine.Tests.Model;
 
-public class LowPrecisionModelTests
+public class PackedModelTests
 {
     public static TheoryData<string, WeightForm> Cases =>
         [.. from name in (string[])[TinyModels.Version10, TinyModels.Version11] from form in Enum.GetValues<WeightForm>() select (name, form)];
@@ -18,7 +18,7 @@ public class LowPrecisionModelTests
         MemoryNeeds needs = T5Model.Measure(TinyModels.Config(name), TinyModels.Limits, training: false, form);
         using var model = new T5Model(TinyModels.Config(name), TinyModels.Limits, backend, training: false, form);
         Assert.Equal(backend.Allocated.Values.Sum(), needs.Total);
-        Assert.Equal(backend.Allocated["parameters"] + backend.Allocated.GetValueOrDefault("low-precision parameters"), needs.Parameters);
+        Assert.Equal(backend.Allocated["parameters"] + backend.Allocated.GetValueOrDefault("packed parameters"), needs.Parameters);
     }
 
     /// <summary>Of 4 bytes a weight: 2, about 1 and about a half in the maps; the embedding and the feed-forward's second map take 2, and the

@@ -1,0 +1,128 @@
+using DistillEngine.Core;
+using DistillEngine.Kernels;
+using Xunit;
+
+namespace DistillEngine.Tests.Kernels.Emit;
+
+/// <summary>Emitted tiles, run by an interpreter: those with vectors that this processor lacks compute what they must, too.</summary>
+public unsafe class InterpretedTileTests
+{
+    public static TheoryData<CpuIsa> Isas => [CpuIsa.Avx2, CpuIsa.Avx512, CpuIsa.Avx512Bf16];
+
+    public static TheoryData<string> PackedFormats => [.. Packed.Keys];
+
+    static readonly Dictionary<string, PackedTileFormat> Packed = new()
+    {
+        ["avx2"] = PackedTileFormat.Avx2(WeightForm.PackedF32),
+        ["avx2 wide"] = PackedTileFormat.Avx2Wide,
+        ["avx512"] = PackedTileFormat.Avx512(WeightForm.PackedF32),
+    };
+
+    [Theory]
+    [MemberData(nameof(Isas))]
+    public void Tile_OfEveryShape_IsTheSumOfItsProducts(CpuIsa isa)
+    {
+        TileFormat format = isa switch { CpuIsa.Avx2 => TileFormat.Avx2, CpuIsa.Avx512 => TileFormat.Avx512, _ => TileFormat.Avx512Bf16 };
+        for (int rows = 1; rows <= format.Rows; rows++)
+            for (int vectors = 1; vectors <= TileFormat.Vectors; vectors++)
+            {
+                var code = new CodeInterpreter(TileEmitter.Emit(format, rows, vectors, windows: false));
+                foreach (int columns in new[] { vectors * format.Lanes, (vectors - 1) * format.Lanes + 3 })
+                    foreach (int words in new[] { 1, 6, 9 }) AssertTile(code, format, rows, columns, words, lines: 7 * words % 11, add: words == 6);
+            }
+    }
+
+    static void AssertTile(CodeInterpreter code, TileFormat format, int rows, int columns, int words, int lines, bool add)
+    {
+        using var host = new HostTensors(seed: rows * 100 + columns + words);
+        int vectors = (columns + format.Lanes - 1) / format.Lanes, width = vectors * format.Lanes, stride = columns + 2;
+        // Words of two numbers hold small whole ones, so that sums are exact in any order.
+        bool isBf16 = format.StepsPerWord == 2;
+        Tensor a = host.Random("a", new(words, rows)), b = host.Random("b", new(words, width)), c = host.Random("c", new(rows, stride));
+        if (isBf16)
+            foreach (Tensor factor in new[] { a, b })
+                foreach (ref float word in factor.HostSpan<float>()) word = BitConverter.UInt32BitsToSingle(Pair((int)(word * 8), (int)(word * 64) % 8));
+        float[] old = c.HostSpan<float>().ToArray();
+        TileCall call = default;
+        call.A = a.HostPointer<float>();
+        call.B = b.HostPointer<float>();
+        call.C = c.HostPointer<float>();
+        (call.StrideBytes, call.Words, call.Add) = (stride * sizeof(float), words, add ? 1 : 0);
+        int last = columns - (vectors - 1) * format.Lanes;
+        call.IsMasked = last < format.Lanes ? 1 : 0;
+        if (format.HasMaskRegisters) call.Mask[0] = (1 << last) - 1;
+        else
+            for (int lane = 0; lane < format.Lanes; lane++) call.Mask[lane] = lane < last ? -1 : 0;
+        // Runs of two lines; nothing reads them.
+        call.Ahead = new GemmPrefetch(GemmOperand.OfSteps(a.HostPointer<float>(), 32), 0, lines > 0 ? 32 : 0, 0, (lines + 1) / 2) { ResultRows = rows };
+        GemmPrefetch asked = call.Ahead;
+        int atOnce = 4 * format.StepsPerWord, times = (int)Math.Min((asked.Left + atOnce - 1) / atOnce, words / 4);
+        asked.Left = times * atOnce;
+        asked.Ask(int.MaxValue);
+
+        code.Run(&call);
+
+        Assert.Equal((nint)asked.Line, (nint)call.Ahead.Line);
+        float[] got = c.HostSpan<float>().ToArray();
+        for (int row = 0; row < rows; row++)
+            for (int column = 0; column < stride; column++)
+            {
+                int at = row * stride + column;
+                float expected = 0;
+                for (int k = 0; k < words; k++)
+                    expected = Dot(a.HostSpan<float>()[k * rows + row], column < width ? b.HostSpan<float>()[k * width + column] : 0, expected, isBf16);
+                Assert.Equal(column >= columns ? old[at] : add ? old[at] + expected : expected, got[at]);
+            }
+        Assert.True(host.GuardsAreIntact());
+    }
+
+    static uint Pair(int first, int second) => BitConverter.SingleToUInt32Bits(first) >> 16 | BitConverter.SingleToUInt32Bits(second);
+
+    static float Dot(float a, float b, float sum, bool isBf16)
+    {
+        if (!isBf16) return MathF.FusedMultiplyAdd(a, b, sum);
+        uint left = BitConverter.SingleToUInt32Bits(a), right = BitConverter.SingleToUInt32Bits(b);
+        return sum + Number(left << 16) * Number(right << 16) + Number(left & 0xFFFF_0000) * Number(right & 0xFFFF_0000);
+
+        static float Number(uint bits) => BitConverter.UInt32BitsToSingle(bits);
+    }
+
+    [Theory]
+    [MemberData(nameof(PackedFormats))]
+    public void PackedTile_OfEveryShape_IsTheSumOfItsProducts(string name)
+    {
+        PackedTileFormat format = Packed[name];
+        for (int rows = 1; rows <= format.MaxRows; rows++)
+        {
+            var code = new CodeInterpreter(PackedTileEmitter.Emit(format, rows, windows: false));
+            foreach (int outputs in new[] { 1, 9, 16, 17, 31, 32 })
+                if (outputs <= format.Outputs)
+                    foreach (int steps in new[] { 1, 4, 7 }) AssertPackedTile(code, format, rows, outputs, steps, add: steps == 4);
+        }
+    }
+
+    static void AssertPackedTile(CodeInterpreter code, PackedTileFormat format, int rows, int outputs, int steps, bool add)
+    {
+        using var host = new HostTensors(seed: rows * 100 + outputs + steps);
+        Tensor x = host.Random("x", new(steps, rows)), w = host.Random("w", new(steps, PackedWeight.GroupOutputs)), y = host.Random("y", new(rows, outputs));
+        float[] old = y.HostSpan<float>().ToArray();
+        PackedTileCall call = default;
+        call.X = x.HostPointer<float>();
+        call.W = (byte*)w.HostPointer<float>();
+        call.Y = y.HostPointer<float>();
+        (call.StrideBytes, call.Steps, call.Add, call.Masks) = (outputs * sizeof(float), steps, add ? 1 : 0, uint.MaxValue >> (32 - outputs));
+        for (int lane = 0; lane < PackedTileCall.MaskedLanes; lane++) call.LaneMasks[lane] = lane < outputs ? -1 : 0;
+
+        code.Run(&call);
+
+        for (int i = 0; i < old.Length; i++)
+        {
+            float expected = 0;
+            for (int k = 0; k < steps; k++)
+                expected = MathF.FusedMultiplyAdd(w.HostSpan<float>()[k * PackedWeight.GroupOutputs + i % outputs], x.HostSpan<float>()[k * rows + i / outputs],
+                    expected);
+            Assert.Equal(add ? expected + old[i] : expected, y.HostSpan<float>()[i]);
+        }
+        Assert.True(host.GuardsAreIntact());
+    }
+}
