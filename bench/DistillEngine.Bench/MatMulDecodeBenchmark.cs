@@ -6,8 +6,9 @@ using DistillEngine.Kernels;
 
 namespace DistillEngine.Bench;
 
-/// <summary>The products of decoding: few rows, and each weight comes from memory, since all layers together exceed the caches.</summary>
-[Description("the products of decoding: few rows, weights from memory")]
+/// <summary>The products of decoding and of the encoder of a short text: few rows, and each weight comes from memory, since all layers together
+/// exceed the caches. packed-f32 is how a model for generation alone holds f32.</summary>
+[Description("the products of decoding and of short texts: few rows, weights from memory")]
 public class MatMulDecodeBenchmark : OpBenchmark
 {
     const int Layers = 48;
@@ -18,14 +19,16 @@ public class MatMulDecodeBenchmark : OpBenchmark
     Tensor _x, _y;
     int _layer;
 
-    [Params(1, 8)]
+    [Params(1, 8, 64)]
     public int Rows { get; set; }
 
-    [ParamsSource(nameof(Forms))]
+    [ParamsSource(nameof(MapForms))]
     public WeightForm Weights { get; set; }
 
     [ParamsSource(nameof(Shapes))]
     public LinearShape Map { get; set; } = LinearShape.All[0];
+
+    public static IEnumerable<WeightForm> MapForms => [.. Forms, .. PackedFloats()];
 
     public static IEnumerable<LinearShape> Shapes => LinearShape.All.Where(shape => shape.Name is "small v1.0 wi" or "base wo");
 
@@ -49,6 +52,13 @@ public class MatMulDecodeBenchmark : OpBenchmark
         _layer = (_layer + 1) % Layers;
         _op.Forward(_x, _weights[_layer], Into.Overwrite, _y);
         Wait();
+    }
+
+    static IEnumerable<WeightForm> PackedFloats()
+    {
+        if (BenchDevice.Name is not null) yield break;
+        using IBackend backend = BenchDevice.Open(1, ComputePrecision.F32);
+        if (backend.Kernels.MatMul.Supports(WeightForm.PackedF32)) yield return WeightForm.PackedF32;
     }
 
     public override double LimitSeconds(string benchmark, Roof roof) => roof.Seconds(CostOf(benchmark), DecodeWork.OperandsOf(Weights));
