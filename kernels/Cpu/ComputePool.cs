@@ -14,6 +14,10 @@ public sealed unsafe class ComputePool : IDisposable
     // About 20 microseconds.
     const int MaxSpins = 500;
 
+    // Of a ticket: enough for the most threads.
+    const int TicketThreadBits = 16;
+    const long TicketThreads = (1 << TicketThreadBits) - 1;
+
     /// <summary>Far above the processors of one machine: a larger number is a mistake, not a wish.</summary>
     public const int MaxThreads = 1024;
 
@@ -23,7 +27,8 @@ public sealed unsafe class ComputePool : IDisposable
     delegate*<void*, int, int, void> _body;
     void* _context;
     int _parts;
-    long _generation;
+    // Grows with every run; its lower bits are the threads that have a part, so that a thread learns both at once.
+    long _ticket;
     int _sleeping;
     int _pending;
     Exception? _failure;
@@ -69,9 +74,11 @@ public sealed unsafe class ComputePool : IDisposable
         _context = context;
         _parts = parts;
         _failure = null;
-        Volatile.Write(ref _pending, _workers.Length);
-        Interlocked.Increment(ref _generation);
-        // The full fences of both increments make a missed wake-up impossible: either the sleeper sees the generation or we see the sleeper.
+        // Threads without a part take none in the run: on many processors a short run would wait for the slowest of them.
+        int threads = Math.Min(parts, ThreadCount);
+        Volatile.Write(ref _pending, threads - 1);
+        NextTicket(threads);
+        // The full fences of ticket and sleeper make a missed wake-up impossible: either the sleeper sees the ticket or we see the sleeper.
         if (Volatile.Read(ref _sleeping) > 0)
             lock (_gate) Monitor.PulseAll(_gate);
         RunParts(0);
@@ -93,40 +100,45 @@ public sealed unsafe class ComputePool : IDisposable
     {
         if (_stopping) return;
         Volatile.Write(ref _stopping, true);
-        Interlocked.Increment(ref _generation);
+        NextTicket(threads: 0);
         lock (_gate) Monitor.PulseAll(_gate);
         foreach (Thread worker in _workers) worker.Join();
         foreach (Scratch scratch in _scratch) scratch.Dispose();
     }
 
+    void NextTicket(int threads) => Interlocked.Exchange(ref _ticket, ((_ticket >> TicketThreadBits) + 1 << TicketThreadBits) | (long)threads);
+
     void Work(int thread)
     {
-        long seen = 0;
+        long seen = 0, idleSince = Stopwatch.GetTimestamp();
         while (true)
         {
-            seen = Await(seen);
+            seen = Await(seen, idleSince);
             if (Volatile.Read(ref _stopping)) return;
+            if (thread >= (seen & TicketThreads)) continue;
+            // The run lasts until this thread is done, so what it reads is of the ticket that it has seen.
             RunParts(thread);
             Interlocked.Decrement(ref _pending);
+            idleSince = Stopwatch.GetTimestamp();
         }
     }
 
-    long Await(long seen)
+    /// <summary>Waits for a ticket other than the one seen last. Those of runs in which the thread had no part may be missed.</summary>
+    long Await(long seen, long idleSince)
     {
-        long start = Stopwatch.GetTimestamp();
-        while (Volatile.Read(ref _generation) == seen)
+        while (true)
         {
+            long ticket = Volatile.Read(ref _ticket);
+            if (ticket != seen) return ticket;
             Thread.SpinWait(1);
-            if (Stopwatch.GetTimestamp() - start < SpinTicks) continue;
+            if (Stopwatch.GetTimestamp() - idleSince < SpinTicks) continue;
             lock (_gate)
             {
                 Interlocked.Increment(ref _sleeping);
-                while (Volatile.Read(ref _generation) == seen) Monitor.Wait(_gate);
+                while (Volatile.Read(ref _ticket) == seen) Monitor.Wait(_gate);
                 Interlocked.Decrement(ref _sleeping);
             }
         }
-        // A new run starts only after this worker has finished the last one, so no generation is skipped.
-        return seen + 1;
     }
 
     void RunParts(int thread)

@@ -25,6 +25,24 @@ public unsafe class ComputePoolTests
         static void Mark(void* context, int part, int thread) => ((int*)context)[part] += 100 + thread;
     }
 
+    /// <summary>Threads without a part miss runs, awake or asleep, and take part in the next.</summary>
+    [Fact]
+    public void Run_WithFewerPartsThanThreadsInTurns_DoesEveryPartOnce()
+    {
+        const int threads = 6;
+        using var pool = new ComputePool(threads);
+        for (int round = 0; round < 3000; round++)
+        {
+            int parts = 2 + round * 7 % (2 * threads);
+            int[] seen = new int[parts];
+            fixed (int* p = seen) pool.Run(parts, &Mark, p);
+            Assert.All(seen, (count, part) => Assert.Equal(100 + part % threads, count));
+            if (round % 500 == 0) Thread.Sleep(5);
+        }
+
+        static void Mark(void* context, int part, int thread) => Interlocked.Add(ref ((int*)context)[part], 100 + thread);
+    }
+
     [Fact]
     public void Run_WhenAPartThrows_ThrowsItOnTheCallerAndStaysUsable()
     {
