@@ -12,7 +12,8 @@ static partial class LocalSlots
     public static string InRegisters(string ptx)
     {
         string[] lines = ptx.Split('\n');
-        HashSet<string> declared = [.. lines.Select(line => Declaration().Match(line)).Where(match => match.Success).Select(match => match.Groups["slot"].Value)];
+        HashSet<string> declared = [.. lines.Select(line => Declaration().Match(line)).Where(match => match.Success)
+            .Select(match => match.Groups["slot"].Value)];
         // By the register that holds the address.
         var slots = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (string line in lines)
@@ -21,11 +22,13 @@ static partial class LocalSlots
         foreach (string line in lines)
         {
             if (Access().IsMatch(line)) continue;
-            bool takesAddress = Address().Match(line) is { Success: true } match && slots.GetValueOrDefault(match.Groups["register"].Value) == match.Groups["slot"].Value;
-            foreach (Match register in Register().Matches(line))
-                if (!takesAddress) slots.Remove(register.Value);
+            bool takesAddress = Address().Match(line) is { Success: true } match
+                && slots.GetValueOrDefault(match.Groups["register"].Value) == match.Groups["slot"].Value;
+            if (takesAddress) continue;
+            foreach (Match register in Register().Matches(line)) slots.Remove(register.Value);
         }
         HashSet<string> kept = [.. slots.Values];
+        // Two registers hold one address.
         if (kept.Count < slots.Count) return ptx;
         return string.Join('\n', lines.Select(line => Corrected(line, slots, kept)));
     }

@@ -7,9 +7,10 @@ using Launch = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.KernelConfig
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// The three products of a linear map: on tensor cores (<see cref="MatMulTensorTile"/>) where operands may be rounded and the device has them,
-/// by <see cref="MatMulPipeline"/> where measuring prefers it, else tiled (<see cref="MatMulTile"/>), or by <see cref="FewRows"/> where a decoding step has few rows, which is bound by the bandwidth of
-/// the weights and multiplies in float32. Every tile adds a sum's terms in the same order, so that the choice of one changes no bit.
+/// The three products of a linear map: on tensor cores (<see cref="MatMulTensorTile"/>) where operands may be rounded and the device has
+/// them, by <see cref="MatMulPipeline"/> where measuring prefers it, else tiled (<see cref="MatMulTile"/>), or by <see cref="FewRows"/>
+/// where a decoding step has few rows, which is bound by the bandwidth of the weights and multiplies in float32. Every tile adds a sum's
+/// terms in the same order, so that the choice of one changes no bit.
 /// </summary>
 sealed class MatMulGpu : MatMul
 {

@@ -57,6 +57,9 @@ struct PipelineCall
 
     /// <summary>Where the factors lie, of which inline code cannot ask their views.</summary>
     public long AddressA, AddressB;
+
+    /// <summary>Whether the rows of c consist of whole pairs at multiples of 8 bytes.</summary>
+    public int PairsC;
 }
 
 /// <summary>
@@ -129,6 +132,7 @@ static class MatMulPipeline
             for (int k = 0; k < TTile.Depth / Step; k += 2)
             {
                 LoadParts<TTile, TCore, TA, TB>(shared, address, TCore.Here(read + ownA), TCore.Here(read + ownB), k + 1, oddA, oddB, exchange);
+                MultiplyUpper<TTile, TCore>(sums, evenA, evenB, exchange);
                 if (k == 0)
                 {
                     int next = step + (TTile.Stages - 1) * TTile.Depth;
@@ -142,7 +146,7 @@ static class MatMulPipeline
                     TCore.Commit(exchange);
                     write = Following<TTile>(write);
                 }
-                MultiplyParts<TTile, TCore>(sums, evenA, evenB, exchange);
+                MultiplyLower<TTile, TCore>(sums, evenA, evenB, exchange);
                 if (k + 2 == TTile.Depth / Step)
                 {
                     Wait<TTile, TCore>(shared, exchange);
@@ -151,12 +155,20 @@ static class MatMulPipeline
                 }
                 LoadParts<TTile, TCore, TA, TB>(shared, address, TCore.Here(read + ownA), TCore.Here(read + ownB), (k + 2) % (TTile.Depth / Step),
                     evenA, evenB, exchange);
-                MultiplyParts<TTile, TCore>(sums, oddA, oddB, exchange);
+                MultiplyUpper<TTile, TCore>(sums, oddA, oddB, exchange);
+                MultiplyLower<TTile, TCore>(sums, oddA, oddB, exchange);
             }
         }
-        // The last fragments were loaded for nothing, from where sums are now to go.
-        Group.Barrier();
-        MatMulTensorTile.Write<TTile, TCore>(sums, shared.Cast<float>(), c, call.Product, firstRow, firstColumn);
+        if (call.PairsC != 0)
+        {
+            PipelineResult.Write<TTile>(sums, c, call.Product, firstRow, firstColumn);
+        }
+        else
+        {
+            // The last fragments were loaded for nothing, from where sums are now to go.
+            Group.Barrier();
+            MatMulTensorTile.Write<TTile, TCore>(sums, shared.Cast<float>(), c, call.Product, firstRow, firstColumn);
+        }
     }
 
     /// <summary>Row of blocks of a group: down a band, then on to the next column.</summary>
@@ -348,12 +360,20 @@ static class MatMulPipeline
         sums[at + 7] = 0;
     }
 
+    /// <summary>The products of the upper half of the left factor's fragments.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void MultiplyParts<TTile, TCore>(ArrayView<float> sums, ArrayView<int> partA, ArrayView<int> partB, ArrayView<int> exchange)
+    static void MultiplyUpper<TTile, TCore>(ArrayView<float> sums, ArrayView<int> partA, ArrayView<int> partB, ArrayView<int> exchange)
         where TTile : struct, IPipelineTile where TCore : struct, IPipelineCore
     {
         MultiplyLines<TTile, TCore>(sums, 0, partA, partB, exchange);
-        if (TTile.WarpRows > 16) MultiplyLines<TTile, TCore>(sums, 1, partA, partB, exchange);
+        if (TTile.WarpRows > 32) MultiplyLines<TTile, TCore>(sums, 1, partA, partB, exchange);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void MultiplyLower<TTile, TCore>(ArrayView<float> sums, ArrayView<int> partA, ArrayView<int> partB, ArrayView<int> exchange)
+        where TTile : struct, IPipelineTile where TCore : struct, IPipelineCore
+    {
+        if (TTile.WarpRows == 32) MultiplyLines<TTile, TCore>(sums, 1, partA, partB, exchange);
         if (TTile.WarpRows > 32)
         {
             MultiplyLines<TTile, TCore>(sums, 2, partA, partB, exchange);

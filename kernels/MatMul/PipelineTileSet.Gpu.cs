@@ -52,7 +52,13 @@ sealed class PipelineTileSet : MatMulTileSet
             new KernelConfig(new Index3D(checked((int)BlockCount(call.Rows, call.Columns)), 1, 1), new Index3D(_threads, 1, 1),
                 SharedMemoryConfig.RequestDynamic<int>(_sharedWords)),
             roundedA, roundedB, c,
-            new() { Product = call, AddressA = roundedA.LoadEffectiveAddressAsPtr(), AddressB = roundedB.LoadEffectiveAddressAsPtr() });
+            new()
+            {
+                Product = call,
+                AddressA = roundedA.LoadEffectiveAddressAsPtr(),
+                AddressB = roundedB.LoadEffectiveAddressAsPtr(),
+                PairsC = c.LoadEffectiveAddressAsPtr() % 8 == 0 && call.StrideC % 2 == 0 && call.Columns % 2 == 0 ? 1 : 0,
+            });
     }
 
     void Round(Gpu gpu, ArrayView<float> from, int stride, int vectors, Factor factor, ArrayView<Word4> to) =>
