@@ -121,7 +121,11 @@ sealed class Gpu : IDisposable
         CompiledKernel compiled = Accelerator.CompileKernel(kernel.EntryPoint, new KernelSpecialization(kernel.GroupSize, null));
         KernelSource.Correct(compiled, _hasGenericPointers);
         Kernel loaded = Accelerator.LoadKernel(compiled);
-        if (loaded is CudaKernel cuda && kernel.DynamicSharedBytes > 0) CudaSharedMemory.Allow(cuda, kernel.DynamicSharedBytes);
+        if (loaded is CudaKernel cuda && kernel.DynamicSharedBytes > 0)
+        {
+            Accelerator.Bind();
+            CudaSharedMemory.Allow(cuda, kernel.DynamicSharedBytes);
+        }
         return loaded.CreateLauncherDelegate<TLaunch>();
     }
 
