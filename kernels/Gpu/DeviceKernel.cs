@@ -3,13 +3,16 @@ using ILGPU.Backends.EntryPoints;
 namespace DistillEngine.Kernels;
 
 /// <summary>One kernel of a device: its C# code and what a launch takes.</summary>
-abstract class DeviceKernel(Delegate code, int groupSize)
+abstract class DeviceKernel(Delegate code, int groupSize, int dynamicSharedBytes)
 {
     /// <summary>Method name, with the type arguments of a generic one.</summary>
     public string Name { get; } = NameOf(code);
 
     /// <summary>Threads of a group; the compilers may count on it.</summary>
     public int GroupSize { get; } = groupSize;
+
+    /// <summary>Shared memory of a group that its launches ask for, beside what the code declares.</summary>
+    public int DynamicSharedBytes { get; } = dynamicSharedBytes;
 
     public EntryPointDescription EntryPoint => EntryPointDescription.FromExplicitlyGroupedKernel(code.Method);
 
@@ -22,7 +25,8 @@ abstract class DeviceKernel(Delegate code, int groupSize)
 
 /// <summary>A kernel that is compiled by its first launch.</summary>
 /// <typeparam name="TLaunch">Stream, configuration and the kernel's own parameters.</typeparam>
-sealed class DeviceKernel<TLaunch>(Gpu gpu, Delegate code, int groupSize) : DeviceKernel(code, groupSize) where TLaunch : Delegate
+sealed class DeviceKernel<TLaunch>(Gpu gpu, Delegate code, int groupSize, int dynamicSharedBytes = 0)
+    : DeviceKernel(code, groupSize, dynamicSharedBytes) where TLaunch : Delegate
 {
     TLaunch? _launch;
 

@@ -90,7 +90,7 @@ static class DeviceMath
 
 #pragma warning disable CS1718 // The runtime's own tests use a bit cast that ILGPU does not know.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static bool IsNaN(float x) => x != x;
+    public static bool IsNaN(float x) => x != x;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static bool IsNaN(double x) => x != x;

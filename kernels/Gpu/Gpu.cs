@@ -2,6 +2,7 @@ using DistillEngine.Core;
 using ILGPU;
 using ILGPU.Backends;
 using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
 
 namespace DistillEngine.Kernels;
 
@@ -11,7 +12,7 @@ sealed class Gpu : IDisposable
     readonly Context _context;
     readonly bool _hasGenericPointers;
     readonly List<DeviceKernel> _kernels = [];
-    MemoryBuffer? _scratch;
+    readonly GpuScratch _scratch;
 
     /// <param name="context">Owned from here on.</param>
     /// <param name="hasGenericPointers">Whether an OpenCL device has the generic address space.</param>
@@ -22,6 +23,8 @@ sealed class Gpu : IDisposable
         (_context, _hasGenericPointers, IsEmulator, HasShuffles) = (context, hasGenericPointers, isEmulator, hasShuffles);
         Accelerator = device.CreateAccelerator(context);
         Stream = Accelerator.DefaultStream;
+        _scratch = new GpuScratch(this, "scratch of the kernels");
+        ProductScratch = new GpuScratch(this, "rounded factors of a product");
         GroupSize = Math.Min(IsEmulator ? Accelerator.MaxNumThreadsPerGroup : 128, GroupSums.MaxThreads);
         // Enough groups that every multiprocessor has several to switch between while memory answers.
         MostGroups = IsEmulator ? 2 : 16 * Accelerator.NumMultiprocessors;
@@ -41,6 +44,12 @@ sealed class Gpu : IDisposable
 
     /// <summary>Groups of a launch whose threads stride over all elements.</summary>
     public int MostGroups { get; }
+
+    /// <summary>Most bytes of shared memory that a group can have, those that a kernel must ask for included.</summary>
+    public int MostSharedBytes => Accelerator is CudaAccelerator cuda ? CudaSharedMemory.MostBytes(cuda) : Accelerator.MaxSharedMemoryPerGroup;
+
+    /// <summary>Rounded copies of a product's factors. Apart from <see cref="Scratch{T}(long)"/>, where ops keep what they multiply.</summary>
+    public GpuScratch ProductScratch { get; }
 
     /// <summary>Every kernel that an op of this device may launch.</summary>
     public IReadOnlyList<DeviceKernel> Kernels => _kernels;
@@ -67,20 +76,8 @@ sealed class Gpu : IDisposable
     public ArrayView<T> Scratch<T>(long count) where T : unmanaged => Scratch<T>(0, count, count * Interop.SizeOf<T>());
 
     /// <summary>A part of the scratch.</summary>
-    /// <param name="start">First element, counted in elements of <typeparamref name="T"/>.</param>
-    /// <param name="totalBytes">Of all parts together.</param>
-    public ArrayView<T> Scratch<T>(long start, long count, long totalBytes) where T : unmanaged
-    {
-        if (_scratch is null || _scratch.LengthInBytes < totalBytes)
-        {
-            // Queued kernels may still use the old memory.
-            Stream.Synchronize();
-            _scratch?.Dispose();
-            _scratch = null;
-            _scratch = AllocateRaw(totalBytes, "scratch of the kernels");
-        }
-        return new ArrayView<T>(_scratch, start, count);
-    }
+    /// <inheritdoc cref="GpuScratch.View"/>
+    public ArrayView<T> Scratch<T>(long start, long count, long totalBytes) where T : unmanaged => _scratch.View<T>(start, count, totalBytes);
 
     /// <exception cref="InsufficientMemoryException">The device refuses.</exception>
     public MemoryBuffer AllocateRaw(long bytes, string purpose)
@@ -105,15 +102,16 @@ sealed class Gpu : IDisposable
 
     /// <summary>Declares a kernel of <see cref="GroupSize"/> threads a group.</summary>
     /// <typeparam name="TLaunch">Stream and configuration, then the parameters of <paramref name="code"/>.</typeparam>
-    public DeviceKernel<TLaunch> Kernel<TLaunch>(Delegate code, int groupSize = 0) where TLaunch : Delegate
+    /// <param name="dynamicSharedBytes">Of a group; launches must say them, too.</param>
+    public DeviceKernel<TLaunch> Kernel<TLaunch>(Delegate code, int groupSize = 0, int dynamicSharedBytes = 0) where TLaunch : Delegate
     {
-        var kernel = new DeviceKernel<TLaunch>(this, code, groupSize == 0 ? GroupSize : groupSize);
+        var kernel = new DeviceKernel<TLaunch>(this, code, groupSize == 0 ? GroupSize : groupSize, dynamicSharedBytes);
         _kernels.Add(kernel);
         return kernel;
     }
 
     /// <summary>Declares a kernel that reduces over groups, in the form that this device has.</summary>
-    /// <inheritdoc cref="Kernel{TLaunch}(Delegate, int)"/>
+    /// <inheritdoc cref="Kernel{TLaunch}(Delegate, int, int)"/>
     public DeviceKernel<TLaunch> Kernel<TLaunch>(Delegate withWarpLanes, Delegate withSharedLanes, int groupSize = 0) where TLaunch : Delegate =>
         Kernel<TLaunch>(HasShuffles ? withWarpLanes : withSharedLanes, groupSize);
 
@@ -122,14 +120,21 @@ sealed class Gpu : IDisposable
     {
         CompiledKernel compiled = Accelerator.CompileKernel(kernel.EntryPoint, new KernelSpecialization(kernel.GroupSize, null));
         KernelSource.Correct(compiled, _hasGenericPointers);
-        return Accelerator.LoadKernel(compiled).CreateLauncherDelegate<TLaunch>();
+        Kernel loaded = Accelerator.LoadKernel(compiled);
+        if (loaded is CudaKernel cuda && kernel.DynamicSharedBytes > 0)
+        {
+            Accelerator.Bind();
+            CudaSharedMemory.Allow(cuda, kernel.DynamicSharedBytes);
+        }
+        return loaded.CreateLauncherDelegate<TLaunch>();
     }
 
     public void Dispose()
     {
         Accelerator.Bind();
         Stream.Synchronize();
-        _scratch?.Dispose();
+        _scratch.Dispose();
+        ProductScratch.Dispose();
         lock (GpuDevices.Drivers)
         {
             Accelerator.Dispose();

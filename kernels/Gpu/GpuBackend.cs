@@ -113,6 +113,9 @@ public sealed class GpuBackend : IBackend
     /// <summary>Whether cuBLAS multiplies in place of own kernels.</summary>
     public bool MultipliesByCublas => Products.Cublas is not null;
 
+    /// <summary>The own tile that forward products of these extents take; null where another way multiplies or none was multiplied yet.</summary>
+    public string? ForwardTile(int rows, int outputs, int inputs) => (Kernels.MatMul as MatMulGpu)?.ForwardTile(rows, outputs, inputs);
+
     /// <summary>The vendor's dense peak at the clock rate that the driver states, in 10⁹ operations a second; null where it is not known.</summary>
     public double? StatedGflops(ComputePrecision operands) => _gpu.Accelerator is CudaAccelerator { Architecture: { Major: var major, Minor: var minor } } cuda
         ? CudaPeaks.Gflops(major, minor, cuda.NumMultiprocessors, cuda.ClockRate, operands)

@@ -32,8 +32,8 @@ static class KernelSource
     }
 
     // At level O2 ILGPU marks every branch uniform, divergent ones too: threads that part would then never be brought together again.
-    static string CorrectPtx(string text) => NameSharedMemory(text.Replace("bra.uni", "bra", StringComparison.Ordinal)
-        .Replace("brx.idx.uni", "brx.idx", StringComparison.Ordinal).Replace("ret.uni", "ret", StringComparison.Ordinal));
+    static string CorrectPtx(string text) => NameSharedMemory(LocalSlots.InRegisters(text.Replace("bra.uni", "bra", StringComparison.Ordinal)
+        .Replace("brx.idx.uni", "brx.idx", StringComparison.Ordinal).Replace("ret.uni", "ret", StringComparison.Ordinal)));
 
     /// <summary>Gives inline code the name of the kernel's one shared allocation, aligned for rows of matrices.</summary>
     static string NameSharedMemory(string text)

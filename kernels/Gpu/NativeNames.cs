@@ -21,6 +21,11 @@ static class NativeNames
     /// <summary>Whether a driver's library is installed.</summary>
     public static bool IsInstalled(string name) => TryLoad(name, typeof(ILGPU.Context).Assembly, null, out _);
 
+    /// <summary>A driver's library, which the caller frees.</summary>
+    /// <exception cref="DllNotFoundException">It is not installed.</exception>
+    public static nint Load(string name) => TryLoad(name, typeof(ILGPU.Context).Assembly, null, out nint handle) ? handle
+        : throw new DllNotFoundException($"{string.Join(" or ", FilesOf(name))} is not installed.");
+
 #pragma warning disable CA2255 // The names must resolve before ILGPU's first use of a driver, wherever that is.
     [ModuleInitializer]
     internal static void Install()

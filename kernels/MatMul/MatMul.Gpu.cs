@@ -7,9 +7,10 @@ using Launch = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.KernelConfig
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// The three products of a linear map: on tensor cores (<see cref="MatMulTensorTile"/>) where operands may be rounded and the device has them,
-/// else tiled (<see cref="MatMulTile"/>), or by <see cref="FewRows"/> where a decoding step has few rows, which is bound by the bandwidth of
-/// the weights and multiplies in float32. Every tile adds a sum's terms in the same order, so that the choice of one changes no bit.
+/// The three products of a linear map: on tensor cores (<see cref="MatMulTensorTile"/>) where operands may be rounded and the device has
+/// them, by <see cref="MatMulPipeline"/> where measuring prefers it, else tiled (<see cref="MatMulTile"/>), or by <see cref="FewRows"/>
+/// where a decoding step has few rows, which is bound by the bandwidth of the weights and multiplies in float32. Every tile adds a sum's
+/// terms in the same order, so that the choice of one changes no bit.
 /// </summary>
 sealed class MatMulGpu : MatMul
 {
@@ -25,26 +26,30 @@ sealed class MatMulGpu : MatMul
     readonly Gpu _gpu;
     readonly MatMulSettings _settings;
     readonly MatMulTileSet[] _tiles;
+    readonly int _directTiles;
+    readonly ResultComparison _comparison;
     readonly DeviceKernel<Launch>[] _fewRows;
     readonly string[] _tileNames, _fewRowsNames;
 
     /// <param name="settings">Null takes float32, tiles by size.</param>
-    /// <param name="tiles">From the largest to the smallest; null takes those that suit the settings.</param>
+    /// <param name="tiles">From the largest to the smallest, then those that need memory of their own; null takes those that suit the settings.</param>
     public MatMulGpu(Gpu gpu, MatMulSettings? settings = null, MatMulTileSet[]? tiles = null)
     {
         _gpu = gpu;
         _settings = settings ?? new();
         _tiles = tiles ?? TilesOf(gpu, _settings);
+        _directTiles = _tiles.Count(tile => tile is DirectTileSet);
+        _comparison = new ResultComparison(gpu);
         _fewRows = [.. (gpu.IsEmulator ? [gpu.GroupSize] : (int[])[gpu.GroupSize, gpu.GroupSize / 2, GroupSums.MaxThreads])
             .Select(groupSize => gpu.Kernel<Launch>(FewRows, groupSize))];
         _tileNames = [.. _tiles.Select(tile => tile.Name)];
         _fewRowsNames = [.. _fewRows.Select(kernel => $"{kernel.GroupSize}")];
     }
 
-    /// <summary>The tiles that suit the settings, from the largest to the smallest.</summary>
+    /// <summary>The tiles that suit the settings, from the largest to the smallest, then those that need memory of their own.</summary>
     internal static MatMulTileSet[] TilesOf(Gpu gpu, MatMulSettings settings) => settings switch
     {
-        { Precision: ComputePrecision.Bf16, HasTensorCores: true } => TensorTiles<CudaBf16>(gpu),
+        { Precision: ComputePrecision.Bf16, HasTensorCores: true } => [.. TensorTiles<CudaBf16>(gpu), .. Pipelines<CudaBf16>(gpu)],
         { Precision: ComputePrecision.Tf32 } => TensorTiles<CudaTf32>(gpu),
         { Precision: ComputePrecision.Bf16 } => Tiles<RoundedToBf16>(gpu),
         _ => Tiles<Unrounded>(gpu),
@@ -59,6 +64,17 @@ sealed class MatMulGpu : MatMul
         MatMulTileSet.OfTensorCores<LargeTensorTile, TCore>(gpu), MatMulTileSet.OfTensorCores<MediumTensorTile, TCore>(gpu),
         MatMulTileSet.OfTensorCores<SmallTensorTile, TCore>(gpu),
     ];
+
+    static IEnumerable<MatMulTileSet> Pipelines<TCore>(Gpu gpu) where TCore : struct, IPipelineCore => ((MatMulTileSet?[])
+    [
+        PipelineTileSet.TryCreate<WidePipelineTile, TCore>(gpu), PipelineTileSet.TryCreate<ShallowPipelineTile, TCore>(gpu),
+        PipelineTileSet.TryCreate<SquarePipelineTile, TCore>(gpu),
+    ]).OfType<MatMulTileSet>();
+
+    /// <summary>The tile that was chosen for a forward product of this class; null before its first, and where another way multiplies.</summary>
+    public string? ForwardTile(int rows, int outputs, int inputs) => rows <= MaxFewRows || _settings.Cublas is not null ? null
+        : _tiles.Length == 1 || _settings.Tuner is not { } tuner ? _tileNames[FillingTile(rows, outputs)]
+        : tuner.TryGet(KeyOf(MatMulProduct.Forward, rows, outputs, inputs), out int choice) ? _tileNames[choice] : null;
 
     protected override void ForwardCore(Tensor x, Weight w, Into into, Tensor y) =>
         Forward(_gpu.View<float>(x), _gpu.View<float>(w.Value), x.Shape.D0, w.Outputs, w.Inputs, into, _gpu.View<float>(y), w.Outputs);
@@ -97,7 +113,15 @@ sealed class MatMulGpu : MatMul
         }
         call.VectorsA = AreFours(a, call.StrideA, product == MatMulProduct.BackwardWeight ? call.Rows : call.Depth) ? 1 : 0;
         call.VectorsB = AreFours(b, call.StrideB, product == MatMulProduct.Forward ? call.Depth : call.Columns) ? 1 : 0;
-        _tiles[TileOf(product, a, b, c, call)].Launch(_gpu, product, a, b, c, call);
+        int choice = TileOf(product, a, b, c, call);
+        try
+        {
+            _tiles[choice].Launch(_gpu, product, a, b, c, call);
+        }
+        catch (InsufficientMemoryException) when (choice >= _directTiles && _directTiles > 0)
+        {
+            _tiles[FillingTile(call.Rows, call.Columns)].Launch(_gpu, product, a, b, c, call);
+        }
     }
 
     void MultiplyFewRows(ArrayView<float> x, ArrayView<float> w, ArrayView<float> y, MatMulCall call)
@@ -114,16 +138,19 @@ sealed class MatMulGpu : MatMul
     int TileOf(MatMulProduct product, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, MatMulCall call)
     {
         if (_settings.Tuner is not { } tuner || _tiles.Length == 1) return FillingTile(call.Rows, call.Columns);
-        var key = TuningKey.Of(ProductNames[(int)product], _settings.Name, call.Rows, call.Columns, call.Depth);
+        TuningKey key = KeyOf(product, call.Rows, call.Columns, call.Depth);
         return tuner.TryGet(key, out int choice) ? choice : Tune(tuner, key, product, a, b, c, call);
     }
 
-    /// <summary>The largest tile that gives every multiprocessor a block, else the smallest.</summary>
+    TuningKey KeyOf(MatMulProduct product, int rows, int columns, int depth) =>
+        TuningKey.Of(ProductNames[(int)product], _settings.Name, rows, columns, depth);
+
+    /// <summary>The largest tile that gives every multiprocessor a block, else the smallest; of those that need no memory.</summary>
     int FillingTile(int rows, int columns)
     {
-        for (int i = 0; i < _tiles.Length; i++)
+        for (int i = 0; i < _directTiles; i++)
             if (_tiles[i].BlockCount(rows, columns) >= _gpu.Accelerator.NumMultiprocessors) return i;
-        return _tiles.Length - 1;
+        return Math.Max(_directTiles - 1, 0);
     }
 
     int Tune(Tuner tuner, TuningKey key, MatMulProduct product, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, MatMulCall call)
@@ -131,7 +158,29 @@ sealed class MatMulGpu : MatMul
         using MemoryBuffer? trial = TrialResult(c);
         if (trial is null) return FillingTile(call.Rows, call.Columns);
         ArrayView<float> to = new(trial, 0, c.Length);
-        return tuner.Choose(key, _tileNames, i => _tiles[i].Launch(_gpu, product, a, b, to, call));
+        return tuner.Choose(key, _tileNames, i => _tiles[i].Launch(_gpu, product, a, b, to, call), WhyNot);
+
+        string? WhyNot(int tile)
+        {
+            try
+            {
+                using MemoryBuffer expected = _gpu.AllocateRaw(c.LengthInBytes, "a result to compare with");
+                ArrayView<float> first = new(expected, 0, c.Length);
+                // What a product is added to, and what lies between the rows of c.
+                first.MemSetToZero(_gpu.Stream);
+                to.MemSetToZero(_gpu.Stream);
+                _tiles[0].Launch(_gpu, product, a, b, first, call);
+                _tiles[tile].Launch(_gpu, product, a, b, to, call);
+                var (difference, magnitude) = _comparison.Of(first, to);
+                // A float32 sum of so many terms may err by a unit in the last place for each, whatever its order.
+                float most = call.Depth * MathF.ScaleB(magnitude, -23);
+                return difference <= most ? null : $"its result differs by {difference} from that of {_tileNames[0]}, whose greatest is {magnitude}";
+            }
+            catch (Exception e) when (e is AcceleratorException or InvalidOperationException or InsufficientMemoryException)
+            {
+                return e.Message.TrimEnd('.');
+            }
+        }
     }
 
     int TuneFewRows(Tuner tuner, TuningKey key, ArrayView<float> x, ArrayView<float> w, ArrayView<float> y, MatMulCall call)

@@ -292,7 +292,7 @@ static class MatMulTensorTile
     /// neighbours and nothing depends on a row or column while sums are named: that would keep them out of registers.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Write<TTile, TCore>(ArrayView<float> sums, ArrayView<float> shared, ArrayView<float> c, MatMulCall call, int firstRow, int firstColumn)
+    public static void Write<TTile, TCore>(ArrayView<float> sums, ArrayView<float> shared, ArrayView<float> c, MatMulCall call, int firstRow, int firstColumn)
         where TTile : struct, ITensorTile where TCore : struct, ITensorCore
     {
         int columns = TTile.WarpsAcross * TTile.WarpColumns, stride = columns + WordPadding, threads = TTile.WarpsDown * TTile.WarpsAcross * 32;
@@ -303,19 +303,12 @@ static class MatMulTensorTile
             if (warp / TTile.WarpsAcross == down)
             {
                 int start = TCore.Here((lane / 4 * stride + warp % TTile.WarpsAcross * TTile.WarpColumns) / 2 + lane % 4);
-                for (int i = 0; i < TTile.WarpRows / 16; i++)
+                KeepLines<TTile>(sums, 0, pairs, start, stride);
+                if (TTile.WarpRows > 16) KeepLines<TTile>(sums, 1, pairs, start, stride);
+                if (TTile.WarpRows > 32)
                 {
-                    for (int j = 0; j < TTile.WarpColumns / 8; j++)
-                    {
-                        int at = (i * (TTile.WarpColumns / 8) + j) * 4, place = start + i * (8 * stride) + j * 4;
-                        Float2 pair;
-                        pair.X = sums[at];
-                        pair.Y = sums[at + 1];
-                        pairs[place] = pair;
-                        pair.X = sums[at + 2];
-                        pair.Y = sums[at + 3];
-                        pairs[place + 4 * stride] = pair;
-                    }
+                    KeepLines<TTile>(sums, 2, pairs, start, stride);
+                    KeepLines<TTile>(sums, 3, pairs, start, stride);
                 }
             }
             Group.Barrier();
@@ -333,5 +326,38 @@ static class MatMulTensorTile
             }
             Group.Barrier();
         }
+    }
+
+    /// <summary>The sums of 16 rows of a warp, in shared memory. Without loops, which the assembler does not unroll where they are that long.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void KeepLines<TTile>(ArrayView<float> sums, int i, ArrayView<Float2> pairs, int start, int stride) where TTile : struct, ITensorTile
+    {
+        int at = i * (TTile.WarpColumns / 2), place = start + i * (8 * stride);
+        Keep(sums, at, pairs, place, stride);
+        if (TTile.WarpColumns > 16) Keep(sums, at + 8, pairs, place + 8, stride);
+        if (TTile.WarpColumns > 32)
+        {
+            Keep(sums, at + 16, pairs, place + 16, stride);
+            Keep(sums, at + 24, pairs, place + 24, stride);
+        }
+    }
+
+    /// <summary>Those of 16 columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Keep(ArrayView<float> sums, int at, ArrayView<Float2> pairs, int place, int stride)
+    {
+        KeepPair(sums, at, pairs, place);
+        KeepPair(sums, at + 2, pairs, place + 4 * stride);
+        KeepPair(sums, at + 4, pairs, place + 4);
+        KeepPair(sums, at + 6, pairs, place + 4 + 4 * stride);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void KeepPair(ArrayView<float> sums, int at, ArrayView<Float2> pairs, int place)
+    {
+        Float2 pair;
+        pair.X = sums[at];
+        pair.Y = sums[at + 1];
+        pairs[place] = pair;
     }
 }

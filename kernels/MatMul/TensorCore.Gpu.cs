@@ -54,8 +54,33 @@ interface ITensorCore
     static abstract void MultiplyAdd(ArrayView<float> sums, int at, ArrayView<int> partA, int atA, ArrayView<int> partB, int atB, ArrayView<int> exchange);
 }
 
+/// <summary>Beside products, copies from memory to shared memory that a thread queues and does not wait for, in groups that arrive in order.</summary>
+interface IPipelineCore : ITensorCore
+{
+    /// <summary>Called by every thread before its first copy.</summary>
+    static abstract void Begin(ArrayView<int> exchange);
+
+    /// <summary>Queues a copy of 16 bytes.</summary>
+    /// <param name="fromAddress">Where <paramref name="from"/> lies.</param>
+    /// <param name="chunk">Which 16 bytes of it.</param>
+    /// <param name="bytes">16, or 0: then zeros are written and nothing is read.</param>
+    /// <param name="address">From <see cref="ITensorCore.AddressOfShared"/>.</param>
+    /// <param name="word">First word in shared memory; a multiple of 4.</param>
+    static abstract void Copy(ArrayView<Word4> from, long fromAddress, long chunk, int bytes, ArrayView<int> shared, int address, int word,
+        ArrayView<int> exchange);
+
+    /// <summary>Ends a group of this thread's copies, which may be empty.</summary>
+    static abstract void Commit(ArrayView<int> exchange);
+
+    /// <summary>Waits for this thread's groups but the last.</summary>
+    static abstract void WaitForAllButOne(ArrayView<int> shared, ArrayView<int> exchange);
+
+    /// <summary>Waits for this thread's groups but the last two.</summary>
+    static abstract void WaitForAllButTwo(ArrayView<int> shared, ArrayView<int> exchange);
+}
+
 /// <summary>bf16 operands on CUDA devices of compute capability 8.0 and above.</summary>
-readonly struct CudaBf16 : ITensorCore
+readonly struct CudaBf16 : IPipelineCore
 {
     public static int Packed => 2;
     public static int ExchangeWords => 0;
@@ -85,6 +110,27 @@ readonly struct CudaBf16 : ITensorCore
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void MultiplyAdd(ArrayView<float> sums, int at, ArrayView<int> partA, int atA, ArrayView<int> partB, int atB, ArrayView<int> exchange) =>
         CudaShared.MultiplyAdd<CudaBf16>(sums, at, partA, atA, partB, atB);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Begin(ArrayView<int> exchange)
+    {
+    }
+
+    /// <inheritdoc cref="IPipelineCore.Copy"/>
+    /// <remarks>Past the first cache (cg): what a group reads, other multiprocessors read, too.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Copy(ArrayView<Word4> from, long fromAddress, long chunk, int bytes, ArrayView<int> shared, int address, int word,
+        ArrayView<int> exchange) =>
+        CudaAsm.Emit("cp.async.cg.shared.global [%0], [%1], 16, %2;", address + word * sizeof(int), fromAddress + chunk * 16, bytes);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Commit(ArrayView<int> exchange) => CudaAsm.Emit("cp.async.commit_group;");
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WaitForAllButOne(ArrayView<int> shared, ArrayView<int> exchange) => CudaAsm.Emit("cp.async.wait_group 1;");
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WaitForAllButTwo(ArrayView<int> shared, ArrayView<int> exchange) => CudaAsm.Emit("cp.async.wait_group 2;");
 }
 
 /// <summary>tf32 operands, which have float32's exponent and 11 significant bits, on CUDA devices of compute capability 8.0 and above.</summary>

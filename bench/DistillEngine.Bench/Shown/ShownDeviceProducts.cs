@@ -12,7 +12,8 @@ static class ShownDeviceProducts
         var table = new ShownTable("Products of the device", "60 % of cuBLAS in bf16 at 4096 × 4096 × 4096",
             new("type", "type"), new("shape", "rows × inputs × outputs"), new("ms", "median, ms", "F4"), new("tflops", "TFLOP/s", "F2"),
             new("peakTflops", "peak, TFLOP/s", "F2"), new("share", "share", "P1"), new("cublasTflops", "cuBLAS, TFLOP/s", "F2"),
-            new("cublasOfBf16Tflops", "cuBLAS of bf16 factors, TFLOP/s", "F2"), new("shareOfCublas", "share of the faster cuBLAS", "P1"));
+            new("cublasOfBf16Tflops", "cuBLAS of bf16 factors, TFLOP/s", "F2"), new("shareOfCublas", "share of the faster cuBLAS", "P1"),
+            new("tile", "own tile"));
         ShownDevice device = sizes.RequireDevice();
         device.Each(sizes.DeviceTypes, table, backend =>
         {
@@ -54,7 +55,8 @@ static class ShownDeviceProducts
         double[] cublas = [.. milliseconds[2..].Select(ms => Tflops(flops, ms))];
         string type = arithmetic == backend.Precision ? $"{backend.Precision}" : $"{backend.Precision}, emulated";
         table.Add(type, $"{rows} × {inputs} × {outputs}", milliseconds[0], own, peak, own / peak, cublas.Length > 0 ? cublas[0] : whyMissing,
-            cublas.Length > 1 ? cublas[1] : double.NaN, cublas.Length > 0 ? own / cublas.Max() : double.NaN);
+            cublas.Length > 1 ? cublas[1] : double.NaN, cublas.Length > 0 ? own / cublas.Max() : double.NaN,
+            backend.ForwardTile(rows, outputs, inputs) ?? "none");
 
         QueuedWork Queued(Action queue) => new(backend, queue);
     }

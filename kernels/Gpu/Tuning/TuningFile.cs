@@ -13,6 +13,9 @@ sealed class TuningFile(string path, Action<string> report)
     /// <summary>Names another file than that in the user's cache folder.</summary>
     public const string Variable = "DISTILL_TUNING";
 
+    /// <summary>Takes a line for the user.</summary>
+    public Action<string> Report => report;
+
     TuningDocument? _document;
     bool _isUnwritable;
 

@@ -22,7 +22,7 @@ static class EmulatedWarp
         int lane = Lane, start = Start;
         exchange[start + lane] = word;
         Group.Barrier();
-        for (int i = 0; i < 4; i++) part[at + i] = shared[exchange[start + i * 8 + lane / 4] + lane % 4];
+        for (int i = 0; i < 4; i++) part[at + i] = shared[exchange[start + i * 8 + lane / 4] + lane % 4] | BankConflict(start + i * 8, exchange);
         Group.Barrier();
     }
 
@@ -35,9 +35,18 @@ static class EmulatedWarp
         for (int i = 0; i < 4; i++)
         {
             int first = shared[exchange[start + i * 8 + row] + column / 2], second = shared[exchange[start + i * 8 + row + 1] + column / 2];
-            part[at + i] = ((first >> (column % 2 * 16)) & 0xffff) | (second >> (column % 2 * 16) << 16);
+            part[at + i] = ((first >> (column % 2 * 16)) & 0xffff) | (second >> (column % 2 * 16) << 16) | BankConflict(start + i * 8, exchange);
         }
         Group.Barrier();
+    }
+
+    /// <summary>All bits, which are no numbers, where two of a matrix's 8 rows lie in the same of the 32 banks, else none: a tile that loads more
+    /// slowly than it could fails its tests.</summary>
+    static int BankConflict(int firstRow, ArrayView<int> exchange)
+    {
+        int banks = 0;
+        for (int row = 0; row < 8; row++) banks |= 1 << (exchange[firstRow + row] / 4 % 8);
+        return banks == 0xff ? 0 : -1;
     }
 
     /// <summary>Publishes the words of both parts.</summary>

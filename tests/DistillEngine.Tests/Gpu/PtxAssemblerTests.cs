@@ -20,13 +20,13 @@ public class PtxAssemblerTests
         PtxAssembler? assembler = PtxAssembler.Find();
         if (assembler is null) Assert.Skip($"There is no ptxas in PATH, and {PtxAssembler.Variable} names none.");
         var rows = PtxTexts.Of(architecture / 10, architecture % 10).Select(kernel =>
-            (kernel.Name, Result: assembler.Assemble(kernel.Text, architecture))).ToArray();
+            (kernel.Name, kernel.DynamicSharedBytes, Result: assembler.Assemble(kernel.Text, architecture))).ToArray();
         string[] table =
         [
             $"# Kernels for sm_{architecture} by ptxas {assembler.Version()}", "",
             "| kernel, threads of a group | registers | shared bytes | stack bytes | spilled bytes |", "|---|---|---|---|---|",
             .. rows.Select(row => $"| `{row.Name.Replace(" of ", "`, ", StringComparison.Ordinal)} | {row.Result.Registers} | "
-                + $"{row.Result.SharedBytes} | {row.Result.StackBytes} | {row.Result.SpillBytes} |"),
+                + $"{row.Result.SharedBytes + row.DynamicSharedBytes} | {row.Result.StackBytes} | {row.Result.SpillBytes} |"),
         ];
         Array.ForEach(table, line => TestContext.Current.TestOutputHelper?.WriteLine(line));
         if (Environment.GetEnvironmentVariable(TableVariable) is { Length: > 0 } folder)

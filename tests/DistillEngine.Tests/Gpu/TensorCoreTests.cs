@@ -75,7 +75,7 @@ public class TensorCoreTests
     [Fact]
     public void Ptx_OfTensorCoreKernels_HoldsTheirInstructionsFromCapability8On()
     {
-        foreach (var (name, text) in PtxTexts.Of(8, 0).Where(kernel => kernel.Name.StartsWith("MatMulTensorTile", StringComparison.Ordinal)))
+        foreach (var (name, text, _) in PtxTexts.Of(8, 0).Where(kernel => kernel.Name.StartsWith("MatMulTensorTile", StringComparison.Ordinal)))
         {
             Assert.Contains(name.Contains("Bf16", StringComparison.Ordinal)
                 ? "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32"
@@ -87,6 +87,31 @@ public class TensorCoreTests
         }
         Assert.Equal(18, PtxTexts.Of(8, 0).Count(kernel => kernel.Name.StartsWith("MatMulTensorTile", StringComparison.Ordinal)));
         Assert.DoesNotContain(PtxTexts.Of(7, 0), kernel => kernel.Name.StartsWith("MatMulTensorTile", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Ptx_OfPipelines_CopiesInTheBackgroundAndKeepsNothingInMemory()
+    {
+        var pipelines = PtxTexts.Of(8, 0).Where(kernel => kernel.Name.StartsWith("MatMulPipeline", StringComparison.Ordinal)).ToArray();
+        Assert.Equal(9, pipelines.Length);
+        Assert.All(pipelines, kernel =>
+        {
+            Assert.All(["cp.async.cg.shared.global [", "cp.async.commit_group;", "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32"],
+                instruction => Assert.Contains(instruction, kernel.Text, StringComparison.Ordinal));
+            foreach (var (operand, load) in (ReadOnlySpan<(string, string)>)[(nameof(Steps), "x4.trans.shared"), (nameof(Lines), "x4.shared")])
+            {
+                Assert.Equal(kernel.Name.Contains(operand, StringComparison.Ordinal),
+                    kernel.Text.Contains($"ldmatrix.sync.aligned.m8n8.{load}", StringComparison.Ordinal));
+            }
+            Assert.DoesNotContain(".local", kernel.Text, StringComparison.Ordinal);
+            Assert.DoesNotContain(CudaShared.Placeholder, kernel.Text, StringComparison.Ordinal);
+            // All but one of the slices on their way or multiplied: of three stages one group may be open, of four two.
+            bool isDeep = kernel.Name.Contains(nameof(WidePipelineTile), StringComparison.Ordinal);
+            Assert.Contains($"cp.async.wait_group {(isDeep ? 1 : 2)};", kernel.Text, StringComparison.Ordinal);
+            // What devices of compute capability 8.0, and with 8.6 of the others, give a group.
+            Assert.InRange(kernel.DynamicSharedBytes, (48 << 10) + 1, (isDeep ? 163 : 99) << 10);
+        });
+        Assert.DoesNotContain(PtxTexts.Of(7, 0), kernel => kernel.Name.StartsWith("MatMulPipeline", StringComparison.Ordinal));
     }
 
     static GpuBackend Open<TTile>(ComputePrecision precision) where TTile : struct, ITensorTile

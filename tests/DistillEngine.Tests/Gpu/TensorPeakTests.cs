@@ -59,7 +59,8 @@ public class TensorPeakTests
     [Fact]
     public void Ptx_OfTheLoops_HoldsTheirInstructionsFromCapability8On()
     {
-        var loops = PtxTexts.Of(8, 0).Where(kernel => kernel.Name.StartsWith("TensorPeak", StringComparison.Ordinal)).ToDictionary();
+        var loops = PtxTexts.Of(8, 0).Where(kernel => kernel.Name.StartsWith("TensorPeak", StringComparison.Ordinal))
+            .ToDictionary(kernel => kernel.Name, kernel => kernel.Text);
         Assert.Equal(2, loops.Count);
         Assert.Contains("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", loops["TensorPeak.Loop<CudaBf16> of 128"], StringComparison.Ordinal);
         Assert.Contains("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", loops["TensorPeak.Loop<CudaTf32> of 128"], StringComparison.Ordinal);

@@ -38,6 +38,14 @@ public sealed class TunerTests : IDisposable
     public void Choose_OfEqualTimes_TakesTheFirst() => Assert.Equal(0, Create(2, 2, 2).Choose(Key, Candidates, _launches.Add));
 
     [Fact]
+    public void Choose_WithACandidateThatMustNotBeTaken_LeavesItOutAndSaysWhy()
+    {
+        Assert.Equal(2, Create(3, 1).Choose(Key, Candidates, _launches.Add, i => i == 1 ? "it errs" : null));
+        Assert.Equal([0, 2], _launches);
+        Assert.Equal(["forward bf16 128 x 512 x 2048: medium is left out on this device: it errs."], _reports);
+    }
+
+    [Fact]
     public void Choose_OfWhatAnEarlierRunKept_MeasuresNothing()
     {
         Create(3, 2, 1).Choose(Key, Candidates, _launches.Add);
@@ -155,6 +163,66 @@ public sealed class TunerTests : IDisposable
     }
 
     [Fact]
+    public void MatMul_WithATileThatErrsOrIsRefused_LeavesItOut()
+    {
+        using var gpu = GpuDevices.OpenEmulated(isEmulator: true, hasShuffles: true);
+        MatMulTileSet right = MatMulTileSet.Of<EmulatedTile, Unrounded>(gpu);
+        var errs = new OtherTile("wrong", right, (multiply, c) =>
+        {
+            multiply();
+            c.SubView(c.Length - 1, 1).MemSetToZero(gpu.Stream);
+        });
+        var refused = new OtherTile("refused", right, (_, _) => throw new InvalidOperationException("the driver refuses."));
+        var equal = new OtherTile("equal", right, (multiply, _) => multiply());
+        RunTuned(gpu, [right, errs, refused, equal]);
+        // For each of three products; the last candidate is the fastest.
+        Assert.Equal(6, _reports.Count);
+        Assert.All((int[])[0, 2, 4], i =>
+        {
+            Assert.Contains("wrong is left out on this device: its result differs by ", _reports[i], StringComparison.Ordinal);
+            Assert.EndsWith("refused is left out on this device: the driver refuses.", _reports[i + 1], StringComparison.Ordinal);
+        });
+        Assert.Equal("equal", new TuningFile(FilePath, _reports.Add).Find(Device, "forward f32 32 x 64 x 32"));
+    }
+
+    [Fact]
+    public void MatMul_ByATileThatFindsNoMemory_TakesAnother()
+    {
+        using var gpu = GpuDevices.OpenEmulated(isEmulator: true, hasShuffles: true);
+        MatMulTileSet right = MatMulTileSet.Of<EmulatedTile, Unrounded>(gpu);
+        bool isFull = false;
+        var hungry = new OtherTile("hungry", right, (multiply, _) =>
+        {
+            if (isFull) throw new InsufficientMemoryException("full");
+            multiply();
+        });
+        Action again = RunTuned(gpu, [right, hungry]);
+        Assert.Equal("hungry", new TuningFile(FilePath, _reports.Add).Find(Device, "forward f32 32 x 64 x 32"));
+        isFull = true;
+        again();
+        Assert.Empty(_reports);
+    }
+
+    /// <summary>Products by a tuner to which each candidate seems faster than the one before.</summary>
+    /// <returns>Multiplies again.</returns>
+    Action RunTuned(DistillEngine.Kernels.Gpu gpu, MatMulTileSet[] tiles)
+    {
+        int measured = 0;
+        var settings = new MatMulSettings
+        {
+            Tuner = new Tuner(Device, new TuningFile(FilePath, _reports.Add), launch =>
+            {
+                launch();
+                return -++measured;
+            }),
+        };
+        var mirror = new Mirror(new GpuBackend("emulated", gpu, settings, new MatMulGpu(gpu, settings, tiles)));
+        Action multiply = () => MatMulTests.AssertEqualsOracle(mirror.Kernels.MatMul, 17, 18, 33, Into.Add);
+        multiply();
+        return multiply;
+    }
+
+    [Fact]
     public void MatMul_WithATunerAndNoMemoryForATrial_MultipliesUntunedAndKeepsNoChoice()
     {
         using var gpu = GpuDevices.OpenEmulated(isEmulator: true, hasShuffles: true);
@@ -203,4 +271,13 @@ readonly struct WideEmulatedTile : IMatMulTile
     public static int ThreadColumns => 16;
 
     public static float MultiplyAdd(float a, float b, float c) => MathF.FusedMultiplyAdd(a, b, c);
+}
+
+/// <summary>A tile that needs memory of its own, as far as others know, that multiplies by another or not.</summary>
+sealed class OtherTile(string name, MatMulTileSet right, Action<Action, ArrayView<float>> launch) : MatMulTileSet(1, 1)
+{
+    public override string Name => name;
+
+    public override void Launch(DistillEngine.Kernels.Gpu gpu, MatMulProduct product, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c,
+        MatMulCall call) => launch(() => right.Launch(gpu, product, a, b, c, call), c);
 }
