@@ -92,6 +92,36 @@ readonly struct Heads128 : IAttentionShape
     public static float SumOfRow(float share) => share;
 }
 
+/// <summary>A shape with half its threads, for as many fewer rows a group.</summary>
+readonly struct Halved<TShape> : IAttentionShape where TShape : struct, IAttentionShape
+{
+    public static int Threads => TShape.Threads / 2;
+    public static int RowThreads => TShape.RowThreads;
+    public static int Width => TShape.Width;
+    public static int TileRows => TShape.TileRows;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => TShape.MultiplyAdd(a, b, c);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float SumOfRow(float share) => TShape.SumOfRow(share);
+}
+
+/// <summary>A shape with twice its threads.</summary>
+readonly struct Doubled<TShape> : IAttentionShape where TShape : struct, IAttentionShape
+{
+    public static int Threads => TShape.Threads * 2;
+    public static int RowThreads => TShape.RowThreads;
+    public static int Width => TShape.Width;
+    public static int TileRows => TShape.TileRows;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => TShape.MultiplyAdd(a, b, c);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float SumOfRow(float share) => TShape.SumOfRow(share);
+}
+
 /// <summary>4 threads, as each is one of the operating system's on the emulator.</summary>
 readonly struct EmulatedHeads : IAttentionShape
 {

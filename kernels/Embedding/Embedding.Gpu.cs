@@ -11,21 +11,24 @@ namespace DistillEngine.Kernels;
 /// </summary>
 sealed class EmbeddingGpu(Gpu gpu) : Embedding
 {
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, ArrayView<float>>> _gather =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, ArrayView<float>>>(RowScatterGpu.GatherRows);
+    readonly TunedKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, ArrayView<float>>> _gather =
+        gpu.Tuned<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, ArrayView<float>>>("embedding.forward",
+            RowScatterGpu.GatherRows);
 
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, int, ArrayView<float>>> _add =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, int, ArrayView<float>>>(AddRows);
+    readonly TunedKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, int, ArrayView<float>>> _add =
+        gpu.Tuned<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, int, ArrayView<float>>>("embedding.backward", AddRows);
 
     protected override void ForwardCore(Tensor ids, Tensor table, Tensor y)
     {
-        if (y.Count > 0) _gather.Launch(gpu.Stream, gpu.Groups(ids.Shape.D0), gpu.View<float>(table), gpu.View<int>(ids), table.Shape.D1, gpu.View<float>(y));
+        if (y.Count > 0) RowScatterGpu.Run(gpu, _gather, y.Shape, table, ids, y);
     }
 
     protected override void BackwardCore(Tensor dy, Tensor ids, Tensor dTable)
     {
         if (dy.Count == 0) return;
-        _add.Launch(gpu.Stream, gpu.Groups(ids.Shape.D0), gpu.View<float>(dy), gpu.View<int>(ids), ids.Shape.D0, dTable.Shape.D1, gpu.View<float>(dTable));
+        ArrayView<float> to = gpu.View<float>(dTable);
+        _add.Run(LaunchGrid.OfRows(dy.Shape.D0, dy.Shape.D1), (dy: gpu.View<float>(dy), ids: gpu.View<int>(ids), dy.Shape.D0, dy.Shape.D1, to),
+            static (kernel, stream, grid, a) => kernel(stream, grid, a.dy, a.ids, a.D0, a.D1, a.to), to);
     }
 
     internal static void AddRows(ArrayView<float> dy, ArrayView<int> ids, int rows, int width, ArrayView<float> dTable)

@@ -144,17 +144,7 @@ sealed class MatMulGpu : MatMul
 
     // A product that is added to its result must not run twice on it. Null where the device has no memory left: no plan counts this, and a run
     // that fits without is to go on, untuned.
-    MemoryBuffer? TrialResult(ArrayView<float> c)
-    {
-        try
-        {
-            return _gpu.AllocateRaw(c.LengthInBytes, "a result of tuning");
-        }
-        catch (InsufficientMemoryException)
-        {
-            return null;
-        }
-    }
+    MemoryBuffer? TrialResult(ArrayView<float> c) => _gpu.TryAllocateRaw(c.LengthInBytes, "a result of tuning");
 
     void LaunchFewRows(int choice, ArrayView<float> x, ArrayView<float> w, ArrayView<float> y, MatMulCall call)
     {
