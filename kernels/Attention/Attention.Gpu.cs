@@ -14,7 +14,7 @@ using ForwardKernel = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.Kerne
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// Fused attention: <see cref="AttentionForward"/> and <see cref="AttentionBackward"/>. The lengths of the sequences lie on the device, so the
+/// Fused attention: <see cref="AttentionForward"/>, <see cref="AttentionBackward"/> and for wide heads <see cref="AttentionWide"/>. The lengths of the sequences lie on the device, so the
 /// grid has every sequence and head, and a share of its queries or keys where that alone would not fill the device. Spans are not checked:
 /// that would wait for the device.
 /// </summary>
@@ -35,9 +35,9 @@ sealed class AttentionGpu : Attention
         _gpu = gpu;
         _shapes = gpu switch
         {
-            { IsEmulator: true } => [ShapeKernels.Of<EmulatedHeads>(gpu)],
-            { HasShuffles: true } => [ShapeKernels.Of<SharedHeads64>(gpu), ShapeKernels.Of<SharedHeads128>(gpu)],
-            _ => [ShapeKernels.Of<Heads64>(gpu), ShapeKernels.Of<Heads128>(gpu)],
+            { IsEmulator: true } => [ShapeKernels.Of<EmulatedHeads>(gpu), ShapeKernels.OfWide<EmulatedWideHeads>(gpu)],
+            { HasShuffles: true } => [ShapeKernels.Of<SharedHeads64>(gpu), ShapeKernels.Of<SharedHeads128>(gpu), ShapeKernels.OfWide<WideHeads>(gpu)],
+            _ => [ShapeKernels.Of<Heads64>(gpu), ShapeKernels.Of<Heads128>(gpu), ShapeKernels.OfWide<WideHeads>(gpu)],
         };
         _deltas = gpu.Tuned<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, AttentionNumbers,
             ArrayView<float>>>("attention.deltas", AttentionBackward.Deltas);
@@ -126,6 +126,17 @@ sealed class AttentionGpu : Attention
                     { (usual, TShape.Threads), (halved, TShape.Threads / 2), (doubled, TShape.Threads * 2) }
                     .Where(size => size.Threads == TShape.Threads || gpu.Takes(size.Threads))
                     .Select(size => gpu.Kernel<TLaunch>(size.Code, size.Threads))]);
+        }
+
+        /// <summary>Kernels for rows that no registers hold. All threads share a row; one size serves what no published model needs.</summary>
+        public static ShapeKernels OfWide<TShape>(Gpu gpu) where TShape : struct, IHeadShape
+        {
+            DeviceKernel<ForwardKernel> forward = gpu.Kernel<ForwardKernel>(AttentionForward.ByKey<TShape, WarpLanes>,
+                AttentionForward.ByKey<TShape, SharedLanes>, TShape.Threads);
+            return new(TShape.Threads, TShape.Width, new(gpu, "attention.forward", forward), new(gpu, "attention.decode", forward),
+                new(gpu, "attention.backward-values", gpu.Kernel<BackwardByKey>(AttentionWide.ByKey<TShape, OfValues>, TShape.Threads)),
+                new(gpu, "attention.backward-keys", gpu.Kernel<BackwardByKey>(AttentionWide.ByKey<TShape, OfKeys>, TShape.Threads)),
+                gpu.Kernel<BackwardByQuery>(AttentionWide.ByQuery<TShape>, TShape.Threads));
         }
 
         /// <summary>A group a sequence and head, times shares of its rows.</summary>

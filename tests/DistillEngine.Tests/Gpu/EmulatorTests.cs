@@ -55,9 +55,9 @@ public class EmulatorTests
     public void Model_WithHeadsWiderThanTheDeviceTakes_IsRefusedWithTheWidthExpected()
     {
         using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
-        T5Config config = T5Presets.Find("tiny")! with { DKv = 132 };
+        T5Config config = T5Presets.Find("tiny")! with { DKv = 260 };
         ArgumentException e = Assert.Throws<ArgumentException>(() => new T5Model(config, BatchLimits.Full(1, 2, 2), backend, training: false));
-        Assert.Contains("heads of width 132 (d_kv); at most 128 is expected", e.Message, StringComparison.Ordinal);
+        Assert.Contains("heads of width 260 (d_kv); at most 256 is expected", e.Message, StringComparison.Ordinal);
     }
 
     [Theory]
