@@ -14,8 +14,8 @@ using ForwardKernel = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.Kerne
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// Fused attention: <see cref="AttentionForward"/>, <see cref="AttentionBackward"/> and for wide heads <see cref="AttentionWide"/>. The lengths of the sequences lie on the device, so the
-/// grid has every sequence and head, and a share of its queries or keys where that alone would not fill the device. Spans are not checked:
+/// Fused attention: <see cref="AttentionForward"/>, <see cref="AttentionBackward"/> and for wide heads <see cref="AttentionWide"/>. The lengths of the
+/// sequences lie on the device, so the grid has every sequence and head, and a share of its queries or keys where that alone would not fill the device. Spans are not checked:
 /// that would wait for the device.
 /// </summary>
 sealed class AttentionGpu : Attention
@@ -27,7 +27,8 @@ sealed class AttentionGpu : Attention
     readonly ShapeKernels[] _shapes;
     readonly TunedKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, AttentionNumbers, ArrayView<float>>> _deltas;
 
-    // A sum a bucket and head: too little work to be worth measuring.
+    // Sums a bucket and head: too little work to be worth measuring.
+    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, AttentionNumbers, ArrayView<float>>> _joinParts;
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, int, AttentionNumbers, ArrayView<float>>> _addTable;
 
     public AttentionGpu(Gpu gpu)
@@ -41,6 +42,8 @@ sealed class AttentionGpu : Attention
         };
         _deltas = gpu.Tuned<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, AttentionNumbers,
             ArrayView<float>>>("attention.deltas", AttentionBackward.Deltas);
+        _joinParts = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, AttentionNumbers,
+            ArrayView<float>>>(AttentionBackward.JoinParts);
         _addTable = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, int, AttentionNumbers, ArrayView<float>>>(AttentionBackward.AddTable);
     }
 
@@ -70,22 +73,33 @@ sealed class AttentionGpu : Attention
         AttentionNumbers n = Numbers(q, heads, masking, bias, dropout);
         ShapeKernels shape = ShapeOf(n);
         ArrayView<float> slopes = _gpu.View<float>(dy), qView = _gpu.View<float>(q), kView = _gpu.View<float>(k), vView = _gpu.View<float>(v);
-        ArrayView<float> sums = _gpu.View<float>(logSumExp), deltas = _gpu.Scratch<float>(logSumExp.Count);
+        int spansTimesHeads = spans.Shape.D0 * heads;
+        long partCount = (long)spansTimesHeads * AttentionBackward.QueryParts * n.Buckets, bytes = (logSumExp.Count + partCount) * sizeof(float);
+        ArrayView<float> sums = _gpu.View<float>(logSumExp), deltas = _gpu.Scratch<float>(0, logSumExp.Count, bytes);
+        ArrayView<float> parts = _gpu.Scratch<float>(logSumExp.Count, partCount, bytes);
         ArrayView<int> spanView = _gpu.View<int>(spans), buckets = bias.IsAbsent ? spanView : _gpu.View<int>(bias.BucketOfDistance);
-        ArrayView<float> table = bias.IsAbsent ? qView : _gpu.View<float>(bias.Table), partials = bias.IsAbsent ? deltas : _gpu.View<float>(tablePartials);
+        ArrayView<float> table = bias.IsAbsent ? qView : _gpu.View<float>(bias.Table);
         _deltas.Run(LaunchGrid.OfElements(logSumExp.Count), (slopes, y: _gpu.View<float>(y), n, deltas),
             static (kernel, stream, grid, a) => kernel(stream, grid, a.slopes, a.y, a.n, a.deltas));
         // dq comes last, since it may overwrite dy; the buckets beyond those that its kernel sums come before it, in calls of their own.
-        LaunchGrid byKey = shape.Grid(spans.Shape.D0 * heads, k.Shape.D0, q.Shape.D0);
+        LaunchGrid byKey = shape.Grid(spansTimesHeads, k.Shape.D0, q.Shape.D0);
         RunByKey(shape.ValueGradients, dv);
         RunByKey(shape.KeyGradients, dk);
+        // More shares than parts would have nothing to do.
+        KernelConfig byQuery = shape.Grid(spansTimesHeads, Math.Min(q.Shape.D0, AttentionBackward.QueryParts * shape.QueryRows), k.Shape.D0)
+            .Of(_gpu, shape.QueryGradients.GroupSize);
         for (int window = Math.Max(n.Buckets - 1, 0) / AttentionBackward.MaxBuckets; window >= 0; window--)
         {
             n.FirstBucket = window * AttentionBackward.MaxBuckets;
-            shape.QueryGradients.Launch(_gpu.Stream, shape.Grid(spans.Shape.D0 * heads, 1, 1).Of(_gpu, shape.QueryGradients.GroupSize), slopes, qView, kView, vView, sums, deltas, spanView, table,
-                buckets, n, _gpu.View<float>(dq), partials);
+            shape.QueryGradients.Launch(_gpu.Stream, byQuery, slopes, qView, kView, vView, sums, deltas, spanView, table, buckets, n, _gpu.View<float>(dq),
+                parts);
         }
-        if (!bias.IsAbsent) _addTable.Launch(_gpu.Stream, _gpu.Elements(dTable.Count), partials, spans.Shape.D0, n, _gpu.View<float>(dTable));
+        if (!bias.IsAbsent)
+        {
+            ArrayView<float> partials = _gpu.View<float>(tablePartials);
+            _joinParts.Launch(_gpu.Stream, _gpu.Elements(partials.Length), parts, spanView, shape.QueryRows, n, partials);
+            _addTable.Launch(_gpu.Stream, _gpu.Elements(dTable.Count), partials, spans.Shape.D0, n, _gpu.View<float>(dTable));
+        }
 
         void RunByKey(TunedKernel<BackwardByKey> gradients, Tensor to) => gradients.Run(byKey,
             (slopes, qView, kView, vView, sums, deltas, spanView, table, buckets, n, to: _gpu.View<float>(to)),
@@ -138,6 +152,9 @@ sealed class AttentionGpu : Attention
                 new(gpu, "attention.backward-keys", gpu.Kernel<BackwardByKey>(AttentionWide.ByKey<TShape, OfKeys>, TShape.Threads)),
                 gpu.Kernel<BackwardByQuery>(AttentionWide.ByQuery<TShape>, TShape.Threads));
         }
+
+        /// <summary>Queries of a group of <see cref="QueryGradients"/> at a time.</summary>
+        public int QueryRows => QueryGradients.GroupSize / RowThreads;
 
         /// <summary>A group a sequence and head, times shares of its rows.</summary>
         /// <param name="rows">No sequence has more.</param>

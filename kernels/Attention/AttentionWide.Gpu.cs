@@ -47,47 +47,48 @@ static class AttentionWide
         }
     }
 
-    /// <summary>One group a sequence and head. Buckets and dq are <see cref="AttentionBackward.ByQuery"/>'s.</summary>
+    /// <summary>One group a sequence, head and share of the parts. Parts, buckets and dq are <see cref="AttentionBackward.ByQuery"/>'s, a block being one
+    /// query.</summary>
     public static void ByQuery<TShape>(ArrayView<float> dy, ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> logSumExp,
         ArrayView<float> deltas, ArrayView<int> spans, ArrayView<float> table, ArrayView<int> bucketOfDistance, AttentionNumbers n, ArrayView<float> dq,
-        ArrayView<float> tablePartials) where TShape : struct, IHeadShape
+        ArrayView<float> parts) where TShape : struct, IHeadShape
     {
         ArrayView<float> query = SharedMemory.Allocate<float>(TShape.Width), slope = SharedMemory.Allocate<float>(TShape.Width);
         ArrayView<float> result = SharedMemory.Allocate<float>(TShape.Width), shares = SharedMemory.Allocate<float>(TShape.Threads);
         ArrayView<float> bucketSums = SharedMemory.Allocate<float>(AttentionBackward.MaxBuckets);
         HeadSpan span = HeadSpan.Of(spans, Grid.IdxX, n.Heads);
-        // A thread's buckets are the same throughout.
-        for (int bucket = Group.IdxX; bucket < AttentionBackward.MaxBuckets; bucket += TShape.Threads) bucketSums[bucket] = 0;
-        for (int i = 0; i < span.QueryCount; i++)
+        for (int part = Grid.IdxY; part < AttentionBackward.QueryParts; part += Grid.DimY)
         {
-            int visible = span.Visible(i, n);
-            uint rowKey = CounterRng.RowKey(span.Sequence, span.QueryPosition + i);
-            LoadRows<TShape>(q, dy, span.Query(i, n), n, query, slope, result);
-            float denominator = logSumExp[span.Row(i, n)], delta = deltas[span.Row(i, n)];
-            for (int tile = 0; tile < visible; tile += TShape.Threads)
+            // A thread's buckets are the same throughout.
+            for (int first = 0; first < AttentionBackward.MaxBuckets; first += TShape.Threads)
+                if (first + Group.IdxX < AttentionBackward.MaxBuckets) bucketSums[first + Group.IdxX] = 0;
+            for (int i = part; i < span.QueryCount; i += AttentionBackward.QueryParts)
             {
-                int j = tile + Group.IdxX;
-                float share = 0;
-                if (j < visible)
+                int visible = span.Visible(i, n);
+                uint rowKey = CounterRng.RowKey(span.Sequence, span.QueryPosition + i);
+                LoadRows<TShape>(q, dy, span.Query(i, n), n, query, slope, result);
+                float denominator = logSumExp[span.Row(i, n)], delta = deltas[span.Row(i, n)];
+                for (int tile = 0; tile < visible; tile += TShape.Threads)
                 {
-                    float score = Dot(query, k, span.Key(j, n), n) + n.Bias(table, bucketOfDistance, j - span.QueryPosition - i, span.Head);
-                    float dWeight = n.Keep(rowKey, span.Head, j) * Dot(slope, v, span.Key(j, n), n);
-                    share = DeviceMath.Exp(score - denominator) * (dWeight - delta);
+                    int j = tile + Group.IdxX;
+                    float share = 0;
+                    if (j < visible)
+                    {
+                        float score = Dot(query, k, span.Key(j, n), n) + n.Bias(table, bucketOfDistance, j - span.QueryPosition - i, span.Head);
+                        float dWeight = n.Keep(rowKey, span.Head, j) * Dot(slope, v, span.Key(j, n), n);
+                        share = DeviceMath.Exp(score - denominator) * (dWeight - delta);
+                    }
+                    shares[Group.IdxX] = share;
+                    Group.Barrier();
+                    int count = visible - tile < TShape.Threads ? visible - tile : TShape.Threads;
+                    AddRows<TShape>(shares, k, span.Key(tile, n), count, n, result);
+                    if (n.HasBias != 0) AddBuckets<TShape>(shares, bucketOfDistance, tile - span.QueryPosition - i, count, n, bucketSums);
+                    Group.Barrier();
                 }
-                shares[Group.IdxX] = share;
-                Group.Barrier();
-                int count = visible - tile < TShape.Threads ? visible - tile : TShape.Threads;
-                AddRows<TShape>(shares, k, span.Key(tile, n), count, n, result);
-                if (n.HasBias != 0) AddBuckets<TShape>(shares, bucketOfDistance, tile - span.QueryPosition - i, count, n, bucketSums);
-                Group.Barrier();
+                if (n.FirstBucket == 0) Store<TShape>(result, n, dq, span.Query(i, n));
             }
-            if (n.FirstBucket == 0) Store<TShape>(result, n, dq, span.Query(i, n));
-        }
-        for (int start = 0; start < AttentionBackward.MaxBuckets; start += TShape.Threads)
-        {
-            int bucket = start + Group.IdxX;
-            if (bucket < AttentionBackward.MaxBuckets && n.FirstBucket + bucket < n.Buckets)
-                tablePartials[(long)Grid.IdxX * n.Buckets + n.FirstBucket + bucket] = bucketSums[bucket];
+            if (n.HasBias != 0 && part < span.QueryCount)
+                AttentionBackward.AddRowSums(bucketSums, 1, TShape.Threads, part, n, parts);
         }
     }
 

@@ -114,6 +114,8 @@ static class DeviceOpCases
         Agrees(new(5, AttentionProblem.SelfSpans(5, 20), 2, 16, Masking.None, bidirectional: true, 0, deviation: 12));
         // More buckets than a group has sums for.
         Agrees(new(6, AttentionProblem.SelfSpans(34, 3), 1, 4, Masking.None, bidirectional: true, 0, bucketCount: 150));
+        // More queries than parts of the bias's gradient have blocks, on devices too.
+        Agrees(new(11, AttentionProblem.SelfSpans(69), 1, 4, Masking.Causal, bidirectional: false, 0.1f));
         // Heads beyond registers.
         Agrees(new(7, AttentionProblem.SelfSpans(1, 5, 3), 2, 132, Masking.Causal, bidirectional: false, 0.2f));
         Agrees(new(8, AttentionTests.CrossSpans, 1, 200, Masking.None, bidirectional: null, 0.1f));

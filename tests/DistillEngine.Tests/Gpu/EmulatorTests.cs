@@ -51,6 +51,27 @@ public class EmulatorTests
             [("device", new Mirror(backend).Kernels.Attention)]);
     }
 
+    [Theory]
+    [InlineData(8)]
+    [InlineData(132)]
+    public void AttentionBackward_OfManyQueries_HasTheSameBitsForAnyNumberOfGroups(int headWidth)
+    {
+        using GpuBackend backend = GpuDevices.Open(GpuDevices.Emulator);
+        Attention op = new Mirror(backend).Kernels.Attention;
+        const int Queries = 37;
+        // Beside another, a sequence has one group; alone, it has two. The other's gradients are zeros.
+        using var problem = new AttentionProblem(12, AttentionProblem.SelfSpans(Queries, 1), 1, headWidth, Masking.None, bidirectional: true, 0.1f);
+        problem.Dy.Rows(Queries + 1, 1).HostSpan<float>().Clear();
+        AttentionProblem.Results beside = problem.ForwardAndBackward(op);
+        using var alone = new HostTensors(1);
+        Tensor dq = alone.Empty("dq", problem.Q.Shape), dk = alone.Empty("dk", problem.K.Shape), dv = alone.Empty("dv", problem.V.Shape);
+        Tensor dTable = alone.Filled("dTable", problem.Bias.Table.Shape, 1), partials = alone.Empty("partials", new(1, problem.Bias.Table.Shape.D0));
+        op.Backward(problem.Dy, problem.Q, problem.K, problem.V, beside.Y, beside.LogSumExp, problem.SpanTensor.First(1), 1, Masking.None, problem.Bias,
+            problem.Dropout, dq, dk, dv, dTable, partials);
+        Assert.Equal(beside.DTable.HostSpan<float>(), dTable.HostSpan<float>());
+        Assert.Equal(beside.Dq.First(Queries).HostSpan<float>(), dq.First(Queries).HostSpan<float>());
+    }
+
     [Fact]
     public void Model_WithHeadsWiderThanTheDeviceTakes_IsRefusedWithTheWidthExpected()
     {

@@ -63,7 +63,8 @@ public sealed class GroupSizeTests : IDisposable
             RmsNormTests.ForwardAgrees(new Mirror(backend).Kernels.RmsNorm, 17);
         var file = new TuningFile(FilePath, _ => { });
         Assert.Contains("rms_norm.forward f32", File.ReadAllText(FilePath), StringComparison.Ordinal);
-        string[] keys = [.. Enumerable.Range(0, 8).Select(rows => $"rms_norm.forward f32 {1 << rows} x 32 x 1").Where(key => file.Find(Device, key) is not null)];
+        string[] keys = [.. Enumerable.Range(0, 8).Select(rows => $"rms_norm.forward f32 {1 << rows} x 32 x 1")
+            .Where(key => file.Find(Device, key) is not null)];
         Assert.Equal("2", file.Find(Device, Assert.Single(keys)));
     }
 
