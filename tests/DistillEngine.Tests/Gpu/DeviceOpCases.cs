@@ -87,7 +87,7 @@ static class DeviceOpCases
 
     static void MatMul(KernelSet ops)
     {
-        foreach (var (rows, inputs, outputs) in ((int, int, int)[])[(1, 1, 1), (1, 33, 7), (3, 5, 18), (9, 17, 33), (17, 1, 5), (33, 40, 15), (140, 12, 130),
+        foreach (var (rows, inputs, outputs) in ((int, int, int)[])[(1, 1, 1), (1, 33, 7), (3, 5, 18), (1, 40, 7), (8, 36, 5), (9, 17, 33), (17, 1, 5), (33, 40, 15), (140, 12, 130),
             (0, 4, 4), (4, 0, 4), (20, 0, 4), (4, 4, 0)])
             foreach (Into into in (Into[])[Into.Overwrite, Into.Add])
                 MatMulTests.AssertEqualsOracle(ops.MatMul, rows, inputs, outputs, into);
