@@ -14,7 +14,7 @@ public class ElementwiseBenchmark : OpBenchmark
 
     static readonly DropoutSite Site = new(DropoutRate, 12345);
 
-    Tensor _x, _dx, _branch, _weight, _dWeight, _invRms, _gate, _up, _hidden, _dGate, _dUp, _keys, _ids, _table, _dTable;
+    Tensor _x, _dx, _branch, _weight, _dWeight, _invRms, _gate, _up, _hidden, _dGate, _dUp, _keys, _ids, _order, _table, _dTable;
 
     [Params(512, 2048)]
     public int Rows { get; set; }
@@ -29,7 +29,10 @@ public class ElementwiseBenchmark : OpBenchmark
         (_dGate, _dUp) = (Zeros("dGate", wide), Zeros("dUp", wide));
         (_table, _dTable) = (Random("table", new(Vocabulary, Width)), Zeros("dTable", new(Vocabulary, Width)));
         _keys = From<int>("keys", new(Rows), [.. Enumerable.Range(0, Rows).Select(row => (int)CounterRng.RowKey(row / 64, row % 64))], DType.I32);
-        _ids = From<int>("ids", new(Rows), [.. Enumerable.Range(0, Rows).Select(row => row * 7919 % Vocabulary)], DType.I32);
+        int[] ids = [.. Enumerable.Range(0, Rows).Select(row => row * 7919 % Vocabulary)], order = new int[Rows];
+        _ids = From<int>("ids", new(Rows), ids, DType.I32);
+        Embedding.OrderRows(ids, new long[Rows], order);
+        _order = Ops.Embedding.UsesOrder ? From<int>("order", new(Rows), order, DType.I32) : default;
         RmsNormForward();
     }
 
@@ -99,7 +102,7 @@ public class ElementwiseBenchmark : OpBenchmark
     [Benchmark]
     public void EmbeddingBackward()
     {
-        Ops.Embedding.Backward(_dx, _ids, _dTable);
+        Ops.Embedding.Backward(_dx, _ids, _order, _dTable);
         Wait();
     }
 

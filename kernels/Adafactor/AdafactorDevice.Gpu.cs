@@ -13,6 +13,9 @@ struct AdafactorNumbers
     public double DecayOfRate, Decay;
     public int Rows, Width, Blocks;
 
+    /// <summary>Of the sums of a block.</summary>
+    public int Parts;
+
     /// <summary>1 or 0, as device code takes no bool in a structure. Separable: the estimate's root is a row factor times a column
     /// factor.</summary>
     public int Factored, Separable, NeedsValueRms, HasMoment;
@@ -33,6 +36,8 @@ static class AdafactorDevice
 
     /// <summary>One group a block of rows, its threads striding over the columns: updates the row means and leaves the block's column sums
     /// in <paramref name="partials"/>.</summary>
+    /// <remarks>Columns are gone through part by part: the sums' parts, as of <see cref="GroupSums{TLanes}"/>, then have the same bits whatever
+    /// the group's size.</remarks>
     public static void ObserveFactored<TLanes>(ArrayView<float> gradient, ArrayView<float> norm, ArrayView<float> value, ArrayView<float> rowMeans,
         ArrayView<float> partials, ArrayView<double> sums, AdafactorNumbers n) where TLanes : struct, ILanes
     {
@@ -41,34 +46,39 @@ static class AdafactorDevice
         var rowSums = LocalMemory.Allocate1D<float>(BlockRows);
         float clip = GradientNormGpu.Clip(norm, n.Clip);
         int block = Grid.IdxX, first = block * BlockRows;
-        double valueSum = 0;
-        for (int r = 0; r < BlockRows; r++) rowSums[r] = 0;
-        for (int column = Group.IdxX; column < n.Width; column += Group.DimX)
+        for (int part = Group.IdxX; part < n.Parts; part += Group.DimX)
         {
-            float columnSum = 0, columnValue = 0;
-            for (int r = 0; r < BlockRows; r++)
+            double valueSum = 0;
+            for (int r = 0; r < BlockRows; r++) rowSums[r] = 0;
+            for (int column = part; column < n.Width; column += n.Parts)
             {
-                if (first + r < n.Rows)
+                float columnSum = 0, columnValue = 0;
+                for (int r = 0; r < BlockRows; r++)
                 {
-                    long at = (long)(first + r) * n.Width + column;
-                    float g = gradient[at] * clip, square = g * g + n.Added;
-                    columnSum += square;
-                    rowSums[r] += square;
-                    if (n.NeedsValueRms != 0) columnValue += value[at] * value[at];
+                    if (first + r < n.Rows)
+                    {
+                        long at = (long)(first + r) * n.Width + column;
+                        float g = gradient[at] * clip, square = g * g + n.Added;
+                        columnSum += square;
+                        rowSums[r] += square;
+                        if (n.NeedsValueRms != 0) columnValue += value[at] * value[at];
+                    }
                 }
+                partials[(long)block * n.Width + column] = columnSum;
+                valueSum += columnValue;
             }
-            partials[(long)block * n.Width + column] = columnSum;
-            valueSum += columnValue;
+            GroupSums<TLanes>.PostEach(part, rowSums, BlockRows, shared);
+            GroupSums<TLanes>.Post(part, valueSum, sharedValue);
         }
-        GroupSums<TLanes>.SumEach(rowSums, BlockRows, shared);
+        GroupSums<TLanes>.TotalEach(n.Parts, BlockRows, shared);
         for (int start = 0; start < BlockRows; start += Group.DimX)
         {
             int r = start + Group.IdxX;
             if (r < BlockRows && first + r < n.Rows)
                 rowMeans[first + r] = (float)(n.Beta2 * rowMeans[first + r] + n.OneMinusBeta2 * ((double)shared[r * GroupSums.MaxThreads] / n.Width));
         }
-        valueSum = GroupSums<TLanes>.Sum(valueSum, sharedValue);
-        if (Group.IdxX == 0) sums[FirstSum + block] = valueSum;
+        double total = GroupSums<TLanes>.Total(n.Parts, sharedValue);
+        if (Group.IdxX == 0) sums[FirstSum + block] = total;
     }
 
     /// <summary>One thread a column.</summary>
@@ -111,22 +121,26 @@ static class AdafactorDevice
         ArrayView<double> shared = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
         float clip = GradientNormGpu.Clip(norm, n.Clip);
         int first = Grid.IdxX * BlockRows;
-        double sum = 0;
-        for (int column = Group.IdxX; column < n.Width; column += Group.DimX)
+        for (int part = Group.IdxX; part < n.Parts; part += Group.DimX)
         {
-            float columnSum = 0, columnTerm = second[column];
-            for (int r = 0; r < BlockRows; r++)
+            double sum = 0;
+            for (int column = part; column < n.Width; column += n.Parts)
             {
-                if (first + r < n.Rows)
+                float columnSum = 0, columnTerm = second[column];
+                for (int r = 0; r < BlockRows; r++)
                 {
-                    float update = Update(gradient[(long)(first + r) * n.Width + column] * clip, columnTerm, rowTerms[first + r], n);
-                    columnSum += update * update;
+                    if (first + r < n.Rows)
+                    {
+                        float update = Update(gradient[(long)(first + r) * n.Width + column] * clip, columnTerm, rowTerms[first + r], n);
+                        columnSum += update * update;
+                    }
                 }
+                sum += columnSum;
             }
-            sum += columnSum;
+            GroupSums<TLanes>.Post(part, sum, shared);
         }
-        sum = GroupSums<TLanes>.Sum(sum, shared);
-        if (Group.IdxX == 0) sums[FirstSum + n.Blocks + Grid.IdxX] = sum;
+        double total = GroupSums<TLanes>.Total(n.Parts, shared);
+        if (Group.IdxX == 0) sums[FirstSum + n.Blocks + Grid.IdxX] = total;
     }
 
     /// <summary>One group a block of a parameter that is not factored: its squares, and the sums of its values and updates.</summary>
@@ -134,23 +148,29 @@ static class AdafactorDevice
         ArrayView<float> gradient, ArrayView<float> norm, ArrayView<float> value, ArrayView<float> squares, ArrayView<double> sums, AdafactorNumbers n)
         where TLanes : struct, ILanes
     {
-        ArrayView<double> shared = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
+        ArrayView<double> sharedValue = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
+        ArrayView<double> sharedUpdate = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
         float clip = GradientNormGpu.Clip(norm, n.Clip), beta2 = (float)n.Beta2, oneMinusBeta2 = (float)n.OneMinusBeta2;
         long start = (long)Grid.IdxX * BlockRows * n.Width, end = start + (long)BlockRows * n.Width;
         if (end > n.Count) end = n.Count;
-        float valueSum = 0, updateSum = 0;
-        for (long i = start + Group.IdxX; i < end; i += Group.DimX)
+        for (int part = Group.IdxX; part < n.Parts; part += Group.DimX)
         {
-            float g = gradient[i] * clip, square = oneMinusBeta2 * (g * g + n.Added) + squares[i] * beta2;
-            squares[i] = square;
-            float update = Update(g, square, 1, n);
-            updateSum += update * update;
-            valueSum += value[i] * value[i];
+            float valueSum = 0, updateSum = 0;
+            for (long i = start + part; i < end; i += n.Parts)
+            {
+                float g = gradient[i] * clip, square = oneMinusBeta2 * (g * g + n.Added) + squares[i] * beta2;
+                squares[i] = square;
+                float update = Update(g, square, 1, n);
+                updateSum += update * update;
+                valueSum += value[i] * value[i];
+            }
+            GroupSums<TLanes>.Post(part, (double)valueSum, sharedValue);
+            GroupSums<TLanes>.Post(part, (double)updateSum, sharedUpdate);
         }
-        double sum = GroupSums<TLanes>.Sum(valueSum, shared);
-        if (Group.IdxX == 0) sums[FirstSum + Grid.IdxX] = sum;
-        sum = GroupSums<TLanes>.Sum(updateSum, shared);
-        if (Group.IdxX == 0) sums[FirstSum + n.Blocks + Grid.IdxX] = sum;
+        double ofValues = GroupSums<TLanes>.Total(n.Parts, sharedValue), ofUpdates = GroupSums<TLanes>.Total(n.Parts, sharedUpdate);
+        if (Group.IdxX != 0) return;
+        sums[FirstSum + Grid.IdxX] = ofValues;
+        sums[FirstSum + n.Blocks + Grid.IdxX] = ofUpdates;
     }
 
     /// <summary>One group: the parameter's rate and decay from the blocks' sums.</summary>

@@ -10,16 +10,18 @@ namespace DistillEngine.Kernels;
 /// </summary>
 sealed class AdamWGpu(Gpu gpu) : AdamW
 {
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, float, AdamWNumbers, ArrayView<float>,
+    readonly TunedKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, float, AdamWNumbers, ArrayView<float>,
         ArrayView<float>, ArrayView<float>>> _update =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, float, AdamWNumbers, ArrayView<float>, ArrayView<float>,
-            ArrayView<float>>>(UpdateElements);
+        gpu.Tuned<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, float, AdamWNumbers, ArrayView<float>, ArrayView<float>,
+            ArrayView<float>>>("adamw.update", UpdateElements);
 
     protected override void UpdateCore(Tensor gradients, Tensor gradientNorm, in AdamWStep step, Tensor values, Tensor m, Tensor v)
     {
         if (values.Count == 0) return;
-        _update.Launch(gpu.Stream, gpu.Elements(values.Count), gpu.View<float>(gradients), gpu.View<float>(gradientNorm), step.Clip, AdamWNumbers.Of(step),
-            gpu.View<float>(values), gpu.View<float>(m), gpu.View<float>(v));
+        ArrayView<float> parameters = gpu.View<float>(values), first = gpu.View<float>(m), second = gpu.View<float>(v);
+        _update.Run(LaunchGrid.OfElements(values.Count),
+            (g: gpu.View<float>(gradients), norm: gpu.View<float>(gradientNorm), step.Clip, n: AdamWNumbers.Of(step), parameters, first, second),
+            static (kernel, stream, grid, a) => kernel(stream, grid, a.g, a.norm, a.Clip, a.n, a.parameters, a.first, a.second), parameters, first, second);
     }
 
     internal static void UpdateElements(

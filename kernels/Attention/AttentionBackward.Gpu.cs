@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using DistillEngine.Core;
 using ILGPU;
 
@@ -30,6 +31,9 @@ static class AttentionBackward
 {
     /// <summary>Buckets of the bias that a call sums: a group keeps one sum a bucket and query in shared memory.</summary>
     public const int MaxBuckets = 64;
+
+    /// <summary>Parts of a sequence's queries that sum the bias's gradient for themselves: its bits then depend on no grid. A power of two.</summary>
+    public const int QueryParts = 16;
 
     /// <summary>δ of every query row and head.</summary>
     public static void Deltas(ArrayView<float> dy, ArrayView<float> y, AttentionNumbers n, ArrayView<float> deltas)
@@ -95,13 +99,14 @@ static class AttentionBackward
         }
     }
 
-    /// <summary>One group a sequence and head, <see cref="IAttentionShape.RowThreads"/> threads a query, the first of which has a sum a bucket of the
-    /// bias's gradient; they are added in order at the end. A call sums the buckets from <see cref="AttentionNumbers.FirstBucket"/> on, as many as
-    /// shared memory holds, and the call that begins at 0 writes dq. That may be dy: a thread has read its part of a row before it writes it.</summary>
-    /// <param name="tablePartials">[sequences, heads · buckets]; written where there is a bias.</param>
+    /// <summary>One group a sequence, head and share of the <see cref="QueryParts"/>, <see cref="IAttentionShape.RowThreads"/> threads a query, the first
+    /// of which has a sum a bucket of the bias's gradient; they are added in order at the end of a part. Blocks of as many queries as a group takes at a
+    /// time belong to the parts in turns. A call sums the buckets from <see cref="AttentionNumbers.FirstBucket"/> on, as many as shared memory holds, and
+    /// the call that begins at 0 writes dq. That may be dy: a thread has read its part of a row before it writes it.</summary>
+    /// <param name="parts">[sequences · heads, <see cref="QueryParts"/>, buckets]; written where there is a bias, for the parts that have queries.</param>
     public static void ByQuery<TShape>(ArrayView<float> dy, ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> logSumExp,
         ArrayView<float> deltas, ArrayView<int> spans, ArrayView<float> table, ArrayView<int> bucketOfDistance, AttentionNumbers n, ArrayView<float> dq,
-        ArrayView<float> tablePartials) where TShape : struct, IAttentionShape
+        ArrayView<float> parts) where TShape : struct, IAttentionShape
     {
         ArrayView<float> keys = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width);
         ArrayView<float> values = SharedMemory.Allocate<float>(TShape.TileRows * TShape.Width);
@@ -112,51 +117,76 @@ static class AttentionBackward
         int rows = TShape.Threads / TShape.RowThreads, row = AttentionRows<TShape>.Own();
         HeadSpan span = HeadSpan.Of(spans, Grid.IdxX, n.Heads);
         bool sumsBuckets = n.HasBias != 0 && AttentionRows<TShape>.IsFirst();
-        if (sumsBuckets)
-            for (int bucket = 0; bucket < MaxBuckets; bucket++) bucketSums[bucket * rows + row] = 0;
-        for (int first = 0; first < span.QueryCount; first += rows)
+        for (int part = Grid.IdxY; part < QueryParts; part += Grid.DimY)
         {
-            ThreadQuery own = ThreadQuery.Of(span, first, row, rows, n);
-            bool isActive = own.Index < span.QueryCount;
-            AttentionRows<TShape>.Load(q, span.Query(own.Index, n), isActive, n, query);
-            AttentionRows<TShape>.Load(dy, span.Query(own.Index, n), isActive, n, slope);
-            AttentionRows<TShape>.Clear(result);
-            float denominator = isActive ? logSumExp[span.Row(own.Index, n)] : 0, delta = isActive ? deltas[span.Row(own.Index, n)] : 0;
-            for (int tile = 0; tile < own.Reach; tile += TShape.TileRows)
+            if (sumsBuckets)
+                for (int bucket = 0; bucket < MaxBuckets; bucket++) bucketSums[bucket * rows + row] = 0;
+            for (int first = part * rows; first < span.QueryCount; first += QueryParts * rows)
             {
-                AttentionRows<TShape>.LoadTiles(k, v, span.Key(tile, n), span.KeyCount - tile, n, keys, values);
-                for (int t = 0; t < TShape.TileRows; t++)
+                ThreadQuery own = ThreadQuery.Of(span, first, row, rows, n);
+                bool isActive = own.Index < span.QueryCount;
+                AttentionRows<TShape>.Load(q, span.Query(own.Index, n), isActive, n, query);
+                AttentionRows<TShape>.Load(dy, span.Query(own.Index, n), isActive, n, slope);
+                AttentionRows<TShape>.Clear(result);
+                float denominator = isActive ? logSumExp[span.Row(own.Index, n)] : 0, delta = isActive ? deltas[span.Row(own.Index, n)] : 0;
+                for (int tile = 0; tile < own.Reach; tile += TShape.TileRows)
                 {
-                    int j = tile + t;
-                    float product = AttentionRows<TShape>.Dot(query, keys, t), dProduct = AttentionRows<TShape>.Dot(slope, values, t);
-                    if (j < own.Visible)
+                    AttentionRows<TShape>.LoadTiles(k, v, span.Key(tile, n), span.KeyCount - tile, n, keys, values);
+                    for (int t = 0; t < TShape.TileRows; t++)
                     {
-                        int distance = j - span.QueryPosition - own.Index;
-                        float score = product + n.Bias(table, bucketOfDistance, distance, span.Head);
-                        float weight = DeviceMath.Exp(score - denominator);
-                        float dWeight = n.Keep(own.RowKey, span.Head, j) * dProduct;
-                        float dScore = weight * (dWeight - delta);
-                        AttentionRows<TShape>.AddScaled(dScore, keys, t, result);
-                        if (sumsBuckets)
+                        int j = tile + t;
+                        float product = AttentionRows<TShape>.Dot(query, keys, t), dProduct = AttentionRows<TShape>.Dot(slope, values, t);
+                        if (j < own.Visible)
                         {
-                            int bucket = bucketOfDistance[n.Entry(distance)] - n.FirstBucket;
-                            if (bucket >= 0 && bucket < MaxBuckets) bucketSums[bucket * rows + row] += dScore;
+                            int distance = j - span.QueryPosition - own.Index;
+                            float score = product + n.Bias(table, bucketOfDistance, distance, span.Head);
+                            float weight = DeviceMath.Exp(score - denominator);
+                            float dWeight = n.Keep(own.RowKey, span.Head, j) * dProduct;
+                            float dScore = weight * (dWeight - delta);
+                            AttentionRows<TShape>.AddScaled(dScore, keys, t, result);
+                            if (sumsBuckets)
+                            {
+                                int bucket = bucketOfDistance[n.Entry(distance)] - n.FirstBucket;
+                                if (bucket >= 0 && bucket < MaxBuckets) bucketSums[bucket * rows + row] += dScore;
+                            }
                         }
                     }
                 }
+                if (isActive && n.FirstBucket == 0) AttentionRows<TShape>.Store(result, 1, n, dq, span.Query(own.Index, n));
             }
-            if (isActive && n.FirstBucket == 0) AttentionRows<TShape>.Store(result, 1, n, dq, span.Query(own.Index, n));
+            if (n.HasBias != 0 && part * rows < span.QueryCount) AddRowSums(bucketSums, rows, TShape.Threads, part, n, parts);
         }
+    }
+
+    /// <summary>The sum of each bucket of a part over its rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void AddRowSums(ArrayView<float> bucketSums, int rows, int threads, int part, AttentionNumbers n, ArrayView<float> parts)
+    {
         Group.Barrier();
         // The same number of rounds for every thread: PoCL lets all threads into a loop behind a barrier that only some should enter.
-        for (int bucket = Group.IdxX; bucket < MaxBuckets; bucket += TShape.Threads)
+        for (int start = 0; start < MaxBuckets; start += threads)
         {
-            if (n.FirstBucket + bucket < n.Buckets)
+            int bucket = start + Group.IdxX;
+            if (bucket < MaxBuckets && n.FirstBucket + bucket < n.Buckets)
             {
                 float sum = 0;
-                for (int other = 0; other < rows; other++) sum += bucketSums[bucket * rows + other];
-                tablePartials[(long)Grid.IdxX * n.Buckets + n.FirstBucket + bucket] = sum;
+                for (int row = 0; row < rows; row++) sum += bucketSums[bucket * rows + row];
+                parts[((long)Grid.IdxX * QueryParts + part) * n.Buckets + n.FirstBucket + bucket] = sum;
             }
+        }
+        Group.Barrier();
+    }
+
+    /// <summary>The sum over the parts of a sequence's queries in their order, one thread an element of [sequences, heads · buckets].</summary>
+    /// <param name="rows">Queries of a block: a sequence has no more parts than blocks.</param>
+    public static void JoinParts(ArrayView<float> parts, ArrayView<int> spans, int rows, AttentionNumbers n, ArrayView<float> tablePartials)
+    {
+        for (int i = Grid.IdxX * Group.DimX + Group.IdxX; i < tablePartials.IntLength; i += Grid.DimX * Group.DimX)
+        {
+            int spanTimesHead = i / n.Buckets, bucket = i % n.Buckets, queries = spans[spanTimesHead / n.Heads * AttentionSpan.Fields + 1];
+            float sum = 0;
+            for (int part = 0; part < QueryParts && part * rows < queries; part++) sum += parts[((long)spanTimesHead * QueryParts + part) * n.Buckets + bucket];
+            tablePartials[i] = sum;
         }
     }
 

@@ -67,24 +67,25 @@ static class AttentionForward
     }
 
     /// <summary>
-    /// For decoding, where a sequence has a query or few: one group a sequence and head takes one query after the other, a thread a key for
-    /// the scores and a thread a column for the values. Bound by the bandwidth of keys and values.
+    /// For decoding, where a sequence has a query or few, and for heads too wide for registers: one group a sequence, head and share of the queries takes
+    /// one query after the other, a thread a key for the scores and a thread a column for the values. Bound by the bandwidth of keys and values.
     /// </summary>
     public static void ByKey<TShape, TLanes>(ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<int> spans, ArrayView<float> table,
         ArrayView<int> bucketOfDistance, AttentionNumbers n, ArrayView<float> y, ArrayView<float> logSumExp)
-        where TShape : struct, IAttentionShape where TLanes : struct, ILanes
+        where TShape : struct, IHeadShape where TLanes : struct, ILanes
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupSums.MaxThreads), query = SharedMemory.Allocate<float>(TShape.Width);
         ArrayView<float> weights = SharedMemory.Allocate<float>(TShape.Threads);
-        var result = LocalMemory.Allocate1D<float>((TShape.Width + TShape.Threads - 1) / TShape.Threads);
+        // Each element belongs to one thread; registers would need a loop short enough to unroll.
+        ArrayView<float> result = SharedMemory.Allocate<float>(TShape.Width);
         HeadSpan span = HeadSpan.Of(spans, Grid.IdxX, n.Heads);
-        for (int i = 0; i < span.QueryCount; i++)
+        for (int i = Grid.IdxY; i < span.QueryCount; i += Grid.DimY)
         {
             int visible = span.Visible(i, n);
             uint rowKey = CounterRng.RowKey(span.Sequence, span.QueryPosition + i);
             Group.Barrier();
             for (int d = Group.IdxX; d < n.HeadWidth; d += TShape.Threads) query[d] = q[span.Query(i, n) + d];
-            for (int c = 0; c < (TShape.Width + TShape.Threads - 1) / TShape.Threads; c++) result[c] = 0;
+            for (int d = Group.IdxX; d < TShape.Width; d += TShape.Threads) result[d] = 0;
             Group.Barrier();
             float max = float.NegativeInfinity, sum = 0;
             for (int tile = 0; tile < visible; tile += TShape.Threads)
@@ -110,9 +111,9 @@ static class AttentionForward
                     int d = c * TShape.Threads + Group.IdxX;
                     if (d < n.HeadWidth)
                     {
-                        float part = result[c] * scale;
+                        float part = result[d] * scale;
                         for (int w = 0; w < count; w++) part += weights[w] * v[span.Key(tile + w, n) + d];
-                        result[c] = part;
+                        result[d] = part;
                     }
                 }
                 Group.Barrier();
@@ -121,7 +122,7 @@ static class AttentionForward
             for (int c = 0; c < (TShape.Width + TShape.Threads - 1) / TShape.Threads; c++)
             {
                 int d = c * TShape.Threads + Group.IdxX;
-                if (d < n.HeadWidth) y[span.Query(i, n) + d] = result[c] * inverse;
+                if (d < n.HeadWidth) y[span.Query(i, n) + d] = result[d] * inverse;
             }
             if (Group.IdxX == 0) logSumExp[span.Row(i, n)] = (float)(max + DeviceMath.Log(sum));
         }

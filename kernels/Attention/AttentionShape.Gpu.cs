@@ -4,18 +4,22 @@ using ILGPU;
 
 namespace DistillEngine.Kernels;
 
-/// <summary>Extents of an attention kernel: constants of the compiled code, so that a head's row stays in registers.</summary>
-interface IAttentionShape
+/// <summary>Extents of an attention kernel whose threads share every row: constants of the compiled code.</summary>
+interface IHeadShape
 {
     /// <summary>Threads of a group, a power of two.</summary>
     static abstract int Threads { get; }
 
+    /// <summary>Greatest head width, a multiple of 4; kernels that pad narrower heads do so with zeros.</summary>
+    static abstract int Width { get; }
+}
+
+/// <summary>Extents of an attention kernel that keeps a head's row in registers.</summary>
+interface IAttentionShape : IHeadShape
+{
     /// <summary>Neighbouring threads of a warp that share a query or a key, a power of two. Shares of 32 elements keep loops over them so short
     /// that NVIDIA's assembler unrolls them, and three of them fit a thread's registers: both must be for none to lie in its memory.</summary>
     static abstract int RowThreads { get; }
-
-    /// <summary>Greatest head width, a multiple of 4; narrower heads are padded with zeros.</summary>
-    static abstract int Width { get; }
 
     /// <summary>Rows of the other side in shared memory at a time.</summary>
     static abstract int TileRows { get; }
@@ -92,6 +96,36 @@ readonly struct Heads128 : IAttentionShape
     public static float SumOfRow(float share) => share;
 }
 
+/// <summary>A shape with half its threads, for as many fewer rows a group.</summary>
+readonly struct Halved<TShape> : IAttentionShape where TShape : struct, IAttentionShape
+{
+    public static int Threads => TShape.Threads / 2;
+    public static int RowThreads => TShape.RowThreads;
+    public static int Width => TShape.Width;
+    public static int TileRows => TShape.TileRows;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => TShape.MultiplyAdd(a, b, c);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float SumOfRow(float share) => TShape.SumOfRow(share);
+}
+
+/// <summary>A shape with twice its threads.</summary>
+readonly struct Doubled<TShape> : IAttentionShape where TShape : struct, IAttentionShape
+{
+    public static int Threads => TShape.Threads * 2;
+    public static int RowThreads => TShape.RowThreads;
+    public static int Width => TShape.Width;
+    public static int TileRows => TShape.TileRows;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MultiplyAdd(float a, float b, float c) => TShape.MultiplyAdd(a, b, c);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float SumOfRow(float share) => TShape.SumOfRow(share);
+}
+
 /// <summary>4 threads, as each is one of the operating system's on the emulator.</summary>
 readonly struct EmulatedHeads : IAttentionShape
 {
@@ -105,6 +139,20 @@ readonly struct EmulatedHeads : IAttentionShape
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float SumOfRow(float share) => share + Warp.ShuffleXor(share, 1);
+}
+
+/// <summary>Heads that no published T5 has: their rows pass through shared memory, <see cref="AttentionWide"/>.</summary>
+readonly struct WideHeads : IHeadShape
+{
+    public static int Threads => 128;
+    public static int Width => 1024;
+}
+
+/// <summary>The same on the emulator.</summary>
+readonly struct EmulatedWideHeads : IHeadShape
+{
+    public static int Threads => 4;
+    public static int Width => 256;
 }
 
 /// <summary>Numbers of a call.</summary>

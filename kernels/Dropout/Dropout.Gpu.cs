@@ -8,8 +8,8 @@ namespace DistillEngine.Kernels;
 /// <summary>One group a row; reads and writes 4 bytes an element each; bound by bandwidth. The draws are the CPU's, bit for bit.</summary>
 sealed class DropoutGpu(Gpu gpu) : Dropout
 {
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, DropoutNumbers, ArrayView<float>>> _mask =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, DropoutNumbers, ArrayView<float>>>(MaskRows);
+    readonly TunedKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, DropoutNumbers, ArrayView<float>>> _mask =
+        gpu.Tuned<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<int>, int, DropoutNumbers, ArrayView<float>>>("dropout", MaskRows);
 
     protected override void ForwardCore(Tensor x, Tensor rowKeys, DropoutSite site, Tensor y) => Apply(x, rowKeys, site, y);
 
@@ -20,7 +20,9 @@ sealed class DropoutGpu(Gpu gpu) : Dropout
     {
         bool isInPlace = x.Buffer == y.Buffer && x.ElementOffset == y.ElementOffset;
         if (x.Count == 0 || (!site.IsActive && isInPlace)) return;
-        _mask.Launch(gpu.Stream, gpu.Groups(x.Shape.D0), gpu.View<float>(x), gpu.View<int>(rowKeys), x.Shape.D1, DropoutNumbers.Of(site), gpu.View<float>(y));
+        ArrayView<float> to = gpu.View<float>(y);
+        _mask.Run(LaunchGrid.OfRows(x.Shape.D0, x.Shape.D1), (x: gpu.View<float>(x), keys: gpu.View<int>(rowKeys), x.Shape.D1, n: DropoutNumbers.Of(site), to),
+            static (kernel, stream, grid, a) => kernel(stream, grid, a.x, a.keys, a.D1, a.n, a.to), to);
     }
 
     internal static void MaskRows(ArrayView<float> x, ArrayView<int> rowKeys, int width, DropoutNumbers numbers, ArrayView<float> y)

@@ -22,7 +22,7 @@ public sealed unsafe class EmbeddingCpu<TVector>(ComputePool pool) : Embedding w
         pool.Run(call.Parts, table.DType == DType.BF16 ? &WidenRows : &CopyRows, &call);
     }
 
-    protected override void BackwardCore(Tensor dy, Tensor ids, Tensor dTable)
+    protected override void BackwardCore(Tensor dy, Tensor ids, Tensor order, Tensor dTable)
     {
         Call call = Prepare(ids, dTable, dy, Split.Parts(dy.Count, LeastElements, pool.ThreadCount));
         pool.Run(call.Parts, &AddColumns, &call);

@@ -16,25 +16,28 @@ sealed class GatedGeluGpu(Gpu gpu) : GatedGelu
     // Where the exponential has long been 0, x² is held finite, so that 0 · z′ stays 0.
     const float LargestSquare = 1e30f;
 
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>> _forward =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(ForwardElements);
+    readonly TunedKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>> _forward =
+        gpu.Tuned<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>>("gated_gelu.forward", ForwardElements);
 
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+    readonly TunedKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
         ArrayView<float>, ArrayView<float>>> _backward =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
-            ArrayView<float>, ArrayView<float>>>(BackwardElements);
+        gpu.Tuned<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+            ArrayView<float>, ArrayView<float>>>("gated_gelu.backward", BackwardElements);
 
     protected override void ForwardCore(Tensor gate, Tensor up, Tensor y)
     {
         if (gate.Count == 0) return;
-        _forward.Launch(gpu.Stream, gpu.Elements(gate.Count), gpu.View<float>(gate), gpu.View<float>(up), gpu.View<float>(y));
+        ArrayView<float> to = gpu.View<float>(y);
+        _forward.Run(LaunchGrid.OfElements(gate.Count), (gate: gpu.View<float>(gate), up: gpu.View<float>(up), to),
+            static (kernel, stream, grid, a) => kernel(stream, grid, a.gate, a.up, a.to), to);
     }
 
     protected override void BackwardCore(Tensor dy, Tensor gate, Tensor up, Tensor dGate, Tensor dUp, Tensor y)
     {
         if (gate.Count == 0) return;
-        _backward.Launch(gpu.Stream, gpu.Elements(gate.Count), gpu.View<float>(dy), gpu.View<float>(gate), gpu.View<float>(up),
-            gpu.View<float>(dGate), gpu.View<float>(dUp), gpu.View<float>(y));
+        ArrayView<float> toGate = gpu.View<float>(dGate), toUp = gpu.View<float>(dUp), to = gpu.View<float>(y);
+        _backward.Run(LaunchGrid.OfElements(gate.Count), (dy: gpu.View<float>(dy), gate: gpu.View<float>(gate), up: gpu.View<float>(up), toGate, toUp, to),
+            static (kernel, stream, grid, a) => kernel(stream, grid, a.dy, a.gate, a.up, a.toGate, a.toUp, a.to), toGate, toUp, to);
     }
 
     internal static void ForwardElements(ArrayView<float> gate, ArrayView<float> up, ArrayView<float> y)

@@ -19,8 +19,12 @@ abstract class DeviceKernel(Delegate code, int groupSize, int dynamicSharedBytes
     static string NameOf(Delegate code)
     {
         string method = $"{code.Method.DeclaringType!.Name}.{code.Method.Name}";
-        return code.Method.IsGenericMethod ? $"{method}<{string.Join(", ", code.Method.GetGenericArguments().Select(t => t.Name))}>" : method;
+        return code.Method.IsGenericMethod ? $"{method}<{string.Join(", ", code.Method.GetGenericArguments().Select(NameOf))}>" : method;
     }
+
+    static string NameOf(Type type) => type.IsGenericType
+        ? $"{type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)]}<{string.Join(", ", type.GetGenericArguments().Select(NameOf))}>"
+        : type.Name;
 }
 
 /// <summary>A kernel that is compiled by its first launch.</summary>

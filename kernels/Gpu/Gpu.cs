@@ -26,6 +26,10 @@ sealed class Gpu : IDisposable
         _scratch = new GpuScratch(this, "scratch of the kernels");
         ProductScratch = new GpuScratch(this, "rounded factors of a product");
         GroupSize = Math.Min(IsEmulator ? Accelerator.MaxNumThreadsPerGroup : 128, GroupSums.MaxThreads);
+        // More threads have more loads under way and more to wait for at a barrier. Beyond these lie a lone warp and groups too large for some devices.
+        GroupSizes = IsEmulator
+            ? [.. new[] { GroupSize, GroupSize / 2, GroupSize / 4 }.Where(Takes)]
+            : [GroupSize, GroupSize / 2, GroupSums.MaxThreads];
         // Enough groups that every multiprocessor has several to switch between while memory answers.
         MostGroups = IsEmulator ? 2 : 16 * Accelerator.NumMultiprocessors;
     }
@@ -39,8 +43,22 @@ sealed class Gpu : IDisposable
     /// <summary>Whether reductions exchange values within warps; see <see cref="ILanes"/>.</summary>
     public bool HasShuffles { get; }
 
-    /// <summary>Threads of a group of the kernels without tiles; a power of two.</summary>
+    /// <summary>Measures the fastest kernels; null takes the usual ones.</summary>
+    public Tuner? Tuner { get; set; }
+
+    /// <summary>Threads of a group of the kernels that have neither tiles nor several sizes; a power of two.</summary>
     public int GroupSize { get; }
+
+    /// <summary>Threads of a group that kernels are measured with; powers of two and whole warps, <see cref="GroupSize"/> first.</summary>
+    public IReadOnlyList<int> GroupSizes { get; }
+
+    /// <summary>Whether a group may have so many threads: whole warps, and no more than every device has.</summary>
+    public bool Takes(int groupSize) => IsEmulator
+        ? groupSize >= Math.Max(Accelerator.WarpSize, 2) && groupSize <= Accelerator.MaxNumThreadsPerGroup
+        : groupSize is >= 32 and <= GroupSums.MaxThreads;
+
+    /// <summary>Parts of a sum whose bits do not depend on the group's size: a multiple of every one.</summary>
+    public int SumParts => IsEmulator ? GroupSize : GroupSums.MaxThreads;
 
     /// <summary>Groups of a launch whose threads stride over all elements.</summary>
     public int MostGroups { get; }
@@ -94,6 +112,19 @@ sealed class Gpu : IDisposable
         }
     }
 
+    /// <summary>As <see cref="AllocateRaw"/>; null where the device refuses.</summary>
+    public MemoryBuffer? TryAllocateRaw(long bytes, string purpose)
+    {
+        try
+        {
+            return AllocateRaw(bytes, purpose);
+        }
+        catch (InsufficientMemoryException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>One group for each of <paramref name="groups"/> rows or blocks.</summary>
     public KernelConfig Groups(long groups) => new(checked((int)groups), GroupSize);
 
@@ -114,6 +145,16 @@ sealed class Gpu : IDisposable
     /// <inheritdoc cref="Kernel{TLaunch}(Delegate, int, int)"/>
     public DeviceKernel<TLaunch> Kernel<TLaunch>(Delegate withWarpLanes, Delegate withSharedLanes, int groupSize = 0) where TLaunch : Delegate =>
         Kernel<TLaunch>(HasShuffles ? withWarpLanes : withSharedLanes, groupSize);
+
+    /// <summary>Declares a kernel for each of <see cref="GroupSizes"/>.</summary>
+    /// <param name="op">What the tuning file calls it.</param>
+    public TunedKernel<TLaunch> Tuned<TLaunch>(string op, Delegate code) where TLaunch : Delegate =>
+        new(this, op, [.. GroupSizes.Select(size => Kernel<TLaunch>(code, size))]);
+
+    /// <summary>Declares a kernel that reduces over groups for each of <see cref="GroupSizes"/>.</summary>
+    /// <inheritdoc cref="Tuned{TLaunch}(string, Delegate)"/>
+    public TunedKernel<TLaunch> Tuned<TLaunch>(string op, Delegate withWarpLanes, Delegate withSharedLanes) where TLaunch : Delegate =>
+        Tuned<TLaunch>(op, HasShuffles ? withWarpLanes : withSharedLanes);
 
     /// <summary>Compiles a kernel for this device.</summary>
     public TLaunch Load<TLaunch>(DeviceKernel kernel) where TLaunch : Delegate

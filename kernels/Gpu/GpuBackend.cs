@@ -15,7 +15,7 @@ public sealed class GpuBackend : IBackend
     readonly UploadRing _uploads;
     readonly DownloadRing _downloads;
     readonly GpuRooflineKernels _roofline;
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>> _fill;
+    readonly TunedKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>> _fill;
 
     /// <param name="settings">Of the products; null takes float32.</param>
     /// <param name="matMul">The products; null takes those of the settings.</param>
@@ -24,10 +24,11 @@ public sealed class GpuBackend : IBackend
     {
         settings ??= new();
         (_gpu, Products) = (gpu, settings);
+        gpu.Tuner = settings.Tuner;
         Name = name + (Precision == ComputePrecision.F32 ? "" : $"+{settings.Name}") + (settings.Cublas is null ? "" : "+cublas");
         _uploads = new UploadRing(gpu);
         _downloads = new DownloadRing(gpu);
-        _fill = gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>>(FillElements);
+        _fill = gpu.Tuned<Action<AcceleratorStream, KernelConfig, ArrayView<float>, float>>("fill", FillElements);
         _roofline = roofline ?? GpuRooflineKernels.Of(gpu, settings.HasTensorCores);
         var dropout = new DropoutGpu(gpu);
         matMul ??= new MatMulGpu(gpu, settings);
@@ -105,7 +106,8 @@ public sealed class GpuBackend : IBackend
         Check.ElementSize<float>(destination, "fill");
         if (destination.Count == 0) return;
         _gpu.Accelerator.Bind();
-        _fill.Launch(_gpu.Stream, _gpu.Elements(destination.Count), _gpu.View<float>(destination), value);
+        _fill.Run(LaunchGrid.OfElements(destination.Count), (to: _gpu.View<float>(destination), value),
+            static (kernel, stream, grid, a) => kernel(stream, grid, a.to, a.value));
     }
 
     public IDeviceRoofline OpenRoofline() => new GpuRoofline(_gpu, _roofline);

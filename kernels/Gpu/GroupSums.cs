@@ -4,7 +4,7 @@ using ILGPU;
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// Sums and maxima over the threads of a group, in an order that depends on the sizes of group and warp alone. All threads of the group must
+/// Sums and maxima over the threads of a group, in an order that depends on the number of values and the size of a warp alone. All threads of the group must
 /// call; groups are powers of two, and whole warps where warps are used.
 /// </summary>
 /// <typeparam name="TLanes">How the threads exchange values; <see cref="Gpu.HasShuffles"/> tells which the device has.</typeparam>
@@ -28,22 +28,43 @@ static class GroupSums<TLanes> where TLanes : struct, ILanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Max(ulong value, ArrayView<ulong> shared) => Reduce<ulong, GreatestInteger>(value, shared);
 
-    /// <summary>The sum of each of several values a thread.</summary>
-    /// <param name="values">Of this thread, <paramref name="count"/> elements.</param>
-    /// <param name="shared">count · <see cref="GroupSums.MaxThreads"/> elements; sum i is left at i · MaxThreads, for every thread.</param>
+    /// <summary>
+    /// Hands one part of a sum over. A group that goes through all parts, each thread its own and those a group's size apart, has the same bits in
+    /// <see cref="Total(int, ArrayView{float})"/> whatever its size: a part stands for the thread that a group of as many threads as parts would have.
+    /// Neighbouring threads have neighbouring parts, and the parts of a warp are summed by its shuffles.
+    /// </summary>
+    /// <param name="shared"><see cref="GroupSums.MaxThreads"/> elements, which nothing reads any more.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void SumEach(ArrayView<float> values, int count, ArrayView<float> shared)
+    public static void Post(int part, float value, ArrayView<float> shared) => PostPart<float, SumOfFloats>(part, value, shared);
+
+    /// <inheritdoc cref="Post(int, float, ArrayView{float})"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Post(int part, double value, ArrayView<double> shared) => PostPart<double, SumOfDoubles>(part, value, shared);
+
+    /// <summary>The sum of all parts that were posted, in every thread.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Total(int parts, ArrayView<float> shared) => TotalOfParts<float, SumOfFloats>(parts, shared);
+
+    /// <inheritdoc cref="Total(int, ArrayView{float})"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double Total(int parts, ArrayView<double> shared) => TotalOfParts<double, SumOfDoubles>(parts, shared);
+
+    /// <summary>One part of each of several sums.</summary>
+    /// <param name="values">Of this thread, <paramref name="count"/> elements.</param>
+    /// <param name="shared">count · <see cref="GroupSums.MaxThreads"/> elements, which nothing reads any more.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PostEach(int part, ArrayView<float> values, int count, ArrayView<float> shared)
+    {
+        for (int i = 0; i < count; i++) Post(part, values[i], shared.SubView(i * GroupSums.MaxThreads, GroupSums.MaxThreads));
+    }
+
+    /// <summary>The sums of all parts that were posted: sum i is left at i · MaxThreads, for every thread.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void TotalEach(int parts, int count, ArrayView<float> shared)
     {
         Group.Barrier();
         if (TLanes.HasShuffles)
         {
-            int warps = Group.DimX / Warp.WarpSize;
-            for (int i = 0; i < count; i++)
-            {
-                float sum = ReduceWarp<float, SumOfFloats>(values[i]);
-                if (Warp.LaneIdx == 0) shared[i * GroupSums.MaxThreads + Group.IdxX / Warp.WarpSize] = sum;
-            }
-            Group.Barrier();
             // The same number of rounds for every thread, as barriers want it.
             for (int start = 0; start < count; start += Group.DimX)
             {
@@ -51,7 +72,7 @@ static class GroupSums<TLanes> where TLanes : struct, ILanes
                 if (i < count)
                 {
                     float sum = shared[i * GroupSums.MaxThreads];
-                    for (int warp = 1; warp < warps; warp++) sum += shared[i * GroupSums.MaxThreads + warp];
+                    for (int warp = 1; warp < parts / Warp.WarpSize; warp++) sum += shared[i * GroupSums.MaxThreads + warp];
                     shared[i * GroupSums.MaxThreads] = sum;
                 }
             }
@@ -59,31 +80,52 @@ static class GroupSums<TLanes> where TLanes : struct, ILanes
         }
         else
         {
-            GroupSums.SumNeighbours(values, count, Group.DimX, shared);
+            GroupSums.HalveEach(parts, count, shared);
         }
     }
 
-    /// <summary>Each warp by shuffles, then one value a warp through shared memory, where every thread takes them in their order. Without
-    /// shuffles a warp is one thread, and a tree in shared memory halves the values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static T Reduce<T, TOperation>(T value, ArrayView<T> shared) where T : unmanaged where TOperation : struct, IReductionOperation<T>
     {
         // What an earlier call left may still be read.
         Group.Barrier();
+        PostPart<T, TOperation>(Group.IdxX, value, shared);
+        return TotalOfParts<T, TOperation>(Group.DimX, shared);
+    }
+
+    /// <summary>Each warp by shuffles, of which one value goes through shared memory; without shuffles a warp is one thread.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void PostPart<T, TOperation>(int part, T value, ArrayView<T> shared) where T : unmanaged where TOperation : struct, IReductionOperation<T>
+    {
         if (TLanes.HasShuffles)
         {
             T ofWarp = ReduceWarp<T, TOperation>(value);
-            if (Warp.LaneIdx == 0) shared[Group.IdxX / Warp.WarpSize] = ofWarp;
-            Group.Barrier();
+            if (Warp.LaneIdx == 0) shared[part / Warp.WarpSize] = ofWarp;
+        }
+        else
+        {
+            shared[part] = value;
+        }
+    }
+
+    /// <summary>The warps' values in their order, by every thread; without shuffles a tree halves the values.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static T TotalOfParts<T, TOperation>(int parts, ArrayView<T> shared) where T : unmanaged where TOperation : struct, IReductionOperation<T>
+    {
+        Group.Barrier();
+        if (TLanes.HasShuffles)
+        {
             T result = shared[0];
-            for (int warp = 1; warp < Group.DimX / Warp.WarpSize; warp++) result = TOperation.Combine(result, shared[warp]);
+            for (int warp = 1; warp < parts / Warp.WarpSize; warp++) result = TOperation.Combine(result, shared[warp]);
             return result;
         }
-        shared[Group.IdxX] = value;
-        Group.Barrier();
-        for (int half = Group.DimX >> 1; half > 0; half >>= 1)
+        for (int half = parts >> 1; half > 0; half >>= 1)
         {
-            if (Group.IdxX < half) shared[Group.IdxX] = TOperation.Combine(shared[Group.IdxX], shared[Group.IdxX + half]);
+            for (int start = 0; start < half; start += Group.DimX)
+            {
+                int i = start + Group.IdxX;
+                if (i < half) shared[i] = TOperation.Combine(shared[i], shared[i + half]);
+            }
             Group.Barrier();
         }
         return shared[0];
@@ -104,6 +146,24 @@ static class GroupSums
 {
     /// <summary>Most threads of a group: the size of the shared memory that callers provide.</summary>
     public const int MaxThreads = 256;
+
+    /// <summary>Sum i of <paramref name="count"/>, of so many parts from i · MaxThreads on, to its first place, by a tree.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void HalveEach(int parts, int count, ArrayView<float> shared)
+    {
+        for (int half = parts >> 1; half > 0; half >>= 1)
+        {
+            for (int start = 0; start < half; start += Group.DimX)
+            {
+                int part = start + Group.IdxX;
+                if (part < half)
+                {
+                    for (int i = 0; i < count; i++) shared[i * MaxThreads + part] += shared[i * MaxThreads + part + half];
+                }
+            }
+            Group.Barrier();
+        }
+    }
 
     /// <summary>The sum of each of several values a thread, over threads that are neighbours, by a tree in shared memory.</summary>
     /// <param name="values">Of this thread, <paramref name="count"/> elements.</param>

@@ -12,9 +12,11 @@ sealed class GradientNormGpu(Gpu gpu) : GradientNorm
 {
     const int BlockElements = 16 * 1024;
 
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<double>>> _sumBlocks =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<double>>>(SumBlocks<WarpLanes>, SumBlocks<SharedLanes>);
+    readonly TunedKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, int, ArrayView<double>>> _sumBlocks =
+        gpu.Tuned<Action<AcceleratorStream, KernelConfig, ArrayView<float>, int, ArrayView<double>>>("gradient_norm", SumBlocks<WarpLanes>,
+            SumBlocks<SharedLanes>);
 
+    // One group that reads a sum a block: too little work to be worth measuring.
     readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<double>, int, ArrayView<float>>> _finish =
         gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<double>, int, ArrayView<float>>>(Finish<WarpLanes>, Finish<SharedLanes>);
 
@@ -22,19 +24,27 @@ sealed class GradientNormGpu(Gpu gpu) : GradientNorm
     {
         int blocks = checked((int)((gradients.Count + BlockElements - 1) / BlockElements));
         ArrayView<double> sums = gpu.Scratch<double>(Math.Max(blocks, 1));
-        if (blocks > 0) _sumBlocks.Launch(gpu.Stream, gpu.Groups(blocks), gpu.View<float>(gradients), sums);
+        if (blocks > 0)
+        {
+            _sumBlocks.Run(LaunchGrid.OfRows(blocks, BlockElements), (x: gpu.View<float>(gradients), gpu.SumParts, sums),
+                static (kernel, stream, grid, a) => kernel(stream, grid, a.x, a.SumParts, a.sums));
+        }
         _finish.Launch(gpu.Stream, gpu.Groups(1), sums, blocks, gpu.View<float>(norm));
     }
 
-    internal static void SumBlocks<TLanes>(ArrayView<float> gradients, ArrayView<double> sums) where TLanes : struct, ILanes
+    internal static void SumBlocks<TLanes>(ArrayView<float> gradients, int parts, ArrayView<double> sums) where TLanes : struct, ILanes
     {
         ArrayView<double> shared = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
         long start = (long)Grid.IdxX * BlockElements;
         long end = start + BlockElements < gradients.Length ? start + BlockElements : gradients.Length;
-        double sum = 0;
-        for (long i = start + Group.IdxX; i < end; i += Group.DimX) sum += (double)gradients[i] * gradients[i];
-        sum = GroupSums<TLanes>.Sum(sum, shared);
-        if (Group.IdxX == 0) sums[Grid.IdxX] = sum;
+        for (int part = Group.IdxX; part < parts; part += Group.DimX)
+        {
+            double sum = 0;
+            for (long i = start + part; i < end; i += parts) sum += (double)gradients[i] * gradients[i];
+            GroupSums<TLanes>.Post(part, sum, shared);
+        }
+        double total = GroupSums<TLanes>.Total(parts, shared);
+        if (Group.IdxX == 0) sums[Grid.IdxX] = total;
     }
 
     internal static void Finish<TLanes>(ArrayView<double> sums, int blocks, ArrayView<float> norm) where TLanes : struct, ILanes

@@ -3,24 +3,27 @@ using ILGPU;
 using ILGPU.Runtime;
 using FinishKernel = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.KernelConfig, ILGPU.ArrayView<int>, ILGPU.ArrayView<double>,
     ILGPU.ArrayView<float>, ILGPU.ArrayView<double>, ILGPU.ArrayView<float>>;
-using LogitsKernel = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.KernelConfig, ILGPU.ArrayView<float>, ILGPU.ArrayView<int>,
+using GradientKernel = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.KernelConfig, ILGPU.ArrayView<float>, ILGPU.ArrayView<int>,
     ILGPU.ArrayView<double>, ILGPU.ArrayView<float>, DistillEngine.Kernels.LogitsChunk>;
+using LogitsKernel = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.KernelConfig, ILGPU.ArrayView<float>, ILGPU.ArrayView<int>,
+    ILGPU.ArrayView<double>, ILGPU.ArrayView<float>, int, DistillEngine.Kernels.LogitsChunk>;
 
 namespace DistillEngine.Kernels;
 
 /// <summary>
 /// Head and loss chunk by chunk of the vocabulary: a product, then one group a row over the chunk's logits. Where the scratch has room for all
 /// words they are one chunk, whose products fill the device best, and Backward reads what Forward left there. Bound by the products; the
-/// passes read a chunk's logits twice, backward writes the gradients in their place. Sums: float32 within a thread's part of a chunk,
+/// passes read a chunk's logits twice, backward writes the gradients in their place. Sums: float32 within a part of a chunk,
 /// double above. A label outside the vocabulary gives NaN nats: a device throws nothing.
 /// </summary>
 sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntropy
 {
-    readonly DeviceKernel<LogitsKernel> _sum = gpu.Kernel<LogitsKernel>(SumRows<WarpLanes>, SumRows<SharedLanes>);
+    readonly TunedKernel<LogitsKernel> _sum = gpu.Tuned<LogitsKernel>("linear_cross_entropy.forward", SumRows<WarpLanes>, SumRows<SharedLanes>);
 
+    // A thread a row and a few operations each: too little work to be worth measuring.
     readonly DeviceKernel<FinishKernel> _finish = gpu.Kernel<FinishKernel>(FinishRows);
 
-    readonly DeviceKernel<LogitsKernel> _gradient = gpu.Kernel<LogitsKernel>(GradientRows);
+    readonly TunedKernel<GradientKernel> _gradient = gpu.Tuned<GradientKernel>("linear_cross_entropy.backward", GradientRows);
 
     protected override void ForwardCore(Tensor x, Weight w, float scale, Tensor labels, Tensor logSumExp, Tensor nats, Tensor scratch)
     {
@@ -35,7 +38,9 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
         {
             LogitsChunk chunk = Chunk(w, scale, first, scratch);
             Multiply(chunk, x, w, scratch);
-            _sum.Launch(gpu.Stream, gpu.Groups(rows), logits, labelView, sums, states, chunk);
+            _sum.Run(LaunchGrid.OfRows(rows, chunk.Words), (logits, labelView, sums, states, gpu.SumParts, chunk),
+                static (kernel, stream, grid, a) => kernel(stream, grid, a.logits, a.labelView, a.sums, a.states, a.SumParts, a.chunk),
+                sums.Cast<float>(), states);
         }
         _finish.Launch(gpu.Stream, gpu.Elements(rows), labelView, sums, states, gpu.View<double>(logSumExp), gpu.View<float>(nats));
     }
@@ -55,8 +60,9 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
         {
             LogitsChunk chunk = Chunk(w, scale, first, scratch);
             if (!holdsLogits) Multiply(chunk, x, w, scratch);
-            _gradient.Launch(gpu.Stream, gpu.Groups(rows), logits, gpu.View<int>(labels), gpu.View<double>(logSumExp), gpu.View<float>(rowWeights),
-                chunk);
+            _gradient.Run(LaunchGrid.OfRows(rows, chunk.Words),
+                (logits, labels: gpu.View<int>(labels), sums: gpu.View<double>(logSumExp), weights: gpu.View<float>(rowWeights), chunk),
+                static (kernel, stream, grid, a) => kernel(stream, grid, a.logits, a.labels, a.sums, a.weights, a.chunk), logits);
             long offset = (long)first * w.Inputs, count = (long)chunk.Words * w.Inputs;
             matMul.BackwardInput(logits, chunk.Stride, values.SubView(offset, count), rows, chunk.Words, w.Inputs,
                 first == 0 ? Into.Overwrite : Into.Add, gpu.View<float>(dx));
@@ -79,8 +85,8 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
 
     /// <summary>Adds a chunk to its rows' running maxima and sums, and picks the label's logit where it lies in the chunk.</summary>
     /// <param name="states">Greatest scaled logit of each row, then its label's.</param>
-    internal static void SumRows<TLanes>(ArrayView<float> logits, ArrayView<int> labels, ArrayView<double> sums, ArrayView<float> states, LogitsChunk chunk)
-        where TLanes : struct, ILanes
+    internal static void SumRows<TLanes>(ArrayView<float> logits, ArrayView<int> labels, ArrayView<double> sums, ArrayView<float> states, int parts,
+        LogitsChunk chunk) where TLanes : struct, ILanes
     {
         ArrayView<float> sharedMax = SharedMemory.Allocate<float>(GroupSums.MaxThreads);
         ArrayView<double> sharedSum = SharedMemory.Allocate<double>(GroupSums.MaxThreads);
@@ -90,9 +96,13 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
         float max = oldMax;
         for (int i = Group.IdxX; i < chunk.Words; i += Group.DimX) max = DeviceMath.Max(max, chunk.Scale * logits[start + i]);
         max = GroupSums<TLanes>.Max(max, sharedMax);
-        float part = 0;
-        for (int i = Group.IdxX; i < chunk.Words; i += Group.DimX) part += DeviceMath.Exp(chunk.Scale * logits[start + i] - max);
-        double sum = GroupSums<TLanes>.Sum(part, sharedSum);
+        for (int part = Group.IdxX; part < parts; part += Group.DimX)
+        {
+            float partSum = 0;
+            for (int i = part; i < chunk.Words; i += parts) partSum += DeviceMath.Exp(chunk.Scale * logits[start + i] - max);
+            GroupSums<TLanes>.Post(part, (double)partSum, sharedSum);
+        }
+        double sum = GroupSums<TLanes>.Total(parts, sharedSum);
         if (Group.IdxX != 0) return;
         if (chunk.First != 0) sum += sums[row] * DeviceMath.Exp((double)oldMax - max);
         sums[row] = sum;

@@ -126,6 +126,7 @@ sealed class MatMulGpu : MatMul
 
     void MultiplyFewRows(ArrayView<float> x, ArrayView<float> w, ArrayView<float> y, MatMulCall call)
     {
+        (call.VectorsA, call.VectorsB) = (AreFours(x, call.StrideA, call.Depth) ? 1 : 0, AreFours(w, call.StrideB, call.Depth) ? 1 : 0);
         int choice = 0;
         if (_settings.Tuner is { } tuner && _fewRows.Length > 1)
         {
@@ -193,17 +194,7 @@ sealed class MatMulGpu : MatMul
 
     // A product that is added to its result must not run twice on it. Null where the device has no memory left: no plan counts this, and a run
     // that fits without is to go on, untuned.
-    MemoryBuffer? TrialResult(ArrayView<float> c)
-    {
-        try
-        {
-            return _gpu.AllocateRaw(c.LengthInBytes, "a result of tuning");
-        }
-        catch (InsufficientMemoryException)
-        {
-            return null;
-        }
-    }
+    MemoryBuffer? TrialResult(ArrayView<float> c) => _gpu.TryAllocateRaw(c.LengthInBytes, "a result of tuning");
 
     void LaunchFewRows(int choice, ArrayView<float> x, ArrayView<float> w, ArrayView<float> y, MatMulCall call)
     {
@@ -223,7 +214,7 @@ sealed class MatMulGpu : MatMul
 
     /// <summary>
     /// y = or += x Wᵀ for at most <see cref="MaxFewRows"/> rows: <see cref="Lanes"/> threads an output stride over its weights, which are
-    /// read once; their sums are added in a tree.
+    /// read once, in fours where both factors lie so; their sums are added in a tree.
     /// </summary>
     internal static void FewRows(ArrayView<float> x, ArrayView<float> w, ArrayView<float> y, MatMulCall call)
     {
@@ -232,7 +223,23 @@ sealed class MatMulGpu : MatMul
         int lanes = Group.DimX < Lanes ? Group.DimX : Lanes, lane = Group.IdxX % lanes;
         int output = Grid.IdxX * (Group.DimX / lanes) + Group.IdxX / lanes;
         for (int row = 0; row < MaxFewRows; row++) sums[row] = 0;
-        if (output < call.Columns)
+        if (output < call.Columns && call.VectorsA != 0 && call.VectorsB != 0)
+        {
+            ArrayView<Float4> weights = w.Cast<Float4>(), values = x.Cast<Float4>();
+            for (int k = lane; k < call.Depth / 4; k += lanes)
+            {
+                Float4 weight = weights[(long)output * (call.StrideB / 4) + k];
+                for (int row = 0; row < MaxFewRows; row++)
+                {
+                    if (row < call.Rows)
+                    {
+                        Float4 value = values[(long)row * (call.StrideA / 4) + k];
+                        sums[row] += weight.X * value.X + weight.Y * value.Y + weight.Z * value.Z + weight.W * value.W;
+                    }
+                }
+            }
+        }
+        else if (output < call.Columns)
         {
             for (int k = lane; k < call.Depth; k += lanes)
             {

@@ -9,13 +9,15 @@ namespace DistillEngine.Kernels;
 /// <summary>One group a row, its threads striding over history and logits; each logit is read once; bound by bandwidth. No sums.</summary>
 sealed class NextTokenGpu(Gpu gpu) : NextToken
 {
-    readonly DeviceKernel<ChooseKernel> _choose = gpu.Kernel<ChooseKernel>(ChooseRows<WarpLanes>, ChooseRows<SharedLanes>);
+    readonly TunedKernel<ChooseKernel> _choose = gpu.Tuned<ChooseKernel>("next_token", ChooseRows<WarpLanes>, ChooseRows<SharedLanes>);
 
     protected override void ChooseCore(Tensor logits, Tensor history, NextTokenRules rules, Tensor ids)
     {
         if (logits.Shape.D0 == 0) return;
-        _choose.Launch(gpu.Stream, gpu.Groups(logits.Shape.D0), gpu.View<float>(logits), gpu.View<int>(history), logits.Shape.D1, history.Shape.D1, rules,
-            gpu.View<int>(ids));
+        ArrayView<float> scores = gpu.View<float>(logits);
+        _choose.Run(LaunchGrid.OfRows(logits.Shape.D0, logits.Shape.D1),
+            (scores, history: gpu.View<int>(history), vocabulary: logits.Shape.D1, length: history.Shape.D1, rules, ids: gpu.View<int>(ids)),
+            static (kernel, stream, grid, a) => kernel(stream, grid, a.scores, a.history, a.vocabulary, a.length, a.rules, a.ids), scores);
     }
 
     // Every thread goes through every round: PoCL lets all threads into a loop behind a barrier that only some should enter.

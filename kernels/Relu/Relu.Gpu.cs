@@ -8,20 +8,25 @@ namespace DistillEngine.Kernels;
 /// No sums.</summary>
 sealed class ReluGpu(Gpu gpu) : Relu
 {
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>>> _forward =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>>>(ForwardElements);
+    readonly TunedKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>>> _forward =
+        gpu.Tuned<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>>>("relu.forward", ForwardElements);
 
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>> _backward =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(BackwardElements);
+    readonly TunedKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>> _backward =
+        gpu.Tuned<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>>>("relu.backward", BackwardElements);
 
     protected override void ForwardCore(Tensor x, Tensor y)
     {
-        if (x.Count > 0) _forward.Launch(gpu.Stream, gpu.Elements(x.Count), gpu.View<float>(x), gpu.View<float>(y));
+        if (x.Count == 0) return;
+        ArrayView<float> to = gpu.View<float>(y);
+        _forward.Run(LaunchGrid.OfElements(x.Count), (x: gpu.View<float>(x), to), static (kernel, stream, grid, a) => kernel(stream, grid, a.x, a.to), to);
     }
 
     protected override void BackwardCore(Tensor dy, Tensor y, Tensor dx)
     {
-        if (y.Count > 0) _backward.Launch(gpu.Stream, gpu.Elements(y.Count), gpu.View<float>(dy), gpu.View<float>(y), gpu.View<float>(dx));
+        if (y.Count == 0) return;
+        ArrayView<float> to = gpu.View<float>(dx);
+        _backward.Run(LaunchGrid.OfElements(y.Count), (dy: gpu.View<float>(dy), y: gpu.View<float>(y), to),
+            static (kernel, stream, grid, a) => kernel(stream, grid, a.dy, a.y, a.to), to);
     }
 
     internal static void ForwardElements(ArrayView<float> x, ArrayView<float> y)

@@ -7,15 +7,18 @@ namespace DistillEngine.Kernels;
 /// <summary>One group a row. Forward reads 8 bytes an element and writes 4; bound by bandwidth. Backward is <see cref="DropoutGpu"/>'s.</summary>
 sealed class ResidualAddGpu(Gpu gpu, DropoutGpu dropout) : ResidualAdd
 {
-    readonly DeviceKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<int>, int, DropoutNumbers,
+    readonly TunedKernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<int>, int, DropoutNumbers,
         ArrayView<float>>> _add =
-        gpu.Kernel<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<int>, int, DropoutNumbers, ArrayView<float>>>(AddRows);
+        gpu.Tuned<Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<int>, int, DropoutNumbers,
+            ArrayView<float>>>("residual_add.forward", AddRows);
 
     protected override void ForwardCore(Tensor x, Tensor branch, Tensor rowKeys, DropoutSite site, Tensor y)
     {
         if (x.Count == 0) return;
-        _add.Launch(gpu.Stream, gpu.Groups(x.Shape.D0), gpu.View<float>(x), gpu.View<float>(branch), gpu.View<int>(rowKeys), x.Shape.D1,
-            DropoutNumbers.Of(site), gpu.View<float>(y));
+        ArrayView<float> to = gpu.View<float>(y);
+        _add.Run(LaunchGrid.OfRows(x.Shape.D0, x.Shape.D1),
+            (x: gpu.View<float>(x), branch: gpu.View<float>(branch), keys: gpu.View<int>(rowKeys), x.Shape.D1, n: DropoutNumbers.Of(site), to),
+            static (kernel, stream, grid, a) => kernel(stream, grid, a.x, a.branch, a.keys, a.D1, a.n, a.to), to);
     }
 
     protected override void BackwardCore(Tensor dy, Tensor rowKeys, DropoutSite site, Tensor dBranch) => dropout.Apply(dy, rowKeys, site, dBranch);

@@ -7,10 +7,12 @@ namespace DistillEngine.Model;
 sealed class BatchOnDevice
 {
     readonly IDevice _device;
-    readonly Slot _sourceIds, _sourceKeys, _sourceSpans, _targetIds, _targetKeys, _targetSpans, _crossSpans, _labels;
+    readonly Slot _sourceIds, _sourceKeys, _sourceSpans, _targetIds, _targetKeys, _targetSpans, _crossSpans, _labels, _sourceOrder, _targetOrder;
     readonly int[] _keys, _spans;
+    readonly long[]? _orderKeys;
 
-    public BatchOnDevice(ModelPlan plan, IDevice device)
+    /// <param name="ordersRows">Whether the embedding's backward on this device uses the order of rows by their ids.</param>
+    public BatchOnDevice(ModelPlan plan, IDevice device, bool ordersRows)
     {
         _device = device;
         BatchLimits limits = plan.Limits;
@@ -22,6 +24,13 @@ sealed class BatchOnDevice
         _targetSpans = plan.Arena.Persistent("target.spans", new(limits.MaxSequences, AttentionSpan.Fields), DType.I32);
         _crossSpans = plan.Arena.Persistent("cross.spans", new(limits.MaxSequences, AttentionSpan.Fields), DType.I32);
         _labels = plan.Arena.Persistent("labels", new(limits.MaxTargetTokens), DType.I32);
+        if (plan.Training)
+        {
+            // Planned on every device: a plan is measured before a device is opened.
+            _sourceOrder = plan.Arena.Persistent("source.order", new(limits.MaxSourceTokens), DType.I32);
+            _targetOrder = plan.Arena.Persistent("target.order", new(limits.MaxTargetTokens), DType.I32);
+            if (ordersRows) _orderKeys = new long[Math.Max(limits.MaxSourceTokens, limits.MaxTargetTokens)];
+        }
         _keys = new int[Math.Max(limits.MaxSourceTokens, limits.MaxTargetTokens)];
         _spans = new int[limits.MaxSequences * AttentionSpan.Fields];
     }
@@ -34,9 +43,10 @@ sealed class BatchOnDevice
         int rows = batch.SourceTokenCount;
         Tensor ids = pass[_sourceIds, rows], keys = pass[_sourceKeys, rows], spans = pass[_sourceSpans, batch.SequenceCount];
         _device.Upload<int>(batch.SourceIds.AsSpan(0, rows), ids);
+        Tensor order = UploadOrder(pass, batch.SourceIds.AsSpan(0, rows), _sourceOrder);
         UploadKeys(batch, batch.SourceStarts, keys);
         UploadSpans(batch, batch.SourceStarts, batch.SourceStarts, spans);
-        return new RowSet(rows, ids, keys, spans, default);
+        return new RowSet(rows, ids, order, keys, spans, default);
     }
 
     public RowSet UploadTarget(Pass pass, Batch batch)
@@ -45,11 +55,12 @@ sealed class BatchOnDevice
         Tensor ids = pass[_targetIds, rows], keys = pass[_targetKeys, rows];
         Tensor spans = pass[_targetSpans, batch.SequenceCount], crossSpans = pass[_crossSpans, batch.SequenceCount];
         _device.Upload<int>(batch.TargetInputIds.AsSpan(0, rows), ids);
+        Tensor order = UploadOrder(pass, batch.TargetInputIds.AsSpan(0, rows), _targetOrder);
         _device.Upload<int>(batch.Labels.AsSpan(0, rows), pass[_labels, rows]);
         UploadKeys(batch, batch.TargetStarts, keys);
         UploadSpans(batch, batch.TargetStarts, batch.TargetStarts, spans);
         UploadSpans(batch, batch.TargetStarts, batch.SourceStarts, crossSpans);
-        return new RowSet(rows, ids, keys, spans, crossSpans);
+        return new RowSet(rows, ids, order, keys, spans, crossSpans);
     }
 
     /// <summary>One new token for each of some sequences, in decoding.</summary>
@@ -75,7 +86,17 @@ sealed class BatchOnDevice
             WriteSpan(i, new(i, 1, start, batch.SourceStarts[sequences[i] + 1] - start, position, sequences[i]));
         }
         _device.Upload<int>(_spans.AsSpan(0, rows * AttentionSpan.Fields), crossSpans);
-        return new RowSet(rows, ids, appendRows, spans, crossSpans);
+        return new RowSet(rows, ids, default, appendRows, spans, crossSpans);
+    }
+
+    Tensor UploadOrder(Pass pass, ReadOnlySpan<int> ids, Slot slot)
+    {
+        if (_orderKeys is null) return default;
+        Tensor order = pass[slot, ids.Length];
+        Span<int> rows = _keys.AsSpan(0, ids.Length);
+        Embedding.OrderRows(ids, _orderKeys, rows);
+        _device.Upload<int>(rows, order);
+        return order;
     }
 
     void UploadKeys(Batch batch, int[] starts, Tensor keys)

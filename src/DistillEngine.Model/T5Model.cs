@@ -46,7 +46,7 @@ public sealed class T5Model : IDisposable
                 + $"at most {backend.Kernels.Attention.MaxHeadWidth} is expected. Open the model on the CPU.", nameof(config));
         var plan = new ModelPlan(config, limits, training, recompute);
         (Config, Limits, Backend, IsTraining, _keepsLogits) = (config, limits, backend, training, KeepsLogits(plan));
-        _batch = new BatchOnDevice(plan, backend);
+        _batch = new BatchOnDevice(plan, backend, backend.Kernels.Embedding.UsesOrder);
         _network = new T5Network(plan);
         (_encodedGradient, _decodedGradient, _nats, _logSumExp, _rowWeights, _lossScratch) = PlanLoss(plan);
         try
@@ -81,7 +81,7 @@ public sealed class T5Model : IDisposable
         config.Validate();
         var plan = new ModelPlan(config, limits, training, recompute);
         // The constructors only declare; a device is needed when values move.
-        _ = new BatchOnDevice(plan, null!);
+        _ = new BatchOnDevice(plan, null!, ordersRows: false);
         _ = new T5Network(plan);
         _ = PlanLoss(plan);
         long parameters = ParameterStore.ByteLengthOf(plan.Parameters.Specs, form);

@@ -57,7 +57,7 @@ sealed class Stack
         for (int i = _subLayers.Length - 1; i >= 0; i--)
             _subLayers[i].Backward(pass, rows, pass[_hidden[i], rows.Count], dx);
         DropBackward(pass, rows, _inputSite, dx);
-        k.Embedding.Backward(dx, rows.Ids, pass.GradientSum(_embedding));
+        k.Embedding.Backward(dx, rows.Ids, rows.Order, pass.GradientSum(_embedding));
     }
 
     /// <summary>Input of a block after Forward of a model built for training.</summary>

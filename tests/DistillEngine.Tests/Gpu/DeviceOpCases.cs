@@ -18,7 +18,7 @@ static class DeviceOpCases
         ["gated_gelu"] = GatedGelu,
         ["dropout"] = ops => Array.ForEach(Lengths, width => DropoutTests.MasksByTheDefinition(ops.Dropout, width)),
         ["residual_add"] = ops => Array.ForEach(Lengths, width => ResidualAddTests.AgreesWithTheOracle(ops.ResidualAdd, width)),
-        ["embedding"] = ops => Array.ForEach(Lengths, width => EmbeddingTests.AgreesWithTheOracle(ops.Embedding, width)),
+        ["embedding"] = Embedding,
         ["row_scatter"] = ops => Array.ForEach(Lengths, width => RowScatterTests.AgreesWithTheOracle(ops.RowScatter, width)),
         ["rms_norm"] = RmsNorm,
         ["next_token"] = NextTokenTests.AgreesWithTheOracle,
@@ -29,6 +29,12 @@ static class DeviceOpCases
         ["linear_cross_entropy"] = LinearCrossEntropy,
         ["attention"] = Attention,
     };
+
+    static void Embedding(KernelSet ops)
+    {
+        foreach (int width in Lengths) EmbeddingTests.AgreesWithTheOracle(ops.Embedding, width);
+        EmbeddingTests.HasTheBitsOfTheCpu(ops.Embedding);
+    }
 
     static void GatedGelu(KernelSet ops)
     {
@@ -81,7 +87,7 @@ static class DeviceOpCases
 
     static void MatMul(KernelSet ops)
     {
-        foreach (var (rows, inputs, outputs) in ((int, int, int)[])[(1, 1, 1), (1, 33, 7), (3, 5, 18), (9, 17, 33), (17, 1, 5), (33, 40, 15), (140, 12, 130),
+        foreach (var (rows, inputs, outputs) in ((int, int, int)[])[(1, 1, 1), (1, 33, 7), (3, 5, 18), (1, 40, 7), (8, 36, 5), (9, 17, 33), (17, 1, 5), (33, 40, 15), (140, 12, 130),
             (0, 4, 4), (4, 0, 4), (20, 0, 4), (4, 4, 0)])
             foreach (Into into in (Into[])[Into.Overwrite, Into.Add])
                 MatMulTests.AssertEqualsOracle(ops.MatMul, rows, inputs, outputs, into);
@@ -108,6 +114,13 @@ static class DeviceOpCases
         Agrees(new(5, AttentionProblem.SelfSpans(5, 20), 2, 16, Masking.None, bidirectional: true, 0, deviation: 12));
         // More buckets than a group has sums for.
         Agrees(new(6, AttentionProblem.SelfSpans(34, 3), 1, 4, Masking.None, bidirectional: true, 0, bucketCount: 150));
+        // More queries than parts of the bias's gradient have blocks, on devices too.
+        Agrees(new(11, AttentionProblem.SelfSpans(69), 1, 4, Masking.Causal, bidirectional: false, 0.1f));
+        // Heads beyond registers.
+        Agrees(new(7, AttentionProblem.SelfSpans(1, 5, 3), 2, 132, Masking.Causal, bidirectional: false, 0.2f));
+        Agrees(new(8, AttentionTests.CrossSpans, 1, 200, Masking.None, bidirectional: null, 0.1f));
+        Agrees(new(9, AttentionTests.CacheSpans, 2, 131, Masking.Causal, bidirectional: false, 0.1f));
+        Agrees(new(10, AttentionProblem.SelfSpans(9), 1, 130, Masking.None, bidirectional: true, 0, bucketCount: 150));
 
         void Agrees(AttentionProblem problem) => AttentionTests.AgreeWithTheOracle(problem, [("device", ops.Attention)]);
     }

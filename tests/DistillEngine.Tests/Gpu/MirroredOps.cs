@@ -71,9 +71,11 @@ sealed class MirroredEmbedding(Mirror m) : Embedding
         m.Return();
     }
 
-    protected override void BackwardCore(Tensor dy, Tensor ids, Tensor dTable)
+    public override bool UsesOrder => m.Ops.Embedding.UsesOrder;
+
+    protected override void BackwardCore(Tensor dy, Tensor ids, Tensor order, Tensor dTable)
     {
-        m.Ops.Embedding.Backward(m[dy], m[ids], m[dTable]);
+        m.Ops.Embedding.Backward(m[dy], m[ids], m[order], m[dTable]);
         m.Return();
     }
 }

@@ -30,7 +30,7 @@ public class EmbeddingTests
         op.Forward(idTensor, table, y);
         Assert.Equal(EmbeddingReference.Forward(ids, table.HostSpan<float>().ToArray(), width), y.HostSpan<float>());
 
-        op.Backward(dy, idTensor, dTable);
+        op.Backward(dy, idTensor, Order(op, tensors, ids), dTable);
         double[] expected = Map(table, v => v), magnitude = Map(table, Math.Abs);
         EmbeddingReference.Backward(Map(dy, v => v), ids, expected, width);
         EmbeddingReference.Backward(Map(dy, Math.Abs), ids, magnitude, width);
@@ -51,12 +51,34 @@ public class EmbeddingTests
         {
             using var pool = new ComputePool(threads);
             results[threads - 1] = tensors.Filled("dTable", new(5, 130), 0);
-            Create(isa, pool).Backward(dy, idTensor, results[threads - 1]);
+            Create(isa, pool).Backward(dy, idTensor, default, results[threads - 1]);
         }
         Assert.Equal(results[0].HostSpan<float>(), results[1].HostSpan<float>());
         Assert.Equal(results[0].HostSpan<float>(), results[2].HostSpan<float>());
         Assert.Equal(0, results[0].HostSpan<float>()[2 * 130]);
         Assert.NotEqual(0, results[0].HostSpan<float>()[4 * 130]);
+    }
+
+    /// <summary>Many rows of few ids have the bits of the CPU's sums.</summary>
+    internal static void HasTheBitsOfTheCpu(Embedding op)
+    {
+        const int Width = 5;
+        int[] ids = [.. Enumerable.Range(0, 60).Select(i => i * i % 7)];
+        using var tensors = new HostTensors(8);
+        using var pool = new ComputePool(1);
+        Tensor idTensor = tensors.From("ids", new(ids.Length), ids), dy = tensors.Random("dy", new(ids.Length, Width));
+        Tensor expected = tensors.Random("dTable", new(7, Width)), got = tensors.Copy(expected);
+        new EmbeddingCpu<F32x1>(pool).Backward(dy, idTensor, default, expected);
+        op.Backward(dy, idTensor, Order(op, tensors, ids), got);
+        Assert.Equal(expected.HostSpan<float>(), got.HostSpan<float>());
+    }
+
+    [Fact]
+    public void OrderRows_OfRepeatedIds_KeepsTheirOrder()
+    {
+        int[] order = new int[6];
+        Embedding.OrderRows([3, 0, 3, int.MaxValue, 3, 1], new long[8], order);
+        Assert.Equal([1, 5, 0, 2, 4, 3], order);
     }
 
     [Fact]
@@ -84,13 +106,23 @@ public class EmbeddingTests
         Tensor ids = tensors.From("ids", new(2), new[] { 1, 2 });
         Tensor y = tensors.Empty("y", new(3, 8));
         op.Forward(ids.First(0), table, y.First(0));
-        op.Backward(y.First(0), ids.First(0), table);
+        op.Backward(y.First(0), ids.First(0), default, table);
         Assert.Equal(before.HostSpan<float>(), table.HostSpan<float>());
         var e = Assert.Throws<ArgumentException>(() => op.Forward(ids, table, y));
         Assert.Contains("embedding.forward: 'y'", e.Message, StringComparison.Ordinal);
-        e = Assert.Throws<ArgumentException>(() => op.Backward(y, table.Reshape(new(32)), table));
+        e = Assert.Throws<ArgumentException>(() => op.Backward(y, table.Reshape(new(32)), default, table));
         Assert.Contains("embedding.backward: 'shared.weight'", e.Message, StringComparison.Ordinal);
+        e = Assert.Throws<ArgumentException>(() => op.Backward(y.First(2), ids, ids, table));
+        Assert.Contains("embedding.backward: expected the order of the rows exactly where this device uses it", e.Message, StringComparison.Ordinal);
         Assert.True(tensors.GuardsAreIntact());
+    }
+
+    static Tensor Order(Embedding op, HostTensors tensors, int[] ids)
+    {
+        if (!op.UsesOrder) return default;
+        int[] order = new int[ids.Length];
+        Embedding.OrderRows(ids, new long[ids.Length], order);
+        return tensors.From("order", new(ids.Length), order);
     }
 
     static double[] Map(Tensor x, Func<double, double> map) => Array.ConvertAll(x.HostSpan<float>().ToArray(), v => map(v));
