@@ -53,9 +53,9 @@ public abstract class MatMul
         Check.Shape(x, new(rows, gate.Inputs), "matmul.forward_gated");
         Check.Shape(y, new(rows, gate.Outputs), "matmul.forward_gated");
         Check.That(FusesGatedGelu(gate, up), "matmul.forward_gated", $"maps of one form and shape that this device fuses, got '{gate.Name}', '{up.Name}'");
-        Cost cost = ForwardCost(rows, gate), gelu = GatedGelu.ForwardCost(y.Count);
-        // The results of the products do not reach memory, but for y.
-        using var _ = Trace.Op("matmul.forward_gated", new(2 * cost.Flops + gelu.Flops, cost.Bytes + up.ByteLength));
+        Cost cost = ForwardCost(rows, gate);
+        // Counted are the products, of which y alone reaches memory.
+        using var _ = Trace.Op("matmul.forward_gated", new(2 * cost.Flops, cost.Bytes + up.ByteLength));
         ForwardGatedCore(x, gate, up, y);
     }
 
