@@ -5,9 +5,9 @@ namespace DistillEngine.Kernels;
 
 /// <summary>
 /// The left factor of products with packed weights, in panels of rows, step by step along the inputs. For emitted tiles with dot products a step
-/// of a row is a word: a float32 for such weights, two bfloat16, or four whole numbers of 8 bits for int8 and int4. For other tiles and portable loops it is twice as wide: two
-/// float32, or the four numbers in 16 bits, the first and the third in one word, the others in the next. Panels of portable loops hold four rows, or
-/// the last one alone.
+/// of a row is a word: a float32 for such weights, two bfloat16, or four whole numbers of 8 bits for int8 and int4. For other tiles and portable
+/// loops it is twice as wide: two float32, or the four numbers in 16 bits, the first and the third in one word, the others in the next. Panels of
+/// portable loops hold four rows, or the last one alone.
 /// </summary>
 /// <remarks>
 /// Whole numbers have one scale a row and are added exactly in 32 bits, so they give the same bits whatever the panel. Split: by panels.
@@ -67,7 +67,8 @@ unsafe struct PackedInputs
     public static PackedInputs Prepare<TVector>(ComputePool pool, float* x, int rows, int inputs, WeightForm form, PackedTiles? tiles)
         where TVector : struct, IVectorF32<TVector>
     {
-        int padded = PackedWeight.PaddedInputs(form, inputs), steps = form switch { WeightForm.PackedF32 => padded, WeightForm.BF16 => padded / 2, _ => padded / 4 };
+        int padded = PackedWeight.PaddedInputs(form, inputs);
+        int steps = form switch { WeightForm.PackedF32 => padded, WeightForm.BF16 => padded / 2, _ => padded / 4 };
         int inputWords = tiles?.InputWords ?? 2;
         var job = new PackedInputs
         {

@@ -9,12 +9,10 @@ sealed class GatedFeedForward : SubLayer
     readonly ParameterId _wi0, _wi1, _wo;
     readonly Slot _gate, _up, _hidden;
     readonly int _site;
-    readonly bool _training;
 
     public GatedFeedForward(ModelPlan plan, string prefix, int rows) : base(plan, prefix, rows)
     {
         T5Config c = plan.Config;
-        _training = plan.Training;
         Shape wide = new(rows, c.DFeedForward);
         _wi0 = plan.Linear($"{prefix}.DenseReluDense.wi_0", c.DFeedForward, c.DModel, 1 / Math.Sqrt(c.DModel));
         _wi1 = plan.Linear($"{prefix}.DenseReluDense.wi_1", c.DFeedForward, c.DModel, 1 / Math.Sqrt(c.DModel));
@@ -60,7 +58,7 @@ sealed class GatedFeedForward : SubLayer
     }
 
     /// <summary>Whether gate and up exist only within one op; backward needs them.</summary>
-    bool IsFused(Pass pass) => !_training && pass.Kernels.MatMul.FusesGatedGelu(pass.Weight(_wi0), pass.Weight(_wi1));
+    bool IsFused(Pass pass) => !HasBackward && pass.Kernels.MatMul.FusesGatedGelu(pass.Weight(_wi0), pass.Weight(_wi1));
 
     void Drop(Pass pass, in RowSet rows, Tensor hidden)
     {

@@ -9,14 +9,14 @@ abstract class SubLayer
     readonly ParameterId _scale;
     readonly Slot _norm, _invRms, _branch, _dNorm;
     readonly int _site, _width;
-    readonly bool _recompute, _isInPlace;
+    readonly bool _recompute;
     readonly float _epsilon;
 
     /// <param name="prefix">Checkpoint name of the layer, such as <c>encoder.block.0.layer.1</c>.</param>
     /// <param name="rows">Greatest number of rows.</param>
     protected SubLayer(ModelPlan plan, string prefix, int rows)
     {
-        (_width, _epsilon, _recompute, _isInPlace) = (plan.Config.DModel, plan.Config.Epsilon, plan.Recompute, !plan.Training);
+        (_width, _epsilon, _recompute, HasBackward) = (plan.Config.DModel, plan.Config.Epsilon, plan.Recompute, plan.Training);
         plan.Arena.BeginScope();
         _scale = plan.Parameters.Ones($"{prefix}.layer_norm.weight", new(_width));
         _norm = plan.Arena.Scratch($"{prefix}.norm", new(rows, _width));
@@ -26,13 +26,16 @@ abstract class SubLayer
         _site = plan.NewDropoutSite();
     }
 
+    /// <summary>Whether what backward needs must be kept.</summary>
+    protected bool HasBackward { get; }
+
     /// <param name="x">float32 [rows, dModel].</param>
     /// <param name="y">float32 [rows, dModel]; overwritten; x in a model without backward.</param>
     public void Forward(Pass pass, in RowSet rows, Tensor x, Tensor y)
     {
         DropoutSite dropout = pass.Dropout(_site);
         BranchActivate(pass, rows, Normalize(pass, rows, x));
-        if (_isInPlace && !dropout.IsActive)
+        if (!HasBackward && !dropout.IsActive)
         {
             // The last product adds to the residual stream itself.
             Project(pass, rows, Into.Add, y);
