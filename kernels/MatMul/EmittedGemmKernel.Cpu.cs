@@ -9,6 +9,10 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
     // A fetch block of every processor: routines begin where no other one ends.
     const int CodeAlignment = 64;
 
+    // A packed block of rows in a second cache of 1 MiB. In one of 2 MiB, a block of twice the size takes up to 7 % more time: other threads
+    // of the core have their part of such a cache, and pages that do not lie side by side collide in it.
+    const long MostBlockBytes = 576 << 10;
+
     const byte Int3 = 0xCC; // Between routines: a stray jump stops.
 
     static readonly Lazy<EmittedGemmKernel?> Avx2 = new(() => Create(TileFormat.Avx2)), Avx512 = new(() => Create(TileFormat.Avx512));
@@ -26,8 +30,8 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
         _bf16 = bf16;
         _float32 = float32;
         // Half of the second cache and a little, since a block is whole tiles; the rest is for panels of the right factor and the result.
-        long blockRows = Processor.SecondCacheBytes * 9 / 16 / (sizeof(float) * Gemm.PackedWords);
-        RowBlock = (int)Math.Clamp(blockRows, format.Rows, 1024) / format.Rows * format.Rows;
+        long blockRows = Math.Min(Processor.SecondCacheBytes * 9 / 16, MostBlockBytes) / (sizeof(float) * Gemm.PackedWords);
+        RowBlock = (int)Math.Max(blockRows, format.Rows) / format.Rows * format.Rows;
     }
 
     /// <summary>The float32 tiles of an ISA; null where they cannot run.</summary>

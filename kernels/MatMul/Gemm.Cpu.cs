@@ -129,6 +129,8 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
             bool isLast = nextColumn >= here.Columns, packsRows = packedPanels < panels, packsNext = isLast && !packsRows;
             GemmLines nextColumns = packB && !isLast ? ColumnPanel(job, here, nextColumn, keepB, packedB) : default;
             float* b = Panel(packedB, column / tileColumns, tileColumns, keepB);
+            // Packed columns that the next tiles need once more, in whatever cache they are.
+            float* again = packB ? null : !isLast ? Panel(packedB, nextColumn / tileColumns, tileColumns, keepB) : next.Row > here.Row ? packedB : null;
             float* c = job.C + here.Row * job.Stride + here.Column + column;
             for (int panel = 0; panel < panels; panel++, c += tileRows * job.Stride)
             {
@@ -138,16 +140,23 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
                 if (packsNext) lines = RowGroup(job, next, group - GemmKernel.PanelGroup, packedA);
                 else if (!packsRows) (tile, tiles) = (panel, panels);
                 else if (group < lastGroup) lines = nextGroup < packedPanels ? default : RowGroup(job, here, nextGroup, packedA);
-                GemmPiece piece = lines.Piece(tile, tiles, out GemmPiece asked);
-                if (asked.Depth > 0) ahead = lines.Ahead(asked);
-
+                GemmTurn turn = lines.Turn(tile, tiles);
+                int tilesLeft = turn.TilesLeft;
+                if (turn.IsAskedNow) ahead = lines.Ahead(turn.Piece);
+                else if (tilesLeft == 0)
+                {
+                    if (again != null) ahead = new(again, sizeof(float) * (long)words * tileColumns);
+                    again = null;
+                    tilesLeft = Math.Max((packsNext ? GemmKernel.PanelGroup : panels) - panel, 1);
+                }
+                ahead.Lines = Tiles(ahead.Left, tilesLeft);
                 bool isBottom = panel == panels - 1;
                 ahead.Result = isBottom ? job.C + here.Row * job.Stride + here.Column + nextColumn : c + tileRows * job.Stride;
                 ahead.ResultRows = isBottom && isLast ? 0 : tileRows;
                 kernel.Multiply(packedA + (long)panel * tileRows * PackedWords, b, Math.Min(tileRows, here.Rows - panel * tileRows), columns, words, add,
                     c, job.Stride, ref ahead);
-                if (piece.Depth == 0) continue;
-                lines.Pack(piece);
+                if (!turn.Packs) continue;
+                lines.Pack(turn.Piece);
                 ahead = default;
             }
             packedPanels = panels;

@@ -21,12 +21,8 @@ readonly unsafe struct GemmLines(GemmKernel kernel, in GemmOperand source, bool 
     /// <summary>All steps.</summary>
     public GemmPiece Whole => new(0, _depth);
 
-    /// <inheritdoc cref="GemmPiece.Of"/>
-    public GemmPiece Piece(int tile, int tiles, out GemmPiece asked)
-    {
-        asked = default;
-        return _count == 0 ? default : GemmPiece.Of(_source, _depth, tile, tiles, out asked);
-    }
+    /// <inheritdoc cref="GemmPiece.At"/>
+    public GemmTurn Turn(int tile, int tiles) => _count == 0 ? default : GemmPiece.At(_source, _depth, tile, tiles);
 
     /// <summary>What to ask for before a piece is packed.</summary>
     public GemmPrefetch Ahead(GemmPiece piece) => new(_source, _first, _count, _start + piece.Start, piece.Depth);

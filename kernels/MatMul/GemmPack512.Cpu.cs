@@ -19,6 +19,9 @@ static unsafe class GemmPack512
     /// <summary>Steps, and most lines, of a transposed block: a cache line, and one in each of 16 registers.</summary>
     public const int Block = 16;
 
+    // Steps of 12 words that are whole cache lines.
+    const int LineSteps = 4;
+
     // How far packing asks ahead: some hundred nanoseconds of copying, what an access to memory takes.
     const int AheadSteps = 16, AheadInLine = 4 * Block;
 
@@ -40,27 +43,46 @@ static unsafe class GemmPack512
 
     /// <summary>Four panels [depth, 12] of 48 neighbouring words of every step.</summary>
     /// <param name="stride">Words from a step to the next.</param>
+    /// <param name="panel">Aligned to cache lines, as <paramref name="panelStride"/> is.</param>
     /// <param name="panelStride">Words from a panel to the next.</param>
     public static void CopyRows(float* source, long stride, int depth, float* panel, long panelStride)
     {
-        for (int k = 1; k < depth; k++, source += stride, panel += Rows)
+        for (; depth >= LineSteps; depth -= LineSteps, source += LineSteps * stride, panel += LineSteps * Rows)
         {
             float* later = source + AheadSteps * stride;
-            Sse.Prefetch0(later);
-            Sse.Prefetch0(later + 16);
-            Sse.Prefetch0(later + 32);
-            // What a store leaves behind its 12 words, the next one replaces.
-            CutRows(source, out Vector512<float> a, out Vector512<float> b, out Vector512<float> c, out Vector512<float> d);
-            a.Store(panel);
-            b.Store(panel + panelStride);
-            c.Store(panel + 2 * panelStride);
-            d.Store(panel + 3 * panelStride);
+            for (int step = 0; step < LineSteps; step++, later += stride)
+            {
+                Sse.Prefetch0(later);
+                Sse.Prefetch0(later + 16);
+                Sse.Prefetch0(later + 32);
+            }
+            CopyLines(source, stride, 0, panel);
+            CopyLines(source + Rows, stride, 0, panel + panelStride);
+            CopyLines(source + 2 * Rows, stride, 0, panel + 2 * panelStride);
+            // From four words before: sixteen from its first on would end behind the source.
+            CopyLines(source + 2 * Rows + 8, stride, 4, panel + 3 * panelStride);
         }
-        CutRows(source, out Vector512<float> first, out Vector512<float> second, out Vector512<float> third, out Vector512<float> fourth);
-        StoreRow(first, panel);
-        StoreRow(second, panel + panelStride);
-        StoreRow(third, panel + 2 * panelStride);
-        StoreRow(fourth, panel + 3 * panelStride);
+        for (; depth > 0; depth--, source += stride, panel += Rows)
+        {
+            StoreRow(Vector512.Load(source), panel);
+            StoreRow(Vector512.Load(source + Rows), panel + panelStride);
+            StoreRow(Vector512.Load(source + 2 * Rows), panel + 2 * panelStride);
+            Vector512<float> last = Vector512.Load(source + 2 * Rows + 8);
+            StoreRow(Avx512F.AlignRight32(last.AsInt32(), last.AsInt32(), 4).AsSingle(), panel + 3 * panelStride);
+        }
+    }
+
+    /// <summary>Four steps of 12 words as three cache lines, so that none is written twice.</summary>
+    /// <param name="skip">Words before the 12.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void CopyLines(float* source, long stride, int skip, float* panel)
+    {
+        Vector512<float> a = Vector512.Load(source), b = Vector512.Load(source + stride);
+        Vector512<float> c = Vector512.Load(source + 2 * stride), d = Vector512.Load(source + 3 * stride);
+        Vector512<int> by = Vector512.Create(skip);
+        Avx512F.PermuteVar16x32x2(a, Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18, 19) + by, b).StoreAligned(panel);
+        Avx512F.PermuteVar16x32x2(b, Vector512.Create(4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23) + by, c).StoreAligned(panel + 16);
+        Avx512F.PermuteVar16x32x2(c, Vector512.Create(8, 9, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27) + by, d).StoreAligned(panel + 32);
     }
 
     /// <summary>A panel [depth, 32] of neighbouring words of every step.</summary>
@@ -173,17 +195,6 @@ static unsafe class GemmPack512
         s1 = Avx512F.Shuffle4x128(abLow, cdLow, 0xDD);
         s2 = Avx512F.Shuffle4x128(abHigh, cdHigh, 0x88);
         s3 = Avx512F.Shuffle4x128(abHigh, cdHigh, 0xDD);
-    }
-
-    /// <summary>48 words as the first 12 lanes of four vectors.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void CutRows(float* source, out Vector512<float> a, out Vector512<float> b, out Vector512<float> c, out Vector512<float> d)
-    {
-        Vector512<int> first = Vector512.Load((int*)source), second = Vector512.Load((int*)source + 16), third = Vector512.Load((int*)source + 32);
-        a = first.AsSingle();
-        b = Avx512F.AlignRight32(second, first, 12).AsSingle();
-        c = Avx512F.AlignRight32(third, second, 8).AsSingle();
-        d = Avx512F.AlignRight32(third, third, 4).AsSingle();
     }
 
     /// <summary>The first 12 lanes and nothing behind them.</summary>

@@ -10,24 +10,33 @@ readonly record struct GemmPiece(int Start, int Depth)
     const int LineSteps = 256;
 
     /// <summary>
-    /// What is packed behind one of several tiles. Of contiguous steps each tile takes some: their cache lines often lie a power of two apart, so
+    /// What is asked for and packed at one of several tiles. Of contiguous steps each tile takes some: their cache lines often lie a power of two apart, so
     /// that the second cache holds few. Contiguous lines are packed in fewer pieces, each behind the last of its tiles and asked for from the
     /// first one on.
     /// </summary>
     /// <param name="depth">Steps of the block.</param>
-    /// <param name="asked">What is asked for while the tile is multiplied; nothing where what was asked for before goes on.</param>
-    public static GemmPiece Of(in GemmOperand source, int depth, int tile, int tiles, out GemmPiece asked)
+    public static GemmTurn At(in GemmOperand source, int depth, int tile, int tiles)
     {
-        if (!source.LinesAreContiguous) return asked = Part(depth, tile, tiles);
+        if (!source.LinesAreContiguous) return new(Part(depth, tile, tiles), IsAskedNow: true, TilesLeft: 1);
         int pieces = Math.Clamp(depth / LineSteps, 1, tiles), piece = tile * pieces / tiles;
-        GemmPiece part = Part(depth, piece, pieces);
-        asked = tile == 0 || (tile - 1) * pieces / tiles < piece ? part : default;
-        return tile == tiles - 1 || (tile + 1) * pieces / tiles > piece ? part : default;
+        int first = FirstTile(piece, pieces, tiles), end = FirstTile(piece + 1, pieces, tiles);
+        return new(Part(depth, piece, pieces), IsAskedNow: tile == first, TilesLeft: end - tile);
     }
+
+    static int FirstTile(int piece, int pieces, int tiles) => (piece * tiles + pieces - 1) / pieces;
 
     static GemmPiece Part(int depth, int part, int parts)
     {
         var (start, end) = Split.Range(depth, Grain, part, parts);
         return new((int)start, (int)(end - start));
     }
+}
+
+/// <summary>The part of a tile in packing what is needed next.</summary>
+/// <param name="Piece">What the tile, alone or with some after it, asks for, and what is packed behind the last of them.</param>
+/// <param name="IsAskedNow">Whether it is the first of them.</param>
+/// <param name="TilesLeft">How many of them are left, the tile included; none where there is nothing to pack.</param>
+readonly record struct GemmTurn(GemmPiece Piece, bool IsAskedNow, int TilesLeft)
+{
+    public bool Packs => TilesLeft == 1 && Piece.Depth > 0;
 }

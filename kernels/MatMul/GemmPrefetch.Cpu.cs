@@ -6,12 +6,12 @@ namespace DistillEngine.Kernels;
 /// <summary>
 /// A block of a factor, or what is left of it, that is asked for cache line by cache line while tiles are multiplied. A block consists of
 /// runs of a few cache lines, too short for the processor to foresee: without this, packing waits for memory as long as it works. Emitted
-/// tiles ask for a line at every word of the contracted axis, so that no burst stops the loads of the tile itself.
+/// tiles ask for lines all along the contracted axis, at even distances: a burst would take all of the buffers that the tile's own loads wait in.
 /// </summary>
 [StructLayout(LayoutKind.Explicit)]
 unsafe struct GemmPrefetch
 {
-    public const int AtLine = 0, AtLeft = 8, AtInRun = 16, AtRunLines = 24, AtJump = 32, AtResult = 40, AtResultRows = 48, CacheLine = 64;
+    public const int AtLine = 0, AtLeft = 8, AtInRun = 16, AtRunLines = 24, AtJump = 32, AtResult = 40, AtResultRows = 48, AtLines = 56, CacheLine = 64;
 
     /// <summary>The next line.</summary>
     [FieldOffset(AtLine)] public byte* Line;
@@ -34,6 +34,9 @@ unsafe struct GemmPrefetch
     /// <summary>Rows of it to come; none where it is 0 or below.</summary>
     [FieldOffset(AtResultRows)] public long ResultRows;
 
+    /// <summary>Of <see cref="Left"/>, how many the next tile asks for.</summary>
+    [FieldOffset(AtLines)] public long Lines;
+
     /// <param name="source">The factor.</param>
     /// <param name="first">First line of the block.</param>
     /// <param name="count">Lines; 0 asks for nothing.</param>
@@ -49,14 +52,21 @@ unsafe struct GemmPrefetch
         Jump = source.Stride * sizeof(float) - RunLines * CacheLine;
     }
 
-    /// <summary>Asks for all lines at once, where nothing can be done meanwhile.</summary>
-    public void AskAll() => Ask(int.MaxValue);
+    /// <param name="memory">What is contiguous.</param>
+    public GemmPrefetch(void* memory, long bytes)
+    {
+        Line = (byte*)memory;
+        RunLines = InRun = Left = (bytes + CacheLine - 1) / CacheLine;
+    }
 
-    /// <summary>Asks for so many lines, or for those that are left.</summary>
-    public void Ask(int lines)
+    /// <summary>Asks for all lines at once, where nothing can be done meanwhile.</summary>
+    public void AskAll() => Ask(Left);
+
+    /// <summary>Asks for so many of the lines that are left.</summary>
+    public void Ask(long lines)
     {
         if (!Sse.IsSupported) return;
-        for (; lines > 0 && Left > 0; lines--, Left--)
+        for (; lines > 0; lines--, Left--)
         {
             Sse.Prefetch1(Line);
             Line += CacheLine;

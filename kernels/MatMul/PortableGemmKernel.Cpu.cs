@@ -6,9 +6,6 @@ namespace DistillEngine.Kernels;
 /// <summary>The tile that the runtime compiles, on any processor.</summary>
 sealed unsafe class PortableGemmKernel<TVector> : GemmKernel where TVector : struct, IVectorF32<TVector>
 {
-    // Words of the contracted axis for each line asked for: more than a tile's share, so that the block has come before it is needed.
-    const int WordsPerLine = 4;
-
     public override int Rows => GemmTile<TVector>.Rows;
 
     public override int Columns => GemmTile<TVector>.Columns;
@@ -28,7 +25,7 @@ sealed unsafe class PortableGemmKernel<TVector> : GemmKernel where TVector : str
     public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride, ref GemmPrefetch ahead)
     {
         ahead.AskForResult(stride);
-        ahead.Ask(words / WordsPerLine);
+        ahead.Ask(ahead.Lines);
         Into into = add ? Into.Add : Into.Overwrite;
         if (rows == GemmTile<TVector>.Rows && columns == GemmTile<TVector>.Columns) GemmTile<TVector>.Multiply(a, b, words, into, c, stride);
         else Edge(a, b, words, into, c, stride, rows, columns);

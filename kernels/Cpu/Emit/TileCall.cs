@@ -7,7 +7,7 @@ namespace DistillEngine.Kernels;
 [StructLayout(LayoutKind.Explicit)]
 unsafe struct TileCall
 {
-    public const int AtA = 0, AtB = 8, AtC = 16, AtStrideBytes = 24, AtWords = 32, AtAdd = 40, AtIsMasked = 48, AtMask = 56, AtAhead = 88;
+    public const int AtA = 0, AtB = 8, AtC = 16, AtStrideBytes = 24, AtWords = 32, AtAdd = 40, AtIsMasked = 48, AtMask = 56, AtAhead = 88, AtIterations = 152;
 
     /// <summary>Packed words [words, rows].</summary>
     [FieldOffset(AtA)] public void* A;
@@ -34,4 +34,7 @@ unsafe struct TileCall
 
     /// <summary>What to ask for meanwhile; moves on by what was asked for.</summary>
     [FieldOffset(AtAhead)] public GemmPrefetch Ahead;
+
+    /// <summary>The code's own.</summary>
+    [FieldOffset(AtIterations)] public long Iterations;
 }

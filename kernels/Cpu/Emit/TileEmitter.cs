@@ -15,10 +15,10 @@ sealed class TileEmitter
     const int Unroll = 4;
 
     // Where the code keeps what it was called with; all are free to change under the conventions of every system.
-    const Register Call = Register.RAX, A = Register.R8, B = Register.R9, C = Register.RDX, Stride = Register.R10, Count = Register.RCX, Row = Register.R11;
+    const Register Call = Register.RAX, A = Register.R8, B = Register.R9, C = Register.RDX, Stride = Register.R10, Count = Register.RCX;
 
     // In the loop, instead of the result's registers: what is asked for meanwhile.
-    const Register AheadLine = Register.R11, AheadLeft = Register.R10, AheadInRun = Register.RDX, NextResult = Register.RSI, ResultRows = Register.RDI;
+    const Register AheadLine = Register.R11, AheadDue = Register.R10, AheadInRun = Register.RDX, NextResult = Register.RSI, ResultRows = Register.RDI;
 
     readonly Assembler _code = new(64);
     readonly TileFormat _format;
@@ -40,19 +40,15 @@ sealed class TileEmitter
     byte[] Emit()
     {
         Begin();
-        PrefetchResult();
         for (int row = 0; row < _rows; row++)
             for (int v = 0; v < _vectors; v++) Put(Instruction.Create(_format.Zero, Sum(row, v), Sum(row, v), Sum(row, v)));
         LoadArgument(AheadLine, Ahead(GemmPrefetch.AtLine));
-        LoadArgument(AheadLeft, Ahead(GemmPrefetch.AtLeft));
         LoadArgument(AheadInRun, Ahead(GemmPrefetch.AtInRun));
         LoadArgument(NextResult, Ahead(GemmPrefetch.AtResult));
         LoadArgument(ResultRows, Ahead(GemmPrefetch.AtResultRows));
-        Put(Instruction.Create(Code.Add_rm64_imm8, AheadLeft, LinesAtOnce - 1)); // The last lines are fewer.
+        SpreadLines();
         Loop();
-        Put(Instruction.Create(Code.Sub_rm64_imm8, AheadLeft, LinesAtOnce - 1));
         StoreArgument(AheadLine, Ahead(GemmPrefetch.AtLine));
-        StoreArgument(AheadLeft, Ahead(GemmPrefetch.AtLeft));
         StoreArgument(AheadInRun, Ahead(GemmPrefetch.AtInRun));
         LoadArgument(C, TileCall.AtC);
         LoadArgument(Stride, TileCall.AtStrideBytes);
@@ -77,16 +73,14 @@ sealed class TileEmitter
         LoadArgument(Count, TileCall.AtWords);
     }
 
-    /// <summary>The result is needed only after the loop: by then it has come from wherever it lies.</summary>
-    void PrefetchResult()
+    /// <summary>The count of what an iteration falls short of a line: it starts one short of the iterations, each takes the tile's lines from
+    /// it, and each line gives the iterations back. So the lines are asked for at even distances, and all of them by the end.</summary>
+    void SpreadLines()
     {
-        Put(Instruction.Create(Code.Mov_r64_rm64, Row, C));
-        for (int row = 0; row < _rows; row++)
-        {
-            for (int offset = 0; offset < _vectors * _format.VectorBytes; offset += 64)
-                Put(Instruction.Create(Code.Prefetchw_m8, At(Row, offset)));
-            if (row + 1 < _rows) NextRow();
-        }
+        Put(Instruction.Create(Code.Mov_r64_rm64, AheadDue, Count));
+        _code.shr(r10, (byte)System.Numerics.BitOperations.Log2(Unroll));
+        StoreArgument(AheadDue, TileCall.AtIterations);
+        _code.dec(r10);
     }
 
     void Loop()
@@ -103,8 +97,8 @@ sealed class TileEmitter
     /// thread is busy hands out half as many instructions a cycle, and each one beside the arithmetic then takes time.</summary>
     void LeaveToAsk()
     {
-        _code.sub(r10, LinesAtOnce);
-        _code.jns(_ask);
+        _code.sub(r10, Argument(Ahead(GemmPrefetch.AtLines)));
+        _code.js(_ask);
         _code.Label(ref _asked);
         _code.dec(rdi);
         _code.jns(_askForResult);
@@ -117,36 +111,40 @@ sealed class TileEmitter
             Put(Instruction.Create(_format.Load, Right(v), At(B, (step * _vectors + v) * _format.VectorBytes)));
         for (int row = 0; row < _rows; row++)
         {
-            Put(Instruction.Create(_format.Broadcast, Left(row), At(A, (step * _rows + row) * sizeof(float))));
-            for (int v = 0; v < _vectors; v++) Put(Instruction.Create(_format.MultiplyAdd, Sum(row, v), Left(row), Right(v)));
+            MemoryOperand left = At(A, (step * _rows + row) * sizeof(float));
+            if (_format.BroadcastsOperands && row % 2 != 0)
+                for (int v = 0; v < _vectors; v++)
+                {
+                    Instruction multiplyAdd = Instruction.Create(_format.MultiplyAdd, Sum(row, v), Right(v), left);
+                    multiplyAdd.IsBroadcast = true;
+                    Put(multiplyAdd);
+                }
+            else
+            {
+                Put(Instruction.Create(_format.Broadcast, Left(row), left));
+                for (int v = 0; v < _vectors; v++) Put(Instruction.Create(_format.MultiplyAdd, Sum(row, v), Left(row), Right(v)));
+            }
         }
     }
 
-    int LinesAtOnce => Unroll * _format.StepsPerWord;
-
-    /// <summary>Asks the second cache for some lines of what is needed next, and goes on with the iteration.</summary>
+    /// <summary>Asks the second cache for the lines that are due of what is needed next, and goes on with the iteration.</summary>
     void Ask()
     {
-        var runEnds = new Label[LinesAtOnce];
-        var back = new Label[LinesAtOnce];
+        Label runEnds = _code.CreateLabel(), counted = _code.CreateLabel();
         _code.Label(ref _ask);
-        for (int line = 0; line < LinesAtOnce; line++)
-        {
-            (runEnds[line], back[line]) = (_code.CreateLabel(), _code.CreateLabel());
-            Put(Instruction.Create(Code.Prefetcht1_m8, At(AheadLine, 0)));
-            _code.add(r11, GemmPrefetch.CacheLine);
-            _code.dec(rdx);
-            _code.jz(runEnds[line]);
-            _code.Label(ref back[line]);
-        }
+        Put(Instruction.Create(Code.Prefetcht1_m8, At(AheadLine, 0)));
+        _code.add(r11, GemmPrefetch.CacheLine);
+        _code.dec(Argument(Ahead(GemmPrefetch.AtLeft)));
+        _code.dec(rdx);
+        _code.jz(runEnds);
+        _code.Label(ref counted);
+        _code.add(r10, Argument(TileCall.AtIterations));
+        _code.js(_ask);
         _code.jmp(_asked);
-        for (int line = 0; line < LinesAtOnce; line++)
-        {
-            _code.Label(ref runEnds[line]);
-            _code.add(r11, Argument(Ahead(GemmPrefetch.AtJump)));
-            _code.mov(rdx, Argument(Ahead(GemmPrefetch.AtRunLines)));
-            _code.jmp(back[line]);
-        }
+        _code.Label(ref runEnds);
+        _code.add(r11, Argument(Ahead(GemmPrefetch.AtJump)));
+        _code.mov(rdx, Argument(Ahead(GemmPrefetch.AtRunLines)));
+        _code.jmp(counted);
     }
 
     /// <summary>Asks the second cache for a row of the next tile's result, and goes on with the iteration.</summary>
@@ -250,8 +248,6 @@ sealed class TileEmitter
         _format.FirstRegister + (TileFormat.Vectors + row % (RegisterCount - (_format.Rows + 1) * TileFormat.Vectors));
 
     Register MaskVector => _format.FirstRegister + TileFormat.Vectors;
-
-    void NextRow() => Put(Instruction.Create(Code.Add_rm64_r64, Row, Stride));
 
     void LoadArgument(Register register, int field) => Put(Instruction.Create(Code.Mov_r64_rm64, register, Field(field)));
 

@@ -25,6 +25,9 @@ sealed record TileFormat(CpuIsa Isa, int VectorBytes, int Rows, int StepsPerWord
     /// <summary>Whether edges use mask registers (AVX-512) rather than masks in vector registers (AVX2).</summary>
     public bool HasMaskRegisters => VectorBytes == 64;
 
+    /// <summary>Whether an instruction takes one number from memory as a whole vector (AVX-512's embedded broadcast).</summary>
+    public bool BroadcastsOperands => HasMaskRegisters;
+
     public static TileFormat Avx2 { get; } = new(CpuIsa.Avx2, 32, 6, 1, Register.YMM0, Code.VEX_Vmovups_ymm_ymmm256, Code.VEX_Vmovups_ymmm256_ymm,
         Code.VEX_Vbroadcastss_ymm_m32, Code.VEX_Vxorps_ymm_ymm_ymmm256, Code.VEX_Vaddps_ymm_ymm_ymmm256, Code.VEX_Vfmadd231ps_ymm_ymm_ymmm256);
 

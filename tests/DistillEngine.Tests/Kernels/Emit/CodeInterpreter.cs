@@ -16,6 +16,8 @@ sealed unsafe class CodeInterpreter
     readonly uint[][] _vectors = [.. Enumerable.Range(0, 32).Select(_ => new uint[Lanes])];
     readonly uint[] _masks = new uint[8];
     readonly Stack<long> _stack = new();
+    readonly List<(long Address, int Executed)> _asked = [];
+    int _executed;
     bool _zero, _sign, _overflow;
 
     public CodeInterpreter(byte[] code)
@@ -28,6 +30,9 @@ sealed unsafe class CodeInterpreter
         }
     }
 
+    /// <summary>The addresses that the last run asked the second cache for, in order, each with the instructions executed before.</summary>
+    public IReadOnlyList<(long Address, int Executed)> Asked => _asked;
+
     /// <summary>Calls the routine with one argument, as every system but Windows does.</summary>
     public void Run(void* argument)
     {
@@ -35,8 +40,9 @@ sealed unsafe class CodeInterpreter
         foreach (uint[] vector in _vectors) Array.Fill(vector, BitConverter.SingleToUInt32Bits(float.NaN));
         Array.Fill(_general, 0x5555_5555_5555);
         _general[Register.RDI - Register.RAX] = (long)argument;
+        _asked.Clear();
         ulong at = 0;
-        for (int i = 0; i < MostInstructions; i++)
+        for (_executed = 0; _executed < MostInstructions; _executed++)
         {
             Instruction instruction = _code[at];
             if (instruction.Mnemonic == Mnemonic.Ret) return;
@@ -57,13 +63,15 @@ sealed unsafe class CodeInterpreter
             case Mnemonic.Jns: return !_sign;
             case Mnemonic.Jl: return _sign != _overflow;
             case Mnemonic.Jge: return _sign == _overflow;
-            case Mnemonic.Prefetcht0 or Mnemonic.Prefetcht1 or Mnemonic.Prefetchw: break;
+            case Mnemonic.Prefetcht1: _asked.Add((Address(i), _executed)); break;
+            case Mnemonic.Prefetcht0: break;
             case Mnemonic.Push: _stack.Push(Integer(i, 0)); break;
             case Mnemonic.Pop: Set(i, _stack.Pop()); break;
             case Mnemonic.Mov: Set(i, Integer(i, 1)); break;
             case Mnemonic.Lea: Set(i, Address(i)); break;
             case Mnemonic.Add: Set(i, Flags(Integer(i, 0), Integer(i, 1), subtracts: false)); break;
             case Mnemonic.Sub: Set(i, Flags(Integer(i, 0), Integer(i, 1), subtracts: true)); break;
+            case Mnemonic.Shr: Set(i, (long)((ulong)Integer(i, 0) >> (int)Integer(i, 1))); break;
             case Mnemonic.Dec: Set(i, Flags(Integer(i, 0), 1, subtracts: true)); break;
             case Mnemonic.Cmp: Flags(Integer(i, 0), Integer(i, 1), subtracts: true); break;
             case Mnemonic.Kmovw: _masks[i.Op0Register - Register.K0] = *(ushort*)Address(i); break;
@@ -121,7 +129,7 @@ sealed unsafe class CodeInterpreter
         var results = new uint[width];
         for (int lane = 0; lane < width; lane++)
         {
-            uint right = i.Op2Kind == OpKind.Memory ? ((uint*)Address(i))[lane] : _vectors[i.Op2Register.GetNumber()][lane];
+            uint right = i.Op2Kind == OpKind.Memory ? ((uint*)Address(i))[i.IsBroadcast ? 0 : lane] : _vectors[i.Op2Register.GetNumber()][lane];
             results[lane] = compute(_vectors[i.Op0Register.GetNumber()][lane], left[lane], right);
         }
         results.CopyTo(Begin(i), 0);

@@ -75,23 +75,20 @@ public unsafe class EmittedGemmKernelTests
         CpuVariants.SkipWhereImpossible(isa);
         GemmKernel kernel = GemmKernel.For<F32x8>(isa, precision);
         using var host = new HostTensors(seed: 1);
-        const int words = 32, iterations = 8;
-        int atOnce = words / iterations * kernel.StepsPerWord;
+        const int words = 32;
         Tensor a = host.Random("a", new(words, kernel.Rows)), b = host.Random("b", new(words, kernel.Columns));
         Tensor c = host.Empty("c", new(kernel.Rows, kernel.Columns)), source = host.Random("source", new(400, 100));
-        // Runs of three lines; nothing, a part of what a tile can ask for, and more than that.
-        foreach (int runs in new[] { 0, 1, 5, 300 })
+        // Runs of three lines; nothing, fewer than the tile has iterations, some of what is left, and many an iteration.
+        foreach (var (runs, lines) in new[] { (0, 0), (1, 3), (5, 14), (300, 900) })
         {
-            var ahead = new GemmPrefetch(GemmOperand.OfSteps(source.HostPointer<float>(), 100), 0, 48, 0, runs);
+            var ahead = new GemmPrefetch(GemmOperand.OfSteps(source.HostPointer<float>(), 100), 0, 48, 0, runs) { Lines = lines };
             GemmPrefetch expected = ahead;
-            int asked = Math.Min((3 * runs + atOnce - 1) / atOnce, iterations) * atOnce;
-            expected.Left = asked;
-            expected.Ask(asked);
+            expected.Ask(lines);
             kernel.Multiply(a.HostPointer<float>(), b.HostPointer<float>(), kernel.Rows, kernel.Columns, words, false, c.HostPointer<float>(),
                 kernel.Columns, ref ahead);
             Assert.Equal((nint)expected.Line, (nint)ahead.Line);
             Assert.Equal(expected.InRun, ahead.InRun);
-            Assert.Equal(3 * runs > asked ? 3 * runs - asked : 0, Math.Max(ahead.Left, 0));
+            Assert.Equal(3 * runs - lines, ahead.Left);
         }
     }
 

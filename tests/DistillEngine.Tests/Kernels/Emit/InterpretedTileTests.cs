@@ -22,7 +22,7 @@ public unsafe class InterpretedTileTests
     [MemberData(nameof(Isas))]
     public void Tile_OfEveryShape_IsTheSumOfItsProducts(CpuIsa isa)
     {
-        TileFormat format = isa switch { CpuIsa.Avx2 => TileFormat.Avx2, CpuIsa.Avx512 => TileFormat.Avx512, _ => TileFormat.Avx512Bf16 };
+        TileFormat format = Format(isa);
         for (int rows = 1; rows <= format.Rows; rows++)
             for (int vectors = 1; vectors <= TileFormat.Vectors; vectors++)
             {
@@ -31,6 +31,34 @@ public unsafe class InterpretedTileTests
                     foreach (int words in new[] { 1, 6, 9 }) AssertTile(code, format, rows, columns, words, lines: 7 * words % 11, add: words == 6);
             }
     }
+
+    [Theory]
+    [MemberData(nameof(Isas))]
+    public void Tile_WithLinesToAskFor_SpreadsThemEvenlyOverItsSteps(CpuIsa isa)
+    {
+        TileFormat format = Format(isa);
+        const int iterations = 40, words = 4 * iterations, lines = 17;
+        using var host = new HostTensors(seed: 1);
+        Tensor a = host.Random("a", new(words, 1)), b = host.Random("b", new(words, format.Lanes)), c = host.Empty("c", new(1, format.Lanes));
+        var code = new CodeInterpreter(TileEmitter.Emit(format, rows: 1, vectors: 1, windows: false));
+        TileCall call = default;
+        call.A = a.HostPointer<float>();
+        call.B = b.HostPointer<float>();
+        call.C = c.HostPointer<float>();
+        call.Words = words;
+        call.Ahead = new GemmPrefetch(b.HostPointer<float>(), lines * GemmPrefetch.CacheLine) { Lines = lines };
+
+        code.Run(&call);
+
+        Assert.Equal(Enumerable.Range(0, lines).Select(line => (nint)b.HostPointer<float>() + line * GemmPrefetch.CacheLine),
+            code.Asked.Select(asked => (nint)asked.Address));
+        Assert.Equal(0, call.Ahead.Left);
+        // Every second or third iteration, which is 4 steps of three instructions and some of the loop's own.
+        int[] distances = [.. code.Asked.Zip(code.Asked.Skip(1), (one, next) => next.Executed - one.Executed)];
+        Assert.InRange(distances.Max(), distances.Min(), 2 * distances.Min());
+    }
+
+    static TileFormat Format(CpuIsa isa) => isa switch { CpuIsa.Avx2 => TileFormat.Avx2, CpuIsa.Avx512 => TileFormat.Avx512, _ => TileFormat.Avx512Bf16 };
 
     static void AssertTile(CodeInterpreter code, TileFormat format, int rows, int columns, int words, int lines, bool add)
     {
@@ -54,15 +82,14 @@ public unsafe class InterpretedTileTests
         else
             for (int lane = 0; lane < format.Lanes; lane++) call.Mask[lane] = lane < last ? -1 : 0;
         // Runs of two lines; nothing reads them.
-        call.Ahead = new GemmPrefetch(GemmOperand.OfSteps(a.HostPointer<float>(), 32), 0, lines > 0 ? 32 : 0, 0, (lines + 1) / 2) { ResultRows = rows };
+        call.Ahead = new GemmPrefetch(GemmOperand.OfSteps(a.HostPointer<float>(), 32), 0, 32, 0, 50) { Lines = lines };
         GemmPrefetch asked = call.Ahead;
-        int atOnce = 4 * format.StepsPerWord, times = (int)Math.Min((asked.Left + atOnce - 1) / atOnce, words / 4);
-        asked.Left = times * atOnce;
-        asked.Ask(int.MaxValue);
+        if (words >= 4) asked.Ask(lines);
 
         code.Run(&call);
 
         Assert.Equal((nint)asked.Line, (nint)call.Ahead.Line);
+        Assert.Equal((asked.Left, asked.InRun), (call.Ahead.Left, call.Ahead.InRun));
         float[] got = c.HostSpan<float>().ToArray();
         for (int row = 0; row < rows; row++)
             for (int column = 0; column < stride; column++)
