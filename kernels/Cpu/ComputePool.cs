@@ -4,7 +4,7 @@ namespace DistillEngine.Kernels;
 
 /// <summary>
 /// Threads for kernels alone. The calling thread is thread 0; part p of a run goes to thread p mod <see cref="ThreadCount"/>, so who
-/// computes what never depends on timing. A run allocates nothing.
+/// computes what never depends on timing. A run allocates nothing. Bodies compute without denormals (<see cref="DenormalFlush"/>).
 /// </summary>
 public sealed unsafe class ComputePool : IDisposable
 {
@@ -65,7 +65,15 @@ public sealed unsafe class ComputePool : IDisposable
         if (parts <= 0) return;
         if (parts == 1 || ThreadCount == 1)
         {
-            for (int part = 0; part < parts; part++) body(context, part, 0);
+            uint state = DenormalFlush.Begin();
+            try
+            {
+                for (int part = 0; part < parts; part++) body(context, part, 0);
+            }
+            finally
+            {
+                DenormalFlush.End(state);
+            }
             return;
         }
         if (Interlocked.Exchange(ref _isRunning, 1) != 0)
@@ -143,6 +151,7 @@ public sealed unsafe class ComputePool : IDisposable
 
     void RunParts(int thread)
     {
+        uint state = DenormalFlush.Begin();
         try
         {
             for (int part = thread; part < _parts; part += ThreadCount) _body(_context, part, thread);
@@ -150,6 +159,10 @@ public sealed unsafe class ComputePool : IDisposable
         catch (Exception e)
         {
             Interlocked.CompareExchange(ref _failure, e, null);
+        }
+        finally
+        {
+            DenormalFlush.End(state);
         }
     }
 

@@ -43,6 +43,43 @@ public unsafe class ComputePoolTests
         static void Mark(void* context, int part, int thread) => Interlocked.Add(ref ((int*)context)[part], 100 + thread);
     }
 
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(1, 3)]
+    [InlineData(2, 1)]
+    [InlineData(2, 4)]
+    public void Run_ComputesWithoutDenormals_AndLeavesTheCallerItsOwn(int threads, int parts)
+    {
+        if (!DenormalFlush.IsSupported) Assert.Skip("Emitted code cannot run here.");
+        using var pool = new ComputePool(threads);
+        var products = new Products { Small = 1e-20f, Smaller = 1e-19f, Denormal = 1e-39f };
+        pool.Run(parts, &Multiply, &products);
+        for (int part = 0; part < parts; part++) Assert.Equal((0f, 0f), (products.Results[2 * part], products.Results[2 * part + 1]));
+        Multiply(&products, 0, 0);
+        Assert.True(products.Results[0] > 0 && products.Results[1] > 0);
+        Assert.Throws<InvalidOperationException>(() => pool.Run(parts, &Throw, null));
+        Multiply(&products, 0, 0);
+        Assert.True(products.Results[0] > 0 && products.Results[1] > 0);
+
+        // One whose result is denormal, one with a denormal factor.
+        static void Multiply(void* context, int part, int thread)
+        {
+            var to = (Products*)context;
+            to->Results[2 * part] = to->Small * to->Smaller;
+            to->Results[2 * part + 1] = to->Denormal * 1e20f;
+        }
+
+        static void Throw(void* context, int part, int thread) => throw new InvalidOperationException();
+    }
+
+    /// <summary>The factors are no constants: compiled within a run, a denormal constant is zero for good.</summary>
+    struct Products
+    {
+        public float Small, Smaller, Denormal;
+
+        public fixed float Results[8];
+    }
+
     [Fact]
     public void Run_WhenAPartThrows_ThrowsItOnTheCallerAndStaysUsable()
     {
