@@ -25,17 +25,24 @@ public static class CpuIsas
     /// <summary>Why this machine cannot run it; null where it can.</summary>
     public static string? Obstacle(CpuIsa isa) => Processor.Obstacle(isa);
 
-    /// <summary>Whether it suits this machine: emitted code can run, or a width is accelerated. The runtime advises against 512 bits where
-    /// they lower the clock; code compiled ahead of time has no such advice.</summary>
+    /// <summary>Whether it suits this machine: emitted code can run, or a width is accelerated; <see cref="Advice"/> says why not.</summary>
     public static bool IsAdvised(CpuIsa isa) => isa switch
     {
-        CpuIsa.Avx512 or CpuIsa.Avx512Bf16 => Obstacle(isa) is null && (Vector512.IsHardwareAccelerated || !RuntimeFeature.IsDynamicCodeCompiled),
-        CpuIsa.Avx2 => Obstacle(isa) is null,
+        CpuIsa.Avx512 or CpuIsa.Avx512Bf16 or CpuIsa.Avx2 => Obstacle(isa) is null && Advice(isa) is null,
         CpuIsa.Vector512 => Vector512.IsHardwareAccelerated,
         CpuIsa.Vector256 => Vector256.IsHardwareAccelerated,
         CpuIsa.Vector128 => Vector128.IsHardwareAccelerated,
         _ => true,
     };
+
+    /// <summary>What speaks against emitted code that can run here; null where nothing does. The runtime advises against 512 bits where they lower
+    /// the clock; code compiled ahead of time has no such advice.</summary>
+    public static string? Advice(CpuIsa isa)
+    {
+        if (isa is not (CpuIsa.Avx512 or CpuIsa.Avx512Bf16)) return null;
+        if (RuntimeFeature.IsDynamicCodeCompiled && !Vector512.IsHardwareAccelerated) return "the runtime advises against 512 bits";
+        return isa == CpuIsa.Avx512Bf16 && !Processor.HasFastBf16 ? "this processor multiplies rounded operands faster as float32" : null;
+    }
 
     /// <summary>The width of the portable kernels that go with a choice: itself, or beside emitted code the widest accelerated one that is
     /// no wider.</summary>

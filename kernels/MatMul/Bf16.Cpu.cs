@@ -20,6 +20,16 @@ static unsafe class Bf16
     }
 
     /// <inheritdoc cref="Round(Vector256{float})"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<uint> Round(Vector512<float> values)
+    {
+        Vector512<uint> bits = values.AsUInt32();
+        Vector512<uint> even = (bits >>> 16) & Vector512<uint>.One;
+        return Vector512.ConditionalSelect(Vector512.Equals(values, values).AsUInt32(), bits + Vector512.Create(JustBelowHalf) + even,
+            bits | Vector512.Create(Quiet));
+    }
+
+    /// <inheritdoc cref="Round(Vector256{float})"/>
     public static uint Round(float value)
     {
         uint bits = BitConverter.SingleToUInt32Bits(value);
@@ -42,6 +52,9 @@ static unsafe class Bf16
     public static void RoundInPlace(float* values, long count)
     {
         long i = 0;
+        if (Vector512.IsHardwareAccelerated)
+            for (; i + Vector512<float>.Count <= count; i += Vector512<float>.Count)
+                (Round(Vector512.Load(values + i)) & Vector512.Create(Upper)).AsSingle().Store(values + i);
         for (; i + Vector256<float>.Count <= count; i += Vector256<float>.Count)
             (Round(Vector256.Load(values + i)) & Vector256.Create(Upper)).AsSingle().Store(values + i);
         for (; i < count; i++) values[i] = BitConverter.UInt32BitsToSingle(Round(values[i]) & Upper);

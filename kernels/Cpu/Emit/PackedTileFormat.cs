@@ -26,6 +26,9 @@ sealed record PackedTileFormat(WeightForm Form, int VectorBytes, int MaxRows, in
         : new(form, 64, form == WeightForm.Int4 ? 4 : 8, 16, form == WeightForm.Int4 ? 1 : 4,
         form == WeightForm.BF16 ? Code.EVEX_Vdpbf16ps_zmm_k1z_zmm_zmmm512b32 : Code.EVEX_Vpdpbusd_zmm_k1z_zmm_zmmm512b32);
 
+    /// <summary>For AVX-512 without dot products of bfloat16, or with slow ones.</summary>
+    public static PackedTileFormat Avx512Widening { get; } = new(WeightForm.BF16, 64, 12, 8, 1, Code.INVALID);
+
     /// <summary>For AVX2 with dot products of bytes (AVX-VNNI).</summary>
     /// <param name="form">int8 or int4.</param>
     public static PackedTileFormat AvxVnni(WeightForm form) => form == WeightForm.Int4

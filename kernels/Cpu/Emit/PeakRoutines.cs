@@ -24,7 +24,7 @@ public static class PeakRoutines
     public static nint Fp32(CpuIsa isa) => isa is CpuIsa.Avx512 or CpuIsa.Avx512Bf16 && CpuIsas.Obstacle(isa) is null ? Fp32Loop.Value : 0;
 
     /// <summary>16 dot products of bfloat16 pairs an instruction.</summary>
-    public static nint Bf16(CpuIsa isa) => CpuIsas.HasBf16(isa) && CpuIsas.Obstacle(isa) is null ? Bf16Loop.Value : 0;
+    public static nint Bf16(CpuIsa isa) => Fp32(isa) != 0 && CpuIsas.Obstacle(CpuIsa.Avx512Bf16) is null ? Bf16Loop.Value : 0;
 
     /// <summary>16 dot products of four bytes an instruction.</summary>
     public static nint Int8(CpuIsa isa) => Fp32(isa) != 0 && Processor.HasVnni ? Int8Loop.Value : 0;

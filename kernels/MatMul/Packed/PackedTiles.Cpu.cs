@@ -17,7 +17,7 @@ sealed unsafe class PackedTiles
 
     static readonly Lazy<PackedTiles?>[] Avx512 = Each(PackedTileFormat.Avx512), AvxVnni = Each(PackedTileFormat.AvxVnni), Avx2 = Each(PackedTileFormat.Avx2);
 
-    static readonly Lazy<PackedTiles?> Avx2Wide = new(() => Create(PackedTileFormat.Avx2Wide));
+    static readonly Lazy<PackedTiles?> Avx2Wide = new(() => Create(PackedTileFormat.Avx2Wide)), Avx512Widening = new(() => Create(PackedTileFormat.Avx512Widening));
 
     readonly PackedTileFormat _format;
     readonly nint[] _routines;
@@ -42,6 +42,7 @@ sealed unsafe class PackedTiles
         (WeightForm.PackedF32, CpuIsa.Avx512 or CpuIsa.Avx512Bf16) => EmittedGemmKernel.OfFloat32(isa) is null ? null : Avx512[(int)form].Value,
         (WeightForm.PackedF32, CpuIsa.Avx2) => Narrow(form),
         (WeightForm.BF16, CpuIsa.Avx512Bf16) => EmittedGemmKernel.OfBf16() is null ? null : Avx512[(int)form].Value,
+        (WeightForm.BF16, CpuIsa.Avx512) => EmittedGemmKernel.OfFloat32(isa) is null ? null : Avx512Widening.Value,
         (WeightForm.BF16, CpuIsa.Avx2) => Narrow(form),
         (WeightForm.Int8 or WeightForm.Int4, CpuIsa.Avx512 or CpuIsa.Avx512Bf16) => Processor.HasVnni ? Avx512[(int)form].Value : Narrow(form),
         (WeightForm.Int8 or WeightForm.Int4, CpuIsa.Avx2) => Narrow(form),

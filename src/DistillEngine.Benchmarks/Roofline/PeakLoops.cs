@@ -29,7 +29,7 @@ public static unsafe class PeakLoops
     /// <summary>Why a kind has no loop, for a user.</summary>
     public static string WhyMissing(PeakKind kind) => kind switch
     {
-        PeakKind.Bf16 => "the chosen kernels have no bf16 dot product, only avx512-bf16 has",
+        PeakKind.Bf16 => "the processor or the chosen kernels have no 512-bit bf16 dot product (AVX-512-BF16)",
         PeakKind.Int8 => "the processor or the chosen kernels have no 512-bit int8 dot product (AVX-512-VNNI)",
         PeakKind.Tf32 => "the processor does not multiply it, only tensor cores of CUDA devices do",
         _ => "this program has no loop for it",

@@ -20,11 +20,11 @@ public sealed record Roof(int Threads, double Fp32Gflops, double? Bf16Gflops, do
     /// <summary>What was measured, in words.</summary>
     public string Where => Device ?? $"{Threads} threads";
 
-    /// <summary>Peak of products whose operands have this type. Without instructions for a type its operands are widened: the peak of float32
-    /// stands for theirs.</summary>
+    /// <summary>Peak of products whose operands have this type. Where a type has no instructions, or only slower ones, its operands are widened: the
+    /// peak of float32 stands for theirs.</summary>
     public double Gflops(PeakKind operands) => operands switch
     {
-        PeakKind.Bf16 => Bf16Gflops ?? Fp32Gflops,
+        PeakKind.Bf16 => Math.Max(Bf16Gflops ?? 0, Fp32Gflops),
         PeakKind.Int8 => Int8Gops ?? Fp32Gflops,
         PeakKind.Tf32 => Tf32Gflops ?? Fp32Gflops,
         _ => Fp32Gflops,

@@ -26,7 +26,7 @@ static class DoctorVerb
             Row("vector widths", string.Join(", ", CpuIsas.Widths.Select(i => $"{CpuIsas.Name(i)}{(CpuIsas.IsAdvised(i) ? "" : " (emulated)")}")));
             foreach (CpuIsa isa in CpuIsas.All.Where(CpuIsas.IsEmitted))
                 Row($"  {CpuIsas.Name(isa)}", CpuIsas.Obstacle(isa) is { } obstacle ? $"not usable: {obstacle}"
-                    : CpuIsas.IsAdvised(isa) ? "emitted matrix products" : "emitted matrix products; the runtime advises against 512 bits");
+                    : CpuIsas.Advice(isa) is { } advice ? $"emitted matrix products; {advice}" : "emitted matrix products");
             string others = CpuIsas.IsEmitted(chosen) ? $", other ops {CpuIsas.Name(CpuIsas.Width(chosen))}" : "";
             bool isForced = Environment.GetEnvironmentVariable(CpuIsas.Variable) is { Length: > 0 };
             Row("chosen kernels", $"{CpuIsas.Name(chosen)}{others} "

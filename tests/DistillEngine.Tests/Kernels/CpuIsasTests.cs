@@ -28,6 +28,13 @@ public class CpuIsasTests
     public void Width_OfAnIsa_IsPortable(CpuIsa isa) => Assert.Contains(CpuIsas.Width(isa), CpuIsas.Widths);
 
     [Fact]
+    public void Advice_OfWhatThisMachineTakesByItself_IsNone()
+    {
+        Assert.Null(CpuIsas.Advice(CpuIsas.Choose(null)));
+        foreach (CpuIsa isa in CpuIsas.All) Assert.Equal(CpuIsas.IsAdvised(isa), CpuIsas.IsAdvised(isa) && CpuIsas.Advice(isa) is null);
+    }
+
+    [Fact]
     public void Obstacle_WhereTheRuntimeSwitchesASetOff_IsThere()
     {
         if (!System.Runtime.Intrinsics.X86.Avx2.IsSupported) Assert.NotNull(CpuIsas.Obstacle(CpuIsa.Avx2));
