@@ -25,7 +25,8 @@ sealed record TileFormat(CpuIsa Isa, int VectorBytes, int Rows, int StepsPerWord
     /// <summary>Whether edges use mask registers (AVX-512) rather than masks in vector registers (AVX2).</summary>
     public bool HasMaskRegisters => VectorBytes == 64;
 
-    /// <summary>Whether an instruction takes one number from memory as a whole vector (AVX-512's embedded broadcast).</summary>
+    /// <summary>Whether an instruction takes one number from memory as a whole vector (AVX-512's embedded broadcast). Half of the rows do: fewer
+    /// instructions beside the arithmetic, which take time where the core's other thread is busy, and not more loads than go with it.</summary>
     public bool BroadcastsOperands => HasMaskRegisters;
 
     public static TileFormat Avx2 { get; } = new(CpuIsa.Avx2, 32, 6, 1, Register.YMM0, Code.VEX_Vmovups_ymm_ymmm256, Code.VEX_Vmovups_ymmm256_ymm,
