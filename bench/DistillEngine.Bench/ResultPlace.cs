@@ -26,13 +26,18 @@ static partial class ResultPlace
     {
         string name = Field("model name") ?? Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER") ?? "unknown";
         // Virtual machines often show no more than the maker's family name.
-        string generation = (Number("cpu family"), Number("model")) switch
+        string generation = (Number("cpu family") ?? 0, Number("model") ?? 0) switch
         {
             (26, _) => " zen5",
             (25, (>= 0x10 and <= 0x1F) or (>= 0x60 and <= 0x7F) or (>= 0xA0 and <= 0xAF)) => " zen4",
             (25, _) => " zen3",
+            (6, 0x6A or 0x6C) => " ice lake",
+            (6, 0x8F) => " sapphire rapids",
+            (6, 0xCF) => " emerald rapids",
+            (6, 0xAD or 0xAE) => " granite rapids",
             _ => "",
         };
+        name = name.Replace("(R)", "", StringComparison.Ordinal).Replace("(TM)", "", StringComparison.Ordinal).Replace(" Processor", "", StringComparison.Ordinal);
         return Slug($"{name}{generation} {Environment.ProcessorCount}cores");
     }
 

@@ -19,14 +19,15 @@ static unsafe class Bf16
             bits | Vector256.Create(Quiet));
     }
 
-    /// <inheritdoc cref="Round(Vector256{float})"/>
+    /// <summary>The rounded numbers as float32.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector512<uint> Round(Vector512<float> values)
+    public static Vector512<float> Rounded(Vector512<float> values)
     {
         Vector512<uint> bits = values.AsUInt32();
         Vector512<uint> even = (bits >>> 16) & Vector512<uint>.One;
-        return Vector512.ConditionalSelect(Vector512.Equals(values, values).AsUInt32(), bits + Vector512.Create(JustBelowHalf) + even,
+        Vector512<uint> rounded = Vector512.ConditionalSelect(Vector512.Equals(values, values).AsUInt32(), bits + Vector512.Create(JustBelowHalf) + even,
             bits | Vector512.Create(Quiet));
+        return (rounded & Vector512.Create(Upper)).AsSingle();
     }
 
     /// <inheritdoc cref="Round(Vector256{float})"/>
@@ -54,7 +55,7 @@ static unsafe class Bf16
         long i = 0;
         if (Vector512.IsHardwareAccelerated)
             for (; i + Vector512<float>.Count <= count; i += Vector512<float>.Count)
-                (Round(Vector512.Load(values + i)) & Vector512.Create(Upper)).AsSingle().Store(values + i);
+                Rounded(Vector512.Load(values + i)).Store(values + i);
         for (; i + Vector256<float>.Count <= count; i += Vector256<float>.Count)
             (Round(Vector256.Load(values + i)) & Vector256.Create(Upper)).AsSingle().Store(values + i);
         for (; i < count; i++) values[i] = BitConverter.UInt32BitsToSingle(Round(values[i]) & Upper);

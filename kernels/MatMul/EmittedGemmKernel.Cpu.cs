@@ -42,10 +42,17 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
         _ => null,
     };
 
+    /// <summary>The same tiles over operands rounded to bfloat16.</summary>
+    public EmittedGemmKernel WithRoundedOperands() => new(_format, _routines, bf16: null, float32: this);
+
     /// <summary>The tiles of bfloat16 dot products; null where they cannot run.</summary>
     public static EmittedGemmKernel? OfBf16() => Avx512Bf16.Value;
 
     public override GemmKernel Float32 => _float32 ?? this;
+
+    /// <summary>Float32 tiles over operands that are rounded to bfloat16 as they are packed. The product of two bfloat16 is exact in float32, so that
+    /// only the order of the sums differs from dot products of pairs.</summary>
+    bool Rounds => _float32 is not null && _bf16 is null;
 
     public override int Rows => _format.Rows;
 
@@ -75,13 +82,13 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
         float* from = panels + piece.Start / StepsPerWord * GemmPack512.Rows;
         if (!isGroup) base.PackRowPanels(a, first, count, start, piece, panels, panelStride);
         else if (_bf16 is not null) _bf16.RowPanels(a, first, start + piece.Start, piece.Depth, from, panelStride);
-        else GemmPack512.CopyRows(a.At(first, start + piece.Start), a.Stride, piece.Depth, from, panelStride);
+        else GemmPack512.CopyRows(a.At(first, start + piece.Start), a.Stride, piece.Depth, from, panelStride, Rounds);
     }
 
     void Pack(in GemmOperand source, long first, int count, int width, long start, int depth, float* panel)
     {
         if (_bf16 is not null) _bf16.Panel(source, first, count, width, start, depth, panel);
-        else GemmPack<F32x8>.Panel(source, first, count, width, start, depth, panel);
+        else GemmPack<F32x8>.Panel(source, first, count, width, start, depth, panel, Rounds);
     }
 
     [SkipLocalsInit]

@@ -16,12 +16,12 @@ abstract unsafe class GemmKernel
     /// <exception cref="NotSupportedException">This machine cannot run the emitted tiles.</exception>
     public static GemmKernel For<TVector>(CpuIsa isa, ComputePrecision precision = ComputePrecision.F32) where TVector : struct, IVectorF32<TVector>
     {
-        if (!CpuIsas.IsEmitted(isa)) return Rounded(new PortableGemmKernel<TVector>(), precision);
-        if (precision == ComputePrecision.Bf16 && CpuIsas.HasBf16(isa)) return EmittedGemmKernel.OfBf16() ?? throw Refusal(isa);
-        return Rounded(EmittedGemmKernel.OfFloat32(isa) ?? throw Refusal(isa), precision);
+        bool rounds = precision == ComputePrecision.Bf16;
+        if (!CpuIsas.IsEmitted(isa)) return new PortableGemmKernel<TVector>(rounds);
+        if (rounds && CpuIsas.HasBf16(isa)) return EmittedGemmKernel.OfBf16() ?? throw Refusal(isa);
+        EmittedGemmKernel tiles = EmittedGemmKernel.OfFloat32(isa) ?? throw Refusal(isa);
+        return rounds ? tiles.WithRoundedOperands() : tiles;
     }
-
-    static GemmKernel Rounded(GemmKernel kernel, ComputePrecision precision) => precision == ComputePrecision.Bf16 ? new RoundedGemmKernel(kernel) : kernel;
 
     static NotSupportedException Refusal(CpuIsa isa) =>
         new($"{CpuIsas.Name(isa)} cannot run here: {CpuIsas.Obstacle(isa) ?? "the system refuses executable memory"}.");

@@ -17,14 +17,16 @@ static unsafe class GemmPack<TVector> where TVector : struct, IVectorF32<TVector
 
     /// <summary>Packs lines first … first + count − 1, steps start … start + depth − 1, into one panel; missing lines are zeros.</summary>
     /// <param name="count">1 … width.</param>
-    public static void Panel(in GemmOperand source, long first, int count, int width, long start, int depth, float* panel)
+    /// <param name="rounds">Whether numbers are rounded to bfloat16.</param>
+    public static void Panel(in GemmOperand source, long first, int count, int width, long start, int depth, float* panel, bool rounds = false)
     {
         if (count < width) new Span<float>(panel, depth * width).Clear();
-        int done = TVector.Count >= 8 && GemmPack512.IsSupported && count == width ? GemmPack512.Panel(source, first, width, start, depth, panel) : 0;
+        int done = TVector.Count >= 8 && GemmPack512.IsSupported && count == width ? GemmPack512.Panel(source, first, width, start, depth, panel, rounds) : 0;
         float* origin = source.At(first, start + done);
         panel += (long)done * width;
         if (source.LinesAreContiguous) Transpose(origin, source.Stride, count, width, depth - done, panel);
         else Copy(origin, source.Stride, count, width, depth - done, panel);
+        if (rounds) Bf16.RoundInPlace(panel, (long)(depth - done) * width);
     }
 
     static void Copy(float* source, long stride, int count, int width, int depth, float* panel)

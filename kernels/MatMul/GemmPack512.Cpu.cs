@@ -29,14 +29,18 @@ static unsafe class GemmPack512
     public static bool IsSupported => Avx512F.IsSupported;
 
     /// <summary>Packs what it can of a whole panel.</summary>
+    /// <param name="rounds">Whether numbers are rounded to bfloat16.</param>
     /// <returns>Steps that are packed; 0 for panels of other widths, and for row panels of contiguous steps, which a group takes at once.</returns>
-    public static int Panel(in GemmOperand source, long first, int width, long start, int depth, float* panel)
+    public static int Panel(in GemmOperand source, long first, int width, long start, int depth, float* panel, bool rounds) =>
+        rounds ? Panel<RoundedNumbers>(source, first, width, start, depth, panel) : Panel<Float32Numbers>(source, first, width, start, depth, panel);
+
+    static int Panel<TNumbers>(in GemmOperand source, long first, int width, long start, int depth, float* panel) where TNumbers : struct, IPackedNumbers
     {
         float* origin = source.At(first, start);
         int whole = source.LinesAreContiguous ? depth / Block * Block : depth;
-        if (source.LinesAreContiguous && width == Rows) TransposeRows(origin, source.Stride, whole, panel);
-        else if (source.LinesAreContiguous && width == Columns) TransposeColumns(origin, source.Stride, whole, panel);
-        else if (width == Columns) CopyColumns(origin, source.Stride, whole, panel);
+        if (source.LinesAreContiguous && width == Rows) TransposeRows<TNumbers>(origin, source.Stride, whole, panel);
+        else if (source.LinesAreContiguous && width == Columns) TransposeColumns<TNumbers>(origin, source.Stride, whole, panel);
+        else if (width == Columns) CopyColumns<TNumbers>(origin, source.Stride, whole, panel);
         else return 0;
         return whole;
     }
@@ -45,7 +49,14 @@ static unsafe class GemmPack512
     /// <param name="stride">Words from a step to the next.</param>
     /// <param name="panel">Aligned to cache lines, as <paramref name="panelStride"/> is.</param>
     /// <param name="panelStride">Words from a panel to the next.</param>
-    public static void CopyRows(float* source, long stride, int depth, float* panel, long panelStride)
+    /// <param name="rounds">Whether numbers are rounded to bfloat16.</param>
+    public static void CopyRows(float* source, long stride, int depth, float* panel, long panelStride, bool rounds)
+    {
+        if (rounds) CopyRows<RoundedNumbers>(source, stride, depth, panel, panelStride);
+        else CopyRows<Float32Numbers>(source, stride, depth, panel, panelStride);
+    }
+
+    static void CopyRows<TNumbers>(float* source, long stride, int depth, float* panel, long panelStride) where TNumbers : struct, IPackedNumbers
     {
         for (; depth >= LineSteps; depth -= LineSteps, source += LineSteps * stride, panel += LineSteps * Rows)
         {
@@ -56,18 +67,18 @@ static unsafe class GemmPack512
                 Sse.Prefetch0(later + 16);
                 Sse.Prefetch0(later + 32);
             }
-            CopyLines(source, stride, 0, panel);
-            CopyLines(source + Rows, stride, 0, panel + panelStride);
-            CopyLines(source + 2 * Rows, stride, 0, panel + 2 * panelStride);
+            CopyLines<TNumbers>(source, stride, 0, panel);
+            CopyLines<TNumbers>(source + Rows, stride, 0, panel + panelStride);
+            CopyLines<TNumbers>(source + 2 * Rows, stride, 0, panel + 2 * panelStride);
             // From four words before: sixteen from its first on would end behind the source.
-            CopyLines(source + 2 * Rows + 8, stride, 4, panel + 3 * panelStride);
+            CopyLines<TNumbers>(source + 2 * Rows + 8, stride, 4, panel + 3 * panelStride);
         }
         for (; depth > 0; depth--, source += stride, panel += Rows)
         {
-            StoreRow(Vector512.Load(source), panel);
-            StoreRow(Vector512.Load(source + Rows), panel + panelStride);
-            StoreRow(Vector512.Load(source + 2 * Rows), panel + 2 * panelStride);
-            Vector512<float> last = Vector512.Load(source + 2 * Rows + 8);
+            StoreRow(TNumbers.Load(source), panel);
+            StoreRow(TNumbers.Load(source + Rows), panel + panelStride);
+            StoreRow(TNumbers.Load(source + 2 * Rows), panel + 2 * panelStride);
+            Vector512<float> last = TNumbers.Load(source + 2 * Rows + 8);
             StoreRow(Avx512F.AlignRight32(last.AsInt32(), last.AsInt32(), 4).AsSingle(), panel + 3 * panelStride);
         }
     }
@@ -75,10 +86,10 @@ static unsafe class GemmPack512
     /// <summary>Four steps of 12 words as three cache lines, so that none is written twice.</summary>
     /// <param name="skip">Words before the 12.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void CopyLines(float* source, long stride, int skip, float* panel)
+    static void CopyLines<TNumbers>(float* source, long stride, int skip, float* panel) where TNumbers : struct, IPackedNumbers
     {
-        Vector512<float> a = Vector512.Load(source), b = Vector512.Load(source + stride);
-        Vector512<float> c = Vector512.Load(source + 2 * stride), d = Vector512.Load(source + 3 * stride);
+        Vector512<float> a = TNumbers.Load(source), b = TNumbers.Load(source + stride);
+        Vector512<float> c = TNumbers.Load(source + 2 * stride), d = TNumbers.Load(source + 3 * stride);
         Vector512<int> by = Vector512.Create(skip);
         Avx512F.PermuteVar16x32x2(a, Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18, 19) + by, b).StoreAligned(panel);
         Avx512F.PermuteVar16x32x2(b, Vector512.Create(4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23) + by, c).StoreAligned(panel + 16);
@@ -86,14 +97,14 @@ static unsafe class GemmPack512
     }
 
     /// <summary>A panel [depth, 32] of neighbouring words of every step.</summary>
-    public static void CopyColumns(float* source, long stride, int depth, float* panel)
+    static void CopyColumns<TNumbers>(float* source, long stride, int depth, float* panel) where TNumbers : struct, IPackedNumbers
     {
         for (int k = 0; k < depth; k++, source += stride, panel += Columns)
         {
             float* later = source + AheadSteps * stride;
             Sse.Prefetch0(later);
             Sse.Prefetch0(later + 16);
-            Vector512<float> left = Vector512.Load(source), right = Vector512.Load(source + 16);
+            Vector512<float> left = TNumbers.Load(source), right = TNumbers.Load(source + 16);
             left.Store(panel);
             right.Store(panel + 16);
         }
@@ -102,13 +113,13 @@ static unsafe class GemmPack512
     /// <summary>A panel [depth, 12] of 12 lines.</summary>
     /// <param name="stride">Words from a line to the next.</param>
     /// <param name="depth">A multiple of <see cref="Block"/>.</param>
-    public static void TransposeRows(float* source, long stride, int depth, float* panel)
+    static void TransposeRows<TNumbers>(float* source, long stride, int depth, float* panel) where TNumbers : struct, IPackedNumbers
     {
         for (int k = 0; k < depth; k += Block, source += Block, panel += Block * Rows)
         {
-            Quads(source, stride, out Vector512<float> a0, out Vector512<float> a1, out Vector512<float> a2, out Vector512<float> a3);
-            Quads(source + 4 * stride, stride, out Vector512<float> b0, out Vector512<float> b1, out Vector512<float> b2, out Vector512<float> b3);
-            Quads(source + 8 * stride, stride, out Vector512<float> c0, out Vector512<float> c1, out Vector512<float> c2, out Vector512<float> c3);
+            Quads<TNumbers>(source, stride, out Vector512<float> a0, out Vector512<float> a1, out Vector512<float> a2, out Vector512<float> a3);
+            Quads<TNumbers>(source + 4 * stride, stride, out Vector512<float> b0, out Vector512<float> b1, out Vector512<float> b2, out Vector512<float> b3);
+            Quads<TNumbers>(source + 8 * stride, stride, out Vector512<float> c0, out Vector512<float> c1, out Vector512<float> c2, out Vector512<float> c3);
             Steps(a0, b0, c0, c0, out Vector512<float> s0, out Vector512<float> s4, out Vector512<float> s8, out Vector512<float> s12);
             Steps(a1, b1, c1, c1, out Vector512<float> s1, out Vector512<float> s5, out Vector512<float> s9, out Vector512<float> s13);
             Steps(a2, b2, c2, c2, out Vector512<float> s2, out Vector512<float> s6, out Vector512<float> s10, out Vector512<float> s14);
@@ -134,22 +145,22 @@ static unsafe class GemmPack512
     }
 
     /// <summary>A panel [depth, 32] of 32 lines; as <see cref="TransposeRows"/>.</summary>
-    public static void TransposeColumns(float* source, long stride, int depth, float* panel)
+    static void TransposeColumns<TNumbers>(float* source, long stride, int depth, float* panel) where TNumbers : struct, IPackedNumbers
     {
         for (int k = 0; k < depth; k += Block, source += Block, panel += Block * Columns)
         {
-            Transpose16(source, stride, panel);
-            Transpose16(source + 16 * stride, stride, panel + 16);
+            Transpose16<TNumbers>(source, stride, panel);
+            Transpose16<TNumbers>(source + 16 * stride, stride, panel + 16);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Transpose16(float* source, long stride, float* panel)
+    static void Transpose16<TNumbers>(float* source, long stride, float* panel) where TNumbers : struct, IPackedNumbers
     {
-        Quads(source, stride, out Vector512<float> a0, out Vector512<float> a1, out Vector512<float> a2, out Vector512<float> a3);
-        Quads(source + 4 * stride, stride, out Vector512<float> b0, out Vector512<float> b1, out Vector512<float> b2, out Vector512<float> b3);
-        Quads(source + 8 * stride, stride, out Vector512<float> c0, out Vector512<float> c1, out Vector512<float> c2, out Vector512<float> c3);
-        Quads(source + 12 * stride, stride, out Vector512<float> d0, out Vector512<float> d1, out Vector512<float> d2, out Vector512<float> d3);
+        Quads<TNumbers>(source, stride, out Vector512<float> a0, out Vector512<float> a1, out Vector512<float> a2, out Vector512<float> a3);
+        Quads<TNumbers>(source + 4 * stride, stride, out Vector512<float> b0, out Vector512<float> b1, out Vector512<float> b2, out Vector512<float> b3);
+        Quads<TNumbers>(source + 8 * stride, stride, out Vector512<float> c0, out Vector512<float> c1, out Vector512<float> c2, out Vector512<float> c3);
+        Quads<TNumbers>(source + 12 * stride, stride, out Vector512<float> d0, out Vector512<float> d1, out Vector512<float> d2, out Vector512<float> d3);
         StoreColumns(a0, b0, c0, d0, panel);
         StoreColumns(a1, b1, c1, d1, panel + Columns);
         StoreColumns(a2, b2, c2, d2, panel + 2 * Columns);
@@ -168,10 +179,11 @@ static unsafe class GemmPack512
 
     /// <summary>Four lines of 16 steps: quarter q of vector j is step 4q + j of all four.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void Quads(float* source, long stride, out Vector512<float> q0, out Vector512<float> q1, out Vector512<float> q2, out Vector512<float> q3)
+    static void Quads<TNumbers>(float* source, long stride,
+        out Vector512<float> q0, out Vector512<float> q1, out Vector512<float> q2, out Vector512<float> q3) where TNumbers : struct, IPackedNumbers
     {
-        Vector512<float> a = Vector512.Load(source), b = Vector512.Load(source + stride);
-        Vector512<float> c = Vector512.Load(source + 2 * stride), d = Vector512.Load(source + 3 * stride);
+        Vector512<float> a = TNumbers.Load(source), b = TNumbers.Load(source + stride);
+        Vector512<float> c = TNumbers.Load(source + 2 * stride), d = TNumbers.Load(source + 3 * stride);
         Sse.Prefetch0(source + AheadInLine);
         Sse.Prefetch0(source + stride + AheadInLine);
         Sse.Prefetch0(source + 2 * stride + AheadInLine);
@@ -203,5 +215,25 @@ static unsafe class GemmPack512
     {
         row.GetLower().Store(panel);
         row.GetUpper().GetLower().Store(panel + 8);
+    }
+
+    /// <summary>How numbers of a factor are packed.</summary>
+    interface IPackedNumbers
+    {
+        /// <summary>Sixteen of them.</summary>
+        static abstract Vector512<float> Load(float* source);
+    }
+
+    readonly struct Float32Numbers : IPackedNumbers
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<float> Load(float* source) => Vector512.Load(source);
+    }
+
+    /// <summary>Rounded to bfloat16.</summary>
+    readonly struct RoundedNumbers : IPackedNumbers
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<float> Load(float* source) => Bf16.Rounded(Vector512.Load(source));
     }
 }

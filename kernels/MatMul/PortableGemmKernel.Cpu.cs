@@ -4,8 +4,11 @@ using DistillEngine.Core;
 namespace DistillEngine.Kernels;
 
 /// <summary>The tile that the runtime compiles, on any processor.</summary>
-sealed unsafe class PortableGemmKernel<TVector> : GemmKernel where TVector : struct, IVectorF32<TVector>
+/// <param name="rounds">Whether operands are rounded to bfloat16 as they are packed.</param>
+sealed unsafe class PortableGemmKernel<TVector>(bool rounds) : GemmKernel where TVector : struct, IVectorF32<TVector>
 {
+    public override GemmKernel Float32 => rounds ? new PortableGemmKernel<TVector>(rounds: false) : this;
+
     public override int Rows => GemmTile<TVector>.Rows;
 
     public override int Columns => GemmTile<TVector>.Columns;
@@ -17,10 +20,10 @@ sealed unsafe class PortableGemmKernel<TVector> : GemmKernel where TVector : str
     public override int PanelColumns(int columns) => GemmTile<TVector>.Columns;
 
     public override void PackRows(in GemmOperand a, long first, int count, long start, int depth, float* panel) =>
-        GemmPack<TVector>.Panel(a, first, count, GemmTile<TVector>.Rows, start, depth, panel);
+        GemmPack<TVector>.Panel(a, first, count, GemmTile<TVector>.Rows, start, depth, panel, rounds);
 
     public override void PackColumns(in GemmOperand b, long first, int count, long start, int depth, float* panel) =>
-        GemmPack<TVector>.Panel(b, first, count, GemmTile<TVector>.Columns, start, depth, panel);
+        GemmPack<TVector>.Panel(b, first, count, GemmTile<TVector>.Columns, start, depth, panel, rounds);
 
     public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride, ref GemmPrefetch ahead)
     {
