@@ -57,8 +57,11 @@ sealed class Comparison(string model, int threads, int rounds)
     /// <summary>Takes its weights, unrounded, from a model in float32.</summary>
     static TorchDecode Peer(DecodeBenchOptions options, CpuBackend backend, torch.ScalarType type)
     {
-        using var source = new DecodeBench(options, backend);
-        return new TorchDecode(source.Model, source.Batch, options.Tokens, type);
+        T5Config config = BenchModel.Config(options.Model);
+        Batch batch = DecodeBench.RandomBatch(options, config);
+        using var source = new T5Model(config, batch.Limits, backend, training: false);
+        BenchModel.Fill(source, options.Model);
+        return new TorchDecode(source, batch, options.Tokens, type);
     }
 
     static torch.ScalarType TypeOf(ComputePrecision type) => type == ComputePrecision.Bf16 ? torch.ScalarType.BFloat16 : torch.ScalarType.Float32;

@@ -49,11 +49,11 @@ static unsafe class ShownProducts
         table.Add(backend.Precision.ToString(), pool.ThreadCount, $"{rows} × {inputs} × {outputs}", median, gflops, limit, gflops / limit);
     }
 
-    /// <summary>Without dot products of bf16 their operands are rounded and multiplied as float32.</summary>
+    /// <summary>Without dot products of bf16, or with slow ones, operands are rounded and multiplied as float32.</summary>
     static PeakLoop PeakOf(ComputePrecision operands)
     {
         CpuIsa isa = CpuIsas.Choose();
-        PeakLoop? bf16 = operands == ComputePrecision.Bf16 ? PeakLoops.Find(PeakKind.Bf16, isa) : null;
+        PeakLoop? bf16 = operands == ComputePrecision.Bf16 && CpuIsas.HasBf16(isa) ? PeakLoops.Find(PeakKind.Bf16, isa) : null;
         return bf16 ?? PeakLoops.Find(PeakKind.Fp32, isa)!.Value;
     }
 }
