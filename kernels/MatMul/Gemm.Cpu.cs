@@ -7,16 +7,19 @@ namespace DistillEngine.Kernels;
 /// The one driver of all matrix products with many rows: c[rows, columns] = or += a[rows, depth] b[depth, columns].
 /// Split: a grid over rows and columns of the result at tile bounds; each part packs what it needs and no part waits for another.
 /// Memory: each factor is read once a part and packed to panels that stay in the caches; the result is read and written once a block of
-/// the contracted axis. Bound: compute. Sums: float32, fused, in order of the contracted axis within pieces of <see cref="PackedWords"/> words,
+/// the contracted axis. Bound: compute. Sums: float32, fused, in order of the contracted axis within even blocks of at most <see cref="PackedWords"/> words,
 /// then piece by piece; so an element's bits depend neither on the threads nor on how many other rows and columns there are.
 /// </summary>
 sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
 {
-    /// <summary>Words of the contracted axis that are packed at a time and summed in registers, before the sum is added to the result, which
-    /// passes through the caches once for so many. A constant, because it decides the order of the sum.</summary>
-    public const int PackedWords = 512;
+    /// <summary>Most words of the contracted axis that are packed at a time and summed in registers, before the sum is added to the result, which
+    /// passes through the caches once for so many; longer axes are cut into even blocks. A constant, because it decides the order of the sum.</summary>
+    public const int PackedWords = 768;
 
-    // Columns per packed block of the right factor, 2 MiB: it stays in the outer caches while the row blocks pass. A multiple of every tile's.
+    // Blocks of the contracted axis are whole multiples of it: a piece of packing, and for bfloat16 as many words.
+    const int DepthGrain = 64;
+
+    // Columns per packed block of the right factor, at most 3 MiB: it stays in the outer caches while the row blocks pass. A multiple of every tile's.
     const int ColumnBlock = 1024;
 
     // Least multiply-adds of a part: at 16 lanes a few microseconds, about what a run of the pool costs.
@@ -91,7 +94,7 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
         var (firstColumn, endColumn) = Split.Range(job.Columns, kernel.Columns, part % job.GridColumns, job.GridColumns);
         if (firstRow == endRow || firstColumn == endColumn) return;
         var blocks = new GemmBlocks(firstRow, endRow, EvenStep(endRow - firstRow, kernel.RowBlock, kernel.Rows),
-            firstColumn, endColumn, EvenStep(endColumn - firstColumn, ColumnBlock, kernel.Columns), job.Depth, PackedWords * kernel.StepsPerWord);
+            firstColumn, endColumn, EvenStep(endColumn - firstColumn, ColumnBlock, kernel.Columns), job.Depth, EvenStep(job.Depth, PackedWords * kernel.StepsPerWord, DepthGrain));
         float* packedB = job.Scratch[thread], packedA = packedB + (long)PackedWords * ColumnBlock;
         int packedPanels = 0;
         for (GemmBlock here = blocks.First; here.Exists;)
