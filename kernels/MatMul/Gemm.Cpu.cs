@@ -7,8 +7,8 @@ namespace DistillEngine.Kernels;
 /// The one driver of all matrix products with many rows: c[rows, columns] = or += a[rows, depth] b[depth, columns].
 /// Split: a grid over rows and columns of the result at tile bounds; each part packs what it needs and no part waits for another.
 /// Memory: each factor is read once a part and packed to panels that stay in the caches; the result is read and written once a block of
-/// the contracted axis. Bound: compute. Sums: float32, fused, in order of the contracted axis within even blocks of at most <see cref="PackedWords"/> words,
-/// then piece by piece; so an element's bits depend neither on the threads nor on how many other rows and columns there are.
+/// the contracted axis. Bound: compute. Sums: float32, fused, in order of the contracted axis within even blocks of at most
+/// <see cref="PackedWords"/> words, then block by block; so an element's bits depend neither on the threads nor on how many other rows and columns there are.
 /// </summary>
 sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
 {
@@ -94,7 +94,8 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
         var (firstColumn, endColumn) = Split.Range(job.Columns, kernel.Columns, part % job.GridColumns, job.GridColumns);
         if (firstRow == endRow || firstColumn == endColumn) return;
         var blocks = new GemmBlocks(firstRow, endRow, EvenStep(endRow - firstRow, kernel.RowBlock, kernel.Rows),
-            firstColumn, endColumn, EvenStep(endColumn - firstColumn, ColumnBlock, kernel.Columns), job.Depth, EvenStep(job.Depth, PackedWords * kernel.StepsPerWord, DepthGrain));
+            firstColumn, endColumn, EvenStep(endColumn - firstColumn, ColumnBlock, kernel.Columns),
+            job.Depth, EvenStep(job.Depth, PackedWords * kernel.StepsPerWord, DepthGrain));
         float* packedB = job.Scratch[thread], packedA = packedB + (long)PackedWords * ColumnBlock;
         int packedPanels = 0;
         for (GemmBlock here = blocks.First; here.Exists;)
