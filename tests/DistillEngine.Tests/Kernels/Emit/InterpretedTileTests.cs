@@ -83,8 +83,7 @@ public unsafe class InterpretedTileTests
             for (int lane = 0; lane < format.Lanes; lane++) call.Mask[lane] = lane < last ? -1 : 0;
         // Runs of two lines; nothing reads them.
         call.Ahead = new GemmPrefetch(GemmOperand.OfSteps(a.HostPointer<float>(), 32), 0, 32, 0, 50) { Lines = lines };
-        GemmPrefetch asked = call.Ahead;
-        if (words >= 4) asked.Ask(lines);
+        GemmPrefetch asked = words >= 4 ? Behind(call.Ahead, lines) : call.Ahead;
 
         code.Run(&call);
 
@@ -101,6 +100,20 @@ public unsafe class InterpretedTileTests
                 Assert.Equal(column >= columns ? old[at] : add ? old[at] + expected : expected, got[at]);
             }
         Assert.True(host.GuardsAreIntact());
+    }
+
+    /// <summary>What is left behind so many lines.</summary>
+    static GemmPrefetch Behind(GemmPrefetch lines, int count)
+    {
+        for (; count > 0; count--)
+        {
+            lines.Left--;
+            lines.Line += GemmPrefetch.CacheLine;
+            if (--lines.InRun > 0) continue;
+            lines.Line += lines.Jump;
+            lines.InRun = lines.RunLines;
+        }
+        return lines;
     }
 
     static uint Pair(int first, int second) => BitConverter.SingleToUInt32Bits(first) >> 16 | BitConverter.SingleToUInt32Bits(second);
