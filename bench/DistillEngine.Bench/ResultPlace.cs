@@ -26,7 +26,7 @@ static partial class ResultPlace
     {
         string name = Field("model name") ?? Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER") ?? "unknown";
         // Virtual machines often show no more than the maker's family name.
-        string generation = (Number("cpu family") ?? 0, Number("model") ?? 0) switch
+        string generation = (Number("cpu family"), Number("model")) switch
         {
             (26, _) => " zen5",
             (25, (>= 0x10 and <= 0x1F) or (>= 0x60 and <= 0x7F) or (>= 0xA0 and <= 0xAF)) => " zen4",

@@ -78,12 +78,12 @@ static void LoadLibrary(int threads)
     try
     {
         torch.set_num_threads(threads);
-        if (!LibTorch.FlushDenormals()) throw new NotSupportedException("libtorch cannot take denormals as zero on this processor, as the engine does.");
     }
-    catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or EntryPointNotFoundException or NotSupportedException)
+    catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or NotSupportedException)
     {
         throw new IOException("libtorch could not be loaded. Its wrapper asks for the C++ library of GCC 13 (GLIBCXX_3.4.32) or newer, which systems such as Debian 12 lack: run it on a newer system.", e);
     }
+    if (!LibTorch.FlushDenormals()) throw new IOException("libtorch does not take denormals as zero on this processor, as the engine does: the times would not compare.");
 }
 
 static string Cell(Timing t) => FormattableString.Invariant($"{t.Median:F1} ({t.Min:F1} to {t.Max:F1})");

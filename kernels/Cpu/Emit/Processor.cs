@@ -35,8 +35,8 @@ static unsafe class Processor
 
     /// <summary>
     /// Whether a dot product of bfloat16 pairs takes at most twice the time of a float32 multiply-add, so that products are faster with it. AMD's
-    /// processors take the same time for both, and so does Intel's Cooper Lake; later ones of Intel (measured: Emerald Rapids) take four times
-    /// as long, since they have matrix instructions (AMX) beside.
+    /// processors (measured: Zen 4, Zen 5) take the same time for both, and Cooper Lake, Intel's first, is taken to; later ones of Intel (measured:
+    /// Emerald Rapids) take four times as long.
     /// </summary>
     public static bool HasFastBf16 => Machine.Bf16Obstacle is null && !IsIntelAfterCooperLake();
 

@@ -82,7 +82,7 @@ public unsafe class InterpretedTileTests
         else
             for (int lane = 0; lane < format.Lanes; lane++) call.Mask[lane] = lane < last ? -1 : 0;
         // Runs of two lines; nothing reads them.
-        call.Ahead = new GemmPrefetch(GemmOperand.OfSteps(a.HostPointer<float>(), 32), 0, 32, 0, 50) { Lines = lines };
+        call.Ahead = new GemmPrefetch(GemmOperand.OfSteps(a.HostPointer<float>(), 32), 0, 32, 0, 50) { Lines = lines, ResultRows = rows };
         GemmPrefetch asked = words >= 4 ? Behind(call.Ahead, lines) : call.Ahead;
 
         code.Run(&call);
