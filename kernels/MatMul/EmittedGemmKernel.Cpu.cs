@@ -9,10 +9,6 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
     // A fetch block of every processor: routines begin where no other one ends.
     const int CodeAlignment = 64;
 
-    // A packed block of rows in a second cache of 1 MiB. In one of 2 MiB, a block of twice the size takes up to 7 % more time: other threads
-    // of the core have their part of such a cache, and pages that do not lie side by side collide in it.
-    const long MostBlockBytes = 576 << 10;
-
     const byte Int3 = 0xCC; // Between routines: a stray jump stops.
 
     static readonly Lazy<EmittedGemmKernel?> Avx2 = new(() => Create(TileFormat.Avx2)), Avx512 = new(() => Create(TileFormat.Avx512));
@@ -29,9 +25,11 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
         _routines = routines;
         _bf16 = bf16;
         _float32 = float32;
-        // Half of the second cache and a little, since a block is whole tiles; the rest is for panels of the right factor and the result.
-        long blockRows = Math.Min(Processor.SecondCacheBytes * 9 / 16, MostBlockBytes) / (sizeof(float) * Gemm.PackedWords);
-        RowBlock = (int)Math.Max(blockRows, format.Rows) / format.Rows * format.Rows;
+        // Not a third of the second cache: panels of the right factor, packed and to be packed, and the result pass through it meanwhile, other
+        // threads of the core may have their part of it, and pages that do not lie side by side collide in it. Measured with 1 and 2 MiB.
+        long blockRows = Processor.SecondCacheBytes * 5 / 16 / (sizeof(float) * Gemm.PackedWords);
+        int groupRows = PanelGroup * format.Rows;
+        RowBlock = (int)Math.Max(blockRows / groupRows, 1) * groupRows;
     }
 
     /// <summary>The float32 tiles of an ISA; null where they cannot run.</summary>

@@ -41,7 +41,7 @@ abstract unsafe class GemmKernel
     /// <summary>Steps of the contracted axis that a word holds.</summary>
     public virtual int StepsPerWord => 1;
 
-    /// <summary>Rows whose packed block fills half of the second-level cache; it must not change an element's bits.</summary>
+    /// <summary>Rows that are packed as a block and stay in the second cache while the columns pass; it must not change an element's bits.</summary>
     public virtual int RowBlock => 192;
 
     /// <summary>Lines of a packed panel that holds so many rows.</summary>

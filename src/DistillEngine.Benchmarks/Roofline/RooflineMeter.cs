@@ -11,6 +11,12 @@ public sealed unsafe class RooflineMeter : IDisposable
 
     static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(200);
 
+    // The system moves threads apart within some tenths of a second; where there are fewer processors than threads it never does.
+    static readonly TimeSpan MostSpreadTime = TimeSpan.FromSeconds(1);
+
+    // Between threads on processors of their own, which take as long as one, and two on the same processor, which take twice as long.
+    const double SpreadRatio = 1.5;
+
     readonly CpuIsa _isa;
     readonly ComputePool _pool;
     readonly Streams _streams;
@@ -60,6 +66,7 @@ public sealed unsafe class RooflineMeter : IDisposable
     public static Roof Measure(CpuIsa isa, int threads)
     {
         using var meter = new RooflineMeter(isa, threads);
+        meter.Spread();
         return new Roof(threads, meter.Peak(PeakKind.Fp32)!.Value, meter.Peak(PeakKind.Bf16), meter.Peak(PeakKind.Int8),
             StreamBytes / Best(meter.Read) * 1e-9, 2 * StreamBytes / Best(meter.Copy) * 1e-9);
     }
@@ -87,6 +94,19 @@ public sealed unsafe class RooflineMeter : IDisposable
         _pool.Dispose();
     }
 
+    /// <summary>Computes until every thread has a processor of its own, or for a second. New threads often begin on the processor that starts
+    /// them, and limits measured there would be half of what the machine allows.</summary>
+    void Spread()
+    {
+        if (_pool.ThreadCount == 1) return;
+        PeakLoop loop = PeakLoops.Find(PeakKind.Fp32, _isa)!.Value;
+        double alone = Best(() => _pool.Run(1, loop.Body, loop.Context));
+        long began = Stopwatch.GetTimestamp();
+        while (Seconds(() => Compute(PeakKind.Fp32)) > SpreadRatio * alone && Stopwatch.GetElapsedTime(began) < MostSpreadTime)
+        {
+        }
+    }
+
     /// <summary>10⁹ operations a second.</summary>
     double? Peak(PeakKind kind) => Operations(kind) is { } operations ? operations / Best(() => Compute(kind)) * 1e-9 : null;
 
@@ -94,15 +114,16 @@ public sealed unsafe class RooflineMeter : IDisposable
     static double Best(Action run)
     {
         run();
-        TimeSpan best = TimeSpan.MaxValue;
+        double best = double.MaxValue;
         long began = Stopwatch.GetTimestamp();
-        for (int runs = 0; runs < LeastRuns || Stopwatch.GetElapsedTime(began) < LeastTime; runs++)
-        {
-            long started = Stopwatch.GetTimestamp();
-            run();
-            TimeSpan time = Stopwatch.GetElapsedTime(started);
-            if (time < best) best = time;
-        }
-        return best.TotalSeconds;
+        for (int runs = 0; runs < LeastRuns || Stopwatch.GetElapsedTime(began) < LeastTime; runs++) best = Math.Min(best, Seconds(run));
+        return best;
+    }
+
+    static double Seconds(Action run)
+    {
+        long started = Stopwatch.GetTimestamp();
+        run();
+        return Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 }
