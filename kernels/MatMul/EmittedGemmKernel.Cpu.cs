@@ -1,4 +1,4 @@
-using System.Runtime.CompilerServices;
+using System.Numerics;
 
 namespace DistillEngine.Kernels;
 
@@ -15,6 +15,7 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
     static readonly Lazy<EmittedGemmKernel?> Avx512Bf16 = new(() => Avx512.Value is { } float32 ? Create(TileFormat.Avx512Bf16, float32) : null);
 
     readonly TileFormat _format;
+    readonly int _lanesShift;
     readonly nint[] _routines;
     readonly Bf16Packer? _bf16;
     readonly EmittedGemmKernel? _float32;
@@ -22,6 +23,7 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
     EmittedGemmKernel(TileFormat format, nint[] routines, Bf16Packer? bf16, EmittedGemmKernel? float32)
     {
         _format = format;
+        _lanesShift = BitOperations.Log2((uint)format.Lanes);
         _routines = routines;
         _bf16 = bf16;
         _float32 = float32;
@@ -89,28 +91,24 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
         else GemmPack<F32x8>.Panel(source, first, count, width, start, depth, panel, Rounds);
     }
 
-    [SkipLocalsInit]
-    public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride, ref GemmPrefetch ahead)
+    public override void Multiply(TileCall* tile, int rows, int columns)
     {
         int vectors = Vectors(columns), last = columns - (vectors - 1) * _format.Lanes;
-        TileCall call;
-        call.A = a;
-        call.B = b;
-        call.C = c;
-        call.StrideBytes = stride * sizeof(float);
-        call.Words = words;
-        call.Ahead = ahead;
-        call.Add = add ? 1 : 0;
-        call.IsMasked = last < _format.Lanes ? 1 : 0;
-        if (_format.HasMaskRegisters) call.Mask[0] = (1 << last) - 1;
-        else if (call.IsMasked != 0)
-            for (int lane = 0; lane < _format.Lanes; lane++) call.Mask[lane] = lane < last ? -1 : 0;
+        tile->IsMasked = 0;
+        if (last < _format.Lanes) SetMask(tile, last);
         // A tile takes about a microsecond, allocates nothing and never waits, so that the garbage collector can wait for it.
-        ((delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)_routines[Index(rows, vectors)])(&call);
-        ahead = call.Ahead;
+        ((delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)_routines[Index(rows, vectors)])(tile);
     }
 
-    int Vectors(int columns) => (columns + _format.Lanes - 1) / _format.Lanes;
+    void SetMask(TileCall* tile, int last)
+    {
+        tile->IsMasked = 1;
+        if (_format.HasMaskRegisters) tile->Mask[0] = (1 << last) - 1;
+        else
+            for (int lane = 0; lane < _format.Lanes; lane++) tile->Mask[lane] = lane < last ? -1 : 0;
+    }
+
+    int Vectors(int columns) => columns + _format.Lanes - 1 >> _lanesShift;
 
     static int Index(int rows, int vectors) => (rows - 1) * TileFormat.Vectors + vectors - 1;
 

@@ -118,50 +118,58 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
     /// <param name="keepB">Whether other row blocks need the packed columns, too.</param>
     /// <param name="packedPanels">Row panels of this block that the block before has packed: whole groups.</param>
     /// <returns>Row panels of the next block that are packed.</returns>
+    [SkipLocalsInit]
     static int Block(in Job job, in GemmBlock here, in GemmBlock next, bool packB, bool keepB, int packedPanels, float* packedA, float* packedB)
     {
         GemmKernel kernel = job.Kernel;
         int words = (int)Tiles(here.Depth, kernel.StepsPerWord), tileRows = kernel.Rows, tileColumns = kernel.Columns;
         int panels = (int)Tiles(here.Rows, tileRows), lastGroup = (panels - 1) / GemmKernel.PanelGroup * GemmKernel.PanelGroup, nextPacked = 0;
-        bool add = here.Start > 0 || job.Into == Into.Add;
         Begin(packedPanels == 0 ? RowGroup(job, here, 0, packedA) : default, packB ? ColumnPanel(job, here, 0, keepB, packedB) : default);
         packedPanels = Math.Min(Math.Max(packedPanels, GemmKernel.PanelGroup), panels);
-        GemmPrefetch ahead = default;
+        TileCall tile;
+        tile.Words = words;
+        tile.StrideBytes = sizeof(float) * job.Stride;
+        tile.Add = here.Start > 0 || job.Into == Into.Add ? 1 : 0;
+        tile.Ahead = default;
+        GemmPlan plan = default;
         for (int column = 0; column < here.Columns; column += tileColumns)
         {
             int columns = Math.Min(tileColumns, here.Columns - column), nextColumn = column + tileColumns;
             bool isLast = nextColumn >= here.Columns, packsRows = packedPanels < panels, packsNext = isLast && !packsRows;
             GemmLines nextColumns = packB && !isLast ? ColumnPanel(job, here, nextColumn, keepB, packedB) : default;
-            float* b = Panel(packedB, column / tileColumns, tileColumns, keepB);
             // Packed columns that the next tiles need once more, in whatever cache they are.
             float* again = packB ? null : !isLast ? Panel(packedB, nextColumn / tileColumns, tileColumns, keepB) : next.Row > here.Row ? packedB : null;
-            float* c = job.C + here.Row * job.Stride + here.Column + column;
-            for (int panel = 0; panel < panels; panel++, c += tileRows * job.Stride)
+            tile.A = packedA;
+            tile.B = Panel(packedB, column / tileColumns, tileColumns, keepB);
+            tile.C = job.C + here.Row * job.Stride + here.Column + column;
+            for (int panel = 0; panel < panels; panel++)
             {
-                int group = panel / GemmKernel.PanelGroup * GemmKernel.PanelGroup, nextGroup = group + GemmKernel.PanelGroup;
-                int tile = panel - group, tiles = Math.Min(GemmKernel.PanelGroup, panels - group);
-                GemmLines lines = nextColumns;
-                if (packsNext) lines = RowGroup(job, next, group - GemmKernel.PanelGroup, packedA);
-                else if (!packsRows) (tile, tiles) = (panel, panels);
-                else if (group < lastGroup) lines = nextGroup < packedPanels ? default : RowGroup(job, here, nextGroup, packedA);
-                GemmTurn turn = lines.Turn(tile, tiles);
-                int tilesLeft = turn.TilesLeft;
-                if (turn.IsAskedNow) ahead = lines.Ahead(turn.Piece);
-                else if (tilesLeft == 0)
+                if (panel % GemmKernel.PanelGroup == 0)
                 {
-                    if (again != null) ahead = new(again, sizeof(float) * (long)words * tileColumns);
+                    int nextGroup = panel + GemmKernel.PanelGroup, tiles = Math.Min(GemmKernel.PanelGroup, panels - panel);
+                    if (packsNext) plan = new(RowGroup(job, next, panel - GemmKernel.PanelGroup, packedA), panel, tiles);
+                    else if (packsRows && panel < lastGroup)
+                        plan = new(nextGroup < packedPanels ? default : RowGroup(job, here, nextGroup, packedA), panel, tiles);
+                    else if (packsRows || panel == 0) plan = new(nextColumns, panel, panels - panel);
+                }
+                int tilesLeft = plan.TilesLeft(panel);
+                if (plan.BeginsAt(panel)) plan.Ask(&tile.Ahead);
+                else if (tilesLeft <= 0)
+                {
+                    if (again != null) tile.Ahead = new(again, sizeof(float) * (long)words * tileColumns);
                     again = null;
                     tilesLeft = Math.Max((packsNext ? GemmKernel.PanelGroup : panels) - panel, 1);
                 }
-                ahead.Lines = Tiles(ahead.Left, tilesLeft);
+                tile.Ahead.Spread(tilesLeft);
                 bool isBottom = panel == panels - 1;
-                ahead.Result = isBottom ? job.C + here.Row * job.Stride + here.Column + nextColumn : c + tileRows * job.Stride;
-                ahead.ResultRows = isBottom && isLast ? 0 : tileRows;
-                kernel.Multiply(packedA + (long)panel * tileRows * PackedWords, b, Math.Min(tileRows, here.Rows - panel * tileRows), columns, words, add,
-                    c, job.Stride, ref ahead);
-                if (!turn.Packs) continue;
-                lines.Pack(turn.Piece);
-                ahead = default;
+                tile.Ahead.Result = isBottom ? job.C + here.Row * job.Stride + here.Column + nextColumn : tile.C + tileRows * job.Stride;
+                tile.Ahead.ResultRows = isBottom && isLast ? 0 : tileRows;
+                kernel.Multiply(&tile, Math.Min(tileRows, here.Rows - panel * tileRows), columns);
+                tile.A += tileRows * PackedWords;
+                tile.C += tileRows * job.Stride;
+                if (!plan.EndsAt(panel)) continue;
+                plan.Pack();
+                tile.Ahead = default;
             }
             packedPanels = panels;
             if (packsNext) nextPacked = Math.Min(lastGroup, (int)Tiles(next.Rows, tileRows));

@@ -75,7 +75,6 @@ abstract unsafe class GemmKernel
     public abstract void PackColumns(in GemmOperand b, long first, int count, long start, int depth, float* panel);
 
     /// <summary>c = or += a b for so many rows and columns of a tile; nothing beyond them is touched.</summary>
-    /// <param name="words">Words of the contracted axis.</param>
-    /// <param name="ahead">What is needed next; moves on by what was asked for meanwhile.</param>
-    public abstract void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride, ref GemmPrefetch ahead);
+    /// <param name="tile">All but the mask, which is filled in here. What to ask for moves on by what was asked for meanwhile.</param>
+    public abstract void Multiply(TileCall* tile, int rows, int columns);
 }

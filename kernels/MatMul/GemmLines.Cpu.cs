@@ -21,8 +21,8 @@ readonly unsafe struct GemmLines(GemmKernel kernel, in GemmOperand source, bool 
     /// <summary>All steps.</summary>
     public GemmPiece Whole => new(0, _depth);
 
-    /// <inheritdoc cref="GemmPiece.At"/>
-    public GemmTurn Turn(int tile, int tiles) => _count == 0 ? default : GemmPiece.At(_source, _depth, tile, tiles);
+    /// <summary>Pieces that are packed behind so many tiles; none where there are no lines.</summary>
+    public int Pieces(int tiles) => _count == 0 ? 0 : GemmPiece.Count(_source.LinesAreContiguous, _depth, tiles);
 
     /// <summary>What to ask for before a piece is packed.</summary>
     public GemmPrefetch Ahead(GemmPiece piece) => new(_source, _first, _count, _start + piece.Start, piece.Depth);

@@ -9,34 +9,16 @@ readonly record struct GemmPiece(int Start, int Depth)
     // Steps of contiguous lines that are worth a beginning: sixteen cache lines each. What waits in the second cache to be packed stays small.
     const int LineSteps = 256;
 
-    /// <summary>
-    /// What is asked for and packed at one of several tiles. Of contiguous steps each tile takes some: their cache lines often lie a power of two apart, so
-    /// that the second cache holds few. Contiguous lines are packed in fewer pieces, each behind the last of its tiles and asked for from the
-    /// first one on.
-    /// </summary>
+    /// <summary>Pieces of a block that are packed behind so many tiles. Of contiguous steps each tile takes some: their cache lines often lie a
+    /// power of two apart, so that the second cache holds few. Contiguous lines are packed in fewer pieces, each behind the last of several tiles.</summary>
     /// <param name="depth">Steps of the block.</param>
-    public static GemmTurn At(in GemmOperand source, int depth, int tile, int tiles)
-    {
-        if (!source.LinesAreContiguous) return new(Part(depth, tile, tiles), IsAskedNow: true, TilesLeft: 1);
-        int pieces = Math.Clamp(depth / LineSteps, 1, tiles), piece = tile * pieces / tiles;
-        int first = FirstTile(piece, pieces, tiles), end = FirstTile(piece + 1, pieces, tiles);
-        return new(Part(depth, piece, pieces), IsAskedNow: tile == first, TilesLeft: end - tile);
-    }
+    public static int Count(bool linesAreContiguous, int depth, int tiles) =>
+        linesAreContiguous ? Math.Clamp(depth / LineSteps, 1, tiles) : Math.Min((depth + Grain - 1) / Grain, tiles);
 
-    static int FirstTile(int piece, int pieces, int tiles) => (piece * tiles + pieces - 1) / pieces;
-
-    static GemmPiece Part(int depth, int part, int parts)
+    /// <summary>One of the pieces.</summary>
+    public static GemmPiece At(int depth, int piece, int pieces)
     {
-        var (start, end) = Split.Range(depth, Grain, part, parts);
+        var (start, end) = Split.Range(depth, Grain, piece, pieces);
         return new((int)start, (int)(end - start));
     }
-}
-
-/// <summary>The part of a tile in packing what is needed next.</summary>
-/// <param name="Piece">What the tile, alone or with some after it, asks for, and what is packed behind the last of them.</param>
-/// <param name="IsAskedNow">Whether it is the first of them.</param>
-/// <param name="TilesLeft">How many of them are left, the tile included; none where there is nothing to pack.</param>
-readonly record struct GemmTurn(GemmPiece Piece, bool IsAskedNow, int TilesLeft)
-{
-    public bool Packs => TilesLeft == 1 && Piece.Depth > 0;
 }

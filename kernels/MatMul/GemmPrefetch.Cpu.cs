@@ -59,6 +59,14 @@ unsafe struct GemmPrefetch
         RunLines = InRun = Left = (bytes + CacheLine - 1) / CacheLine;
     }
 
+    /// <summary>Shares the lines that are left evenly among the next tiles.</summary>
+    public void Spread(int tiles)
+    {
+        if (Left <= 0) Lines = 0;
+        else if (tiles == 1) Lines = Left;
+        else Lines = ((uint)Left + (uint)tiles - 1) / (uint)tiles;
+    }
+
     /// <summary>Asks for all lines at once, where nothing can be done meanwhile.</summary>
     public void AskAll() => Ask(Left);
 

@@ -25,13 +25,15 @@ sealed unsafe class PortableGemmKernel<TVector>(bool rounds) : GemmKernel where 
     public override void PackColumns(in GemmOperand b, long first, int count, long start, int depth, float* panel) =>
         GemmPack<TVector>.Panel(b, first, count, GemmTile<TVector>.Columns, start, depth, panel, rounds);
 
-    public override void Multiply(float* a, float* b, int rows, int columns, int words, bool add, float* c, long stride, ref GemmPrefetch ahead)
+    public override void Multiply(TileCall* tile, int rows, int columns)
     {
-        ahead.AskForResult(stride);
-        ahead.Ask(ahead.Lines);
-        Into into = add ? Into.Add : Into.Overwrite;
-        if (rows == GemmTile<TVector>.Rows && columns == GemmTile<TVector>.Columns) GemmTile<TVector>.Multiply(a, b, words, into, c, stride);
-        else Edge(a, b, words, into, c, stride, rows, columns);
+        long stride = tile->StrideBytes / sizeof(float);
+        tile->Ahead.AskForResult(stride);
+        tile->Ahead.Ask(tile->Ahead.Lines);
+        Into into = tile->Add != 0 ? Into.Add : Into.Overwrite;
+        if (rows == GemmTile<TVector>.Rows && columns == GemmTile<TVector>.Columns)
+            GemmTile<TVector>.Multiply(tile->A, tile->B, (int)tile->Words, into, tile->C, stride);
+        else Edge(tile->A, tile->B, (int)tile->Words, into, tile->C, stride, rows, columns);
     }
 
     /// <summary>A tile of which only some rows and columns exist.</summary>

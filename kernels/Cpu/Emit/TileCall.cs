@@ -10,10 +10,10 @@ unsafe struct TileCall
     public const int AtA = 0, AtB = 8, AtC = 16, AtStrideBytes = 24, AtWords = 32, AtAdd = 40, AtIsMasked = 48, AtMask = 56, AtAhead = 88, AtIterations = 152;
 
     /// <summary>Packed words [words, rows].</summary>
-    [FieldOffset(AtA)] public void* A;
+    [FieldOffset(AtA)] public float* A;
 
     /// <summary>Packed words [words, whole vectors of columns].</summary>
-    [FieldOffset(AtB)] public void* B;
+    [FieldOffset(AtB)] public float* B;
 
     [FieldOffset(AtC)] public float* C;
 

@@ -42,9 +42,16 @@ public unsafe class EmittedGemmKernelTests
 
         kernel.PackRows(GemmOperand.OfLines(a.HostPointer<float>(), depth), 0, rows, 0, depth, packedA.HostPointer<float>());
         kernel.PackColumns(GemmOperand.OfLines(b.HostPointer<float>(), depth), 0, columns, 0, depth, packedB.HostPointer<float>());
-        GemmPrefetch ahead = default;
-        kernel.Multiply(packedA.HostPointer<float>(), packedB.HostPointer<float>(), rows, columns, words, add, c.HostPointer<float>() + stride + 2,
-            stride, ref ahead);
+        var tile = new TileCall
+        {
+            A = packedA.HostPointer<float>(),
+            B = packedB.HostPointer<float>(),
+            C = c.HostPointer<float>() + stride + 2,
+            StrideBytes = sizeof(float) * stride,
+            Words = words,
+            Add = add ? 1 : 0,
+        };
+        kernel.Multiply(&tile, rows, columns);
 
         for (int row = -1; row <= rows; row++)
             for (int column = -2; column < columns + 3; column++)
@@ -81,14 +88,21 @@ public unsafe class EmittedGemmKernelTests
         // Runs of three lines; nothing, fewer than the tile has iterations, some of what is left, and many an iteration.
         foreach (var (runs, lines) in new[] { (0, 0), (1, 3), (5, 14), (300, 900) })
         {
-            var ahead = new GemmPrefetch(GemmOperand.OfSteps(source.HostPointer<float>(), 100), 0, 48, 0, runs) { Lines = lines };
-            GemmPrefetch expected = ahead;
+            var tile = new TileCall
+            {
+                A = a.HostPointer<float>(),
+                B = b.HostPointer<float>(),
+                C = c.HostPointer<float>(),
+                StrideBytes = sizeof(float) * kernel.Columns,
+                Words = words,
+                Ahead = new(GemmOperand.OfSteps(source.HostPointer<float>(), 100), 0, 48, 0, runs) { Lines = lines },
+            };
+            GemmPrefetch expected = tile.Ahead;
             expected.Ask(lines);
-            kernel.Multiply(a.HostPointer<float>(), b.HostPointer<float>(), kernel.Rows, kernel.Columns, words, false, c.HostPointer<float>(),
-                kernel.Columns, ref ahead);
-            Assert.Equal((nint)expected.Line, (nint)ahead.Line);
-            Assert.Equal(expected.InRun, ahead.InRun);
-            Assert.Equal(3 * runs - lines, ahead.Left);
+            kernel.Multiply(&tile, kernel.Rows, kernel.Columns);
+            Assert.Equal((nint)expected.Line, (nint)tile.Ahead.Line);
+            Assert.Equal(expected.InRun, tile.Ahead.InRun);
+            Assert.Equal(3 * runs - lines, tile.Ahead.Left);
         }
     }
 
