@@ -65,15 +65,7 @@ public sealed unsafe class ComputePool : IDisposable
         if (parts <= 0) return;
         if (parts == 1 || ThreadCount == 1)
         {
-            uint state = DenormalFlush.Begin();
-            try
-            {
-                for (int part = 0; part < parts; part++) body(context, part, 0);
-            }
-            finally
-            {
-                DenormalFlush.End(state);
-            }
+            Compute(body, context, 0, parts, 1, thread: 0);
             return;
         }
         if (Interlocked.Exchange(ref _isRunning, 1) != 0)
@@ -151,14 +143,22 @@ public sealed unsafe class ComputePool : IDisposable
 
     void RunParts(int thread)
     {
-        uint state = DenormalFlush.Begin();
         try
         {
-            for (int part = thread; part < _parts; part += ThreadCount) _body(_context, part, thread);
+            Compute(_body, _context, thread, _parts, ThreadCount, thread);
         }
         catch (Exception e)
         {
             Interlocked.CompareExchange(ref _failure, e, null);
+        }
+    }
+
+    static void Compute(delegate*<void*, int, int, void> body, void* context, int first, int parts, int step, int thread)
+    {
+        uint state = DenormalFlush.Begin();
+        try
+        {
+            for (int part = first; part < parts; part += step) body(context, part, thread);
         }
         finally
         {
