@@ -27,7 +27,7 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
         _routines = routines;
         _bf16 = bf16;
         _float32 = float32;
-        // Not a third of the second cache: panels of the right factor, packed and to be packed, and the result pass through it meanwhile, other
+        // Less than a third of the second cache: panels of the right factor, packed and to be packed, and the result pass through it meanwhile, other
         // threads of the core may have their part of it, and pages that do not lie side by side collide in it. Measured with 1 and 2 MiB.
         long blockRows = Processor.SecondCacheBytes * 5 / 16 / (sizeof(float) * Gemm.PackedWords);
         int groupRows = PanelGroup * format.Rows;
