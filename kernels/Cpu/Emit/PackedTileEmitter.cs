@@ -15,7 +15,7 @@ namespace DistillEngine.Kernels;
 /// would saturate). bfloat16 without dot products is multiplied as float32, input by input in order.
 /// A row's bits depend neither on the other rows nor on their number.
 /// </remarks>
-sealed class PackedTileEmitter
+sealed partial class PackedTileEmitter
 {
     // Steps in an iteration: the loop's own instructions weigh nothing beside them.
     const int Unroll = 4;
@@ -29,8 +29,11 @@ sealed class PackedTileEmitter
     // All are free to change under the conventions of every system, and so are the vector registers 0 to 5 and 16 to 31.
     const Register Call = Register.RAX, X = Register.R8, W = Register.R9, Ahead = Register.R10, Next = Register.R11, Count = Register.RCX, Other = Register.RDX;
 
-    // Where weights are widened: the first of two times two vectors, what the inputs' words and the products take turns in, and the mask.
+    // Where weights are widened: behind two times two vectors of them, what the inputs' words and the products take turns in, and the mask.
     const int WidenedInput = 4, Mask = 5, WidenedProduct = 6;
+
+    // Where vectors of weights come one at a time and each is made two: the words of inputs for both.
+    const int PairedInputs = 6;
 
     readonly Assembler _code = new(64);
     readonly PackedTileFormat _format;
@@ -83,7 +86,7 @@ sealed class PackedTileEmitter
         {
             // The scales lie apart from the weights; by the time they are needed they have come.
             LoadArgument(Other, PackedTileCall.AtScales);
-            for (int v = 0; v < 2; v++) Put(Instruction.Create(Code.Prefetcht0_m8, At(Other, v * _format.VectorBytes)));
+            for (int v = 0; v < _format.Vectors; v++) Put(Instruction.Create(Code.Prefetcht0_m8, At(Other, v * _format.VectorBytes)));
             LoadArgument(Other, PackedTileCall.AtOffsets);
             BroadcastOffsets(_format.FirstSum);
             return;
@@ -92,11 +95,11 @@ sealed class PackedTileEmitter
             Put(Instruction.Create(_format.Xor, Vector(_format.FirstSum + i), Vector(_format.FirstSum + i), Vector(_format.FirstSum + i)));
     }
 
-    /// <summary>Both sums of every row from the register on begin with the row's offset.</summary>
+    /// <summary>All sums of every row from the register on begin with the row's offset.</summary>
     void BroadcastOffsets(int first)
     {
         for (int row = 0; row < _rows; row++)
-            for (int v = 0; v < 2; v++) Broadcast(Vector(first + 2 * row + v), Other, row * sizeof(int));
+            for (int v = 0; v < _format.Vectors; v++) Broadcast(Vector(first + _format.Vectors * row + v), Other, row * sizeof(int));
     }
 
     void LoopOverSteps() => UnrolledLoop.Emit(_code, Unroll, Step, () => Step(0), steps => Advance(steps, steps));
@@ -106,29 +109,15 @@ sealed class PackedTileEmitter
         Fetch();
         if (_format.Vectors > 2)
         {
-            MultiplyByVectors(step);
+            if (_format.Widens) MultiplyWidenedByVectors(step);
+            else MultiplyByVectors(step);
             return;
         }
         for (int v = 0; v < 2; v++)
         {
-            int offset = step * StepBytes + v * _format.VectorBytes;
-            if (!_format.Widens)
-            {
-                Load(Vector(v), W, offset);
-                continue;
-            }
             var (lower, upper) = Widened(v);
-            Load(upper, W, offset);
-            if (_format.Form == WeightForm.BF16)
-            {
-                Put(Instruction.Create(_format.ShiftLeft, lower, upper, 16));
-                Put(Instruction.Create(_format.And, upper, upper, Vector(Mask)));
-            }
-            else
-            {
-                Put(Instruction.Create(_format.And, lower, upper, Vector(Mask)));
-                Put(Instruction.Create(Code.VEX_Vpsrlw_ymm_ymm_imm8, upper, upper, 8));
-            }
+            if (_format.Widens) LoadWidened(step, v, lower, upper);
+            else LoadWeights(step, v, Vector(v));
         }
         if (_format.Widens) MultiplyWidened(step, _format.FirstSum);
         else Multiply(step, firstWeights: 0, _format.FirstSum, inputs: 2);
@@ -137,7 +126,7 @@ sealed class PackedTileEmitter
     void LoopOverBlocks()
     {
         // Sums within a block lie behind those over the blocks.
-        int blockSums = _format.FirstSum + 2 * _rows;
+        int sums = _format.Vectors * _rows, blockSums = _format.FirstSum + sums;
         Label block = _code.CreateLabel();
         _code.Label(ref block);
         LoadArgument(Other, PackedTileCall.AtOffsets);
@@ -146,21 +135,23 @@ sealed class PackedTileEmitter
         for (int step = 0; step < BlockSteps; step += 2)
         {
             Fetch();
-            if (_format.Widens) MultiplyNibblesWidened(step, blockSums);
+            if (_format.Vectors > 2) MultiplyNibblesByVectors(step, blockSums);
+            else if (_format.Widens) MultiplyNibblesWidened(step, blockSums);
             else MultiplyNibbles(step, blockSums);
         }
         LoadArgument(Other, PackedTileCall.AtScales);
-        for (int v = 0; v < 2; v++)
+        for (int v = 0; v < _format.Vectors; v++)
         {
-            Put(Instruction.Create(_format.WidenWords, Vector(v), At(Other, v * _format.VectorBytes / 2)));
-            Put(Instruction.Create(_format.ShiftLeft, Vector(v), Vector(v), 16));
+            Register scales = Vector(v % 2);
+            Put(Instruction.Create(_format.WidenWords, scales, At(Other, v * _format.VectorBytes / 2)));
+            Put(Instruction.Create(_format.ShiftLeft, scales, scales, 16));
+            for (int i = v; i < sums; i += _format.Vectors)
+            {
+                Put(Instruction.Create(_format.ToFloat, Vector(blockSums + i), Vector(blockSums + i)));
+                Put(Instruction.Create(_format.MultiplyAdd, Vector(_format.FirstSum + i), Vector(blockSums + i), scales));
+            }
         }
         _code.add(Argument(PackedTileCall.AtScales), PackedWeight.GroupOutputs * sizeof(ushort));
-        for (int i = 0; i < 2 * _rows; i++)
-        {
-            Put(Instruction.Create(_format.ToFloat, Vector(blockSums + i), Vector(blockSums + i)));
-            Put(Instruction.Create(_format.MultiplyAdd, Vector(_format.FirstSum + i), Vector(blockSums + i), Vector(i % 2)));
-        }
         Advance(BlockSteps, BlockSteps / 2);
         _code.dec(rcx);
         _code.jnz(block);
@@ -168,18 +159,11 @@ sealed class PackedTileEmitter
 
     void MultiplyNibbles(int step, int blockSums)
     {
-        for (int v = 0; v < 2; v++)
-        {
-            Load(Vector(2 + v), W, step / 2 * StepBytes + v * _format.VectorBytes);
-            Put(Instruction.Create(_format.And, Vector(v), Vector(2 + v), Vector(Mask)));
-            Put(Instruction.Create(_format.ShiftRight, Vector(2 + v), Vector(2 + v), 4));
-            Put(Instruction.Create(_format.And, Vector(2 + v), Vector(2 + v), Vector(Mask)));
-        }
+        for (int v = 0; v < 2; v++) LoadNibbles(step, v, Vector(v), Vector(2 + v));
         Multiply(step, firstWeights: 0, blockSums, inputs: 4);
         Multiply(step + 1, firstWeights: 2, blockSums, inputs: 4);
     }
 
-    /// <summary>The lower halves of all bytes are one step, the upper ones the next; each step's even and odd bytes become int16.</summary>
     void MultiplyNibblesWidened(int step, int blockSums)
     {
         for (int half = 0; half < 2; half++)
@@ -187,14 +171,34 @@ sealed class PackedTileEmitter
             for (int v = 0; v < 2; v++)
             {
                 var (even, odd) = Widened(v);
-                Load(odd, W, step / 2 * StepBytes + v * _format.VectorBytes);
-                Register shifted = half == 0 ? odd : even;
-                if (half == 1) Put(Instruction.Create(Code.VEX_Vpsrlw_ymm_ymm_imm8, even, odd, 4));
-                Put(Instruction.Create(_format.And, even, shifted, Vector(Mask)));
-                Put(Instruction.Create(Code.VEX_Vpsrlw_ymm_ymm_imm8, odd, odd, 8 + 4 * half));
-                if (half == 0) Put(Instruction.Create(_format.And, odd, odd, Vector(Mask)));
+                LoadNibblesWidened(step, half, v, even, odd);
             }
             MultiplyWidened(step + half, blockSums);
+        }
+    }
+
+    /// <summary>The same of one row with the vectors of weights one after the other.</summary>
+    void MultiplyNibblesByVectors(int step, int blockSums)
+    {
+        if (!_format.Widens)
+        {
+            BroadcastPair(step);
+            for (int v = 0; v < _format.Vectors; v++)
+            {
+                LoadNibbles(step, v, Vector(0), Vector(1));
+                for (int half = 0; half < 2; half++)
+                    Put(Instruction.Create(_format.Dot, Vector(blockSums + v), Vector(half), Vector(PairedInputs + half)));
+            }
+            return;
+        }
+        for (int half = 0; half < 2; half++)
+        {
+            BroadcastPair(2 * (step + half));
+            for (int v = 0; v < _format.Vectors; v++)
+            {
+                LoadNibblesWidened(step, half, v, Vector(0), Vector(1));
+                MultiplyPair(Vector(blockSums + v), v);
+            }
         }
     }
 
@@ -224,9 +228,32 @@ sealed class PackedTileEmitter
         Register weights = Vector(_format.InputRegisters);
         for (int v = 0; v < _format.Vectors; v++)
         {
-            Load(weights, W, step * StepBytes + v * _format.VectorBytes);
+            LoadWeights(step, v, weights);
             for (int row = 0; row < _rows; row++) Put(Instruction.Create(_format.Dot, Sum(row, v), weights, Vector(row)));
         }
+    }
+
+    /// <summary>The same of one row with widened weights.</summary>
+    void MultiplyWidenedByVectors(int step)
+    {
+        BroadcastPair(2 * step);
+        for (int v = 0; v < _format.Vectors; v++)
+        {
+            LoadWidened(step, v, Vector(0), Vector(1));
+            MultiplyPair(Sum(0, v), v);
+        }
+    }
+
+    /// <summary>Two words of the only row's inputs.</summary>
+    void BroadcastPair(int word)
+    {
+        for (int part = 0; part < 2; part++) Broadcast(Vector(PairedInputs + part), X, (word + part) * sizeof(int));
+    }
+
+    /// <summary>The sum of a vector and both parts of its weights.</summary>
+    void MultiplyPair(Register sum, int vector)
+    {
+        for (int part = 0; part < 2; part++) AddWidened(sum, Vector(part), Vector(PairedInputs + part), Vector(2 + vector % 2));
     }
 
     /// <summary>The same with the two parts of widened weights and two words of inputs.</summary>
@@ -239,16 +266,57 @@ sealed class PackedTileEmitter
                 for (int v = 0; v < 2; v++)
                 {
                     var (lower, upper) = Widened(v);
-                    Register sum = Vector(firstSum + 2 * row + v), weights = part == 0 ? lower : upper, product = Vector(WidenedProduct + v);
-                    if (_format.Form == WeightForm.BF16)
-                    {
-                        Put(Instruction.Create(_format.MultiplyAdd, sum, Vector(WidenedInput), weights));
-                        continue;
-                    }
-                    Put(Instruction.Create(Code.VEX_Vpmaddwd_ymm_ymm_ymmm256, product, weights, Vector(WidenedInput)));
-                    Put(Instruction.Create(Code.VEX_Vpaddd_ymm_ymm_ymmm256, sum, sum, product));
+                    AddWidened(Vector(firstSum + 2 * row + v), part == 0 ? lower : upper, Vector(WidenedInput), Vector(WidenedProduct + v));
                 }
             }
+    }
+
+    /// <summary>sum += weights · inputs, in float32 or of pairs of int16 by way of their product.</summary>
+    void AddWidened(Register sum, Register weights, Register inputs, Register product)
+    {
+        if (_format.Form == WeightForm.BF16)
+        {
+            Put(Instruction.Create(_format.MultiplyAdd, sum, inputs, weights));
+            return;
+        }
+        Put(Instruction.Create(Code.VEX_Vpmaddwd_ymm_ymm_ymmm256, product, weights, inputs));
+        Put(Instruction.Create(Code.VEX_Vpaddd_ymm_ymm_ymmm256, sum, sum, product));
+    }
+
+    void LoadWeights(int step, int vector, Register to) => Load(to, W, step * StepBytes + vector * _format.VectorBytes);
+
+    /// <summary>Widens a vector of weights: bfloat16 to float32, the first and the second of each word; bytes to int16, the even and the odd ones.</summary>
+    void LoadWidened(int step, int vector, Register lower, Register upper)
+    {
+        LoadWeights(step, vector, upper);
+        if (_format.Form == WeightForm.BF16)
+        {
+            Put(Instruction.Create(_format.ShiftLeft, lower, upper, 16));
+            Put(Instruction.Create(_format.And, upper, upper, Vector(Mask)));
+            return;
+        }
+        Put(Instruction.Create(_format.And, lower, upper, Vector(Mask)));
+        Put(Instruction.Create(Code.VEX_Vpsrlw_ymm_ymm_imm8, upper, upper, 8));
+    }
+
+    /// <summary>The lower halves of all bytes are one step, the upper ones the next.</summary>
+    void LoadNibbles(int step, int vector, Register first, Register second)
+    {
+        LoadWeights(step / 2, vector, second);
+        Put(Instruction.Create(_format.And, first, second, Vector(Mask)));
+        Put(Instruction.Create(_format.ShiftRight, second, second, 4));
+        Put(Instruction.Create(_format.And, second, second, Vector(Mask)));
+    }
+
+    /// <summary>One of both steps, whose even and odd bytes become int16.</summary>
+    void LoadNibblesWidened(int step, int half, int vector, Register even, Register odd)
+    {
+        LoadWeights(step / 2, vector, odd);
+        Register shifted = half == 0 ? odd : even;
+        if (half == 1) Put(Instruction.Create(Code.VEX_Vpsrlw_ymm_ymm_imm8, even, odd, 4));
+        Put(Instruction.Create(_format.And, even, shifted, Vector(Mask)));
+        Put(Instruction.Create(Code.VEX_Vpsrlw_ymm_ymm_imm8, odd, odd, 8 + 4 * half));
+        if (half == 0) Put(Instruction.Create(_format.And, odd, odd, Vector(Mask)));
     }
 
     /// <summary>Where the first and the second part of a vector's widened weights lie.</summary>
@@ -259,99 +327,6 @@ sealed class PackedTileEmitter
         Put(Instruction.Create(Code.Add_rm64_imm32, X, inputSteps * _rows * _format.InputWords * sizeof(int)));
         Put(Instruction.Create(Code.Add_rm64_imm32, W, weightSteps * StepBytes));
     }
-
-    void Finish()
-    {
-        // The pointers of the loop are used up.
-        Register rowScales = X;
-        LoadArgument(rowScales, PackedTileCall.AtRowScales);
-        if (_format.Form == WeightForm.Int8)
-        {
-            LoadArgument(Other, PackedTileCall.AtScales);
-            for (int v = 0; v < 2; v++) Load(Vector(v), Other, v * _format.VectorBytes);
-        }
-        for (int row = 0; row < _rows; row++) Scale(row, rowScales);
-        LoadArgument(Y, PackedTileCall.AtY);
-        LoadArgument(Stride, PackedTileCall.AtStrideBytes);
-        if (_format.HasMaskRegisters)
-        {
-            for (int v = 0; v < 2; v++) Put(Instruction.Create(Code.VEX_Kmovw_kr_km16, Register.K1 + v, At(Call, PackedTileCall.AtMasks + v * sizeof(ushort))));
-            StoreOrAdd(masks: true);
-            return;
-        }
-        // Masked stores are slow on some processors, so that whole tiles do without.
-        Label masked = _code.CreateLabel();
-        if (_format.Outputs == PackedWeight.GroupOutputs) _code.cmp(__dword_ptr[rax + PackedTileCall.AtMasks], -1);
-        else _code.cmp(__word_ptr[rax + PackedTileCall.AtMasks], -1);
-        _code.jne(masked);
-        StoreOrAdd(masks: false);
-        _code.Label(ref masked);
-        StoreOrAdd(masks: true);
-    }
-
-    void Scale(int row, Register rowScales)
-    {
-        if (_format.Form is WeightForm.PackedF32 or WeightForm.BF16) return;
-        Broadcast(Vector(2), rowScales, row * sizeof(float));
-        for (int v = 0; v < 2; v++)
-        {
-            Register sum = Sum(row, v), factor = Vector(2);
-            if (_format.Form == WeightForm.Int8)
-            {
-                factor = Vector(3);
-                Put(Instruction.Create(_format.Multiply, factor, Vector(2), Vector(v)));
-                Put(Instruction.Create(_format.ToFloat, sum, sum));
-            }
-            Put(Instruction.Create(_format.Multiply, sum, sum, factor));
-        }
-    }
-
-    void StoreOrAdd(bool masks)
-    {
-        Label add = _code.CreateLabel();
-        _code.cmp(Argument(PackedTileCall.AtAdd), 0);
-        _code.jne(add);
-        Store(adds: false, masks);
-        _code.Label(ref add);
-        Store(adds: true, masks);
-    }
-
-    void Store(bool adds, bool masks)
-    {
-        for (int row = 0; row < _rows; row++)
-        {
-            for (int v = 0; v < _format.Vectors; v++) Store(Sum(row, v), v, adds, masks);
-            if (row + 1 < _rows) Put(Instruction.Create(Code.Add_rm64_r64, Y, Stride));
-        }
-        if (SavesRegisters) SavedVectors.Restore(_code);
-        // Else SSE code that runs next would wait for the upper halves at every instruction.
-        _code.vzeroupper();
-        _code.ret();
-    }
-
-    void Store(Register sum, int v, bool adds, bool masks)
-    {
-        MemoryOperand place = At(Y, v * _format.VectorBytes);
-        Register old = Vector(2), mask = Vector(0);
-        bool masksLanes = masks && !_format.HasMaskRegisters;
-        if (masksLanes) Load(mask, Call, PackedTileCall.AtLaneMasks + v * _format.VectorBytes);
-        if (adds)
-        {
-            Instruction load = masksLanes
-                ? Instruction.Create(Code.VEX_Vmaskmovps_ymm_ymm_m256, old, mask, place)
-                : Instruction.Create(_format.Load, old, place);
-            if (_format.HasMaskRegisters) (load.OpMask, load.ZeroingMasking) = (Register.K1 + v, true);
-            Put(load);
-            Put(Instruction.Create(_format.Add, sum, sum, old));
-        }
-        Instruction store = masksLanes ? Instruction.Create(Code.VEX_Vmaskmovps_m256_ymm_ymm, place, mask, sum) : Instruction.Create(_format.Store, place, sum);
-        if (_format.HasMaskRegisters) store.OpMask = Register.K1 + v;
-        Put(store);
-    }
-
-    static Register Y => W;
-
-    static Register Stride => Ahead;
 
     Register Vector(int number) => _format.FirstRegister + number;
 

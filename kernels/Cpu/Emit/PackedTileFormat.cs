@@ -12,14 +12,10 @@ namespace DistillEngine.Kernels;
 /// <param name="InputRegisters">Registers in which the broadcast words of the rows take turns.</param>
 /// <param name="Dot">sum += dot product of a word of weights and a word of inputs, by lanes; <see cref="Code.INVALID"/> where the processor has none:
 /// then weights are widened to two vectors, of float32 or of pairs of int16, and so are the inputs' words.</param>
-/// <param name="Vectors">Vectors of sums in a row: a tile's outputs. More than two only for float32, whose weights then come one vector at a time, while
-/// the inputs' words of all rows stay in registers.</param>
+/// <param name="Vectors">Vectors of sums in a row: a tile's outputs. Of more than two, the weights come one vector at a time, while the inputs' words
+/// of all rows stay in registers.</param>
 sealed record PackedTileFormat(WeightForm Form, int VectorBytes, int MaxRows, int FirstSum, int InputRegisters, Code Dot, int Vectors = 2)
 {
-    /// <summary>For AVX2 and FMA, float32 weights and few rows: a whole group at a time, so that each cache line comes from memory when it is needed
-    /// and once.</summary>
-    public static PackedTileFormat Avx2Wide { get; } = new(WeightForm.PackedF32, 32, 3, 4, 3, Code.VEX_Vfmadd231ps_ymm_ymm_ymmm256, Vectors: 4);
-
     /// <summary>For AVX-512, and for forms of fewer bits its dot products of bytes (VNNI) or of bfloat16 pairs.</summary>
     public static PackedTileFormat Avx512(WeightForm form) => form == WeightForm.PackedF32
         ? new(form, 64, 12, 8, 4, Code.EVEX_Vfmadd231ps_zmm_k1z_zmm_zmmm512b32_er)
@@ -39,6 +35,17 @@ sealed record PackedTileFormat(WeightForm Form, int VectorBytes, int MaxRows, in
     public static PackedTileFormat Avx2(WeightForm form) => form == WeightForm.PackedF32
         ? new(form, 32, 6, 4, 2, Code.VEX_Vfmadd231ps_ymm_ymm_ymmm256)
         : new(form, 32, form == WeightForm.Int4 ? 2 : 4, 8, 1, Code.INVALID);
+
+    /// <summary>For AVX2 and FMA and few rows: a whole group at a time, so that each cache line comes from memory when it is needed and once.</summary>
+    public static PackedTileFormat Avx2Wide(WeightForm form) => form == WeightForm.PackedF32
+        ? new(form, 32, 3, 4, 3, Code.VEX_Vfmadd231ps_ymm_ymm_ymmm256, Vectors: 4)
+        : new(form, 32, 1, 8, 1, Code.INVALID, Vectors: 4);
+
+    /// <summary>The same with dot products of bytes (AVX-VNNI).</summary>
+    /// <param name="form">int8 or int4.</param>
+    public static PackedTileFormat AvxVnniWide(WeightForm form) => form == WeightForm.Int4
+        ? new(form, 32, 1, 8, 1, Code.VEX_Vpdpbusd_ymm_ymm_ymmm256, Vectors: 4)
+        : new(form, 32, 3, 4, 3, Code.VEX_Vpdpbusd_ymm_ymm_ymmm256, Vectors: 4);
 
     /// <summary>Whether edges use mask registers (AVX-512) rather than masks in vector registers.</summary>
     public bool HasMaskRegisters => VectorBytes == 64;

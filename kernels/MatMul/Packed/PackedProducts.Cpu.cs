@@ -143,14 +143,16 @@ static unsafe class PackedProducts<TVector> where TVector : struct, IVectorF32<T
     static void Column(in Job job, in Map map, int tile, int panel, int endPanel, float* sums)
     {
         int output = (tile - map.FirstTile) * job.TileOutputs, columns = Math.Min(job.TileOutputs, map.Outputs - output);
-        int firstPanel = panel, panels = endPanel - panel;
-        byte* w = At(map, output);
-        for (; panel < endPanel; panel++)
+        // Calls that a group of weights takes.
+        int panels = endPanel - panel, calls = PackedWeight.GroupOutputs / job.TileOutputs * panels;
+        int call = output % PackedWeight.GroupOutputs / job.TileOutputs * panels;
+        byte* w = At(map, output), group = At(map, output - output % PackedWeight.GroupOutputs);
+        for (; panel < endPanel; panel++, call++)
         {
-            // One panel reads a little ahead; of several, each starts its share of the next group.
-            byte* next = panels == 1 ? w + NearAhead : w + map.GroupBytes * (long)(panels + panel - firstPanel) / panels;
-            if (job.Emitted is not null) Multiply(job, map, panel, output, columns, w, next, StepBytes / 2 / panels);
-            else MultiplyPortably(job, map, panel, output, columns, new(next, StepBytes / 2 / panels), sums);
+            // One call reads a little ahead; of several, each starts its share of the next group, so that memory never waits.
+            byte* next = calls == 1 ? w + NearAhead : group + map.GroupBytes * (long)(calls + call) / calls;
+            if (job.Emitted is not null) Multiply(job, map, panel, output, columns, w, next, StepBytes / 2 / calls);
+            else MultiplyPortably(job, map, panel, output, columns, new(next, StepBytes / 2 / calls), sums);
         }
     }
 

@@ -15,14 +15,17 @@ sealed unsafe class PackedTiles
 
     static readonly WeightForm[] Forms = Enum.GetValues<WeightForm>();
 
-    static readonly Lazy<PackedTiles?>[] Avx512 = Each(PackedTileFormat.Avx512), AvxVnni = Each(PackedTileFormat.AvxVnni), Avx2 = Each(PackedTileFormat.Avx2);
+    static readonly Lazy<PackedTiles?>[] Avx512 = Each(form => Create(PackedTileFormat.Avx512(form))),
+        AvxVnni = Each(form => Create(PackedTileFormat.AvxVnni(form), PackedTileFormat.AvxVnniWide(form))),
+        Avx2 = Each(form => Create(PackedTileFormat.Avx2(form), PackedTileFormat.Avx2Wide(form)));
 
-    static readonly Lazy<PackedTiles?> Avx2Wide = new(() => Create(PackedTileFormat.Avx2Wide)), Avx512Widening = new(() => Create(PackedTileFormat.Avx512Widening));
+    static readonly Lazy<PackedTiles?> Avx512Widening = new(() => Create(PackedTileFormat.Avx512Widening));
 
     readonly PackedTileFormat _format;
     readonly nint[] _routines;
+    readonly PackedTiles? _wide;
 
-    PackedTiles(PackedTileFormat format, nint[] routines) => (_format, _routines) = (format, routines);
+    PackedTiles(PackedTileFormat format, nint[] routines, PackedTiles? wide) => (_format, _routines, _wide) = (format, routines, wide);
 
     /// <summary>Most rows of a call.</summary>
     public int MaxRows => _routines.Length;
@@ -50,11 +53,11 @@ sealed unsafe class PackedTiles
     };
 
     /// <summary>The tiles of this form that take so many rows best; the bits are the same.</summary>
-    public PackedTiles ForRows(int rows) =>
-        _format is { Form: WeightForm.PackedF32, Vectors: 2, HasMaskRegisters: false } && Avx2Wide.Value is { } wide && rows <= wide.MaxRows ? wide : this;
+    public PackedTiles ForRows(int rows) => _wide is not null && rows <= _wide.MaxRows ? _wide : this;
 
     /// <summary>Tiles of a format that this processor has; null where it refuses executable memory.</summary>
-    public static PackedTiles? Create(PackedTileFormat format)
+    /// <param name="wide">Of the same form and input words, for few rows.</param>
+    public static PackedTiles? Create(PackedTileFormat format, PackedTileFormat? wide = null)
     {
         var code = new List<byte>();
         var routines = new nint[format.MaxRows];
@@ -67,7 +70,7 @@ sealed unsafe class PackedTiles
         nint memory = ExecutableMemory.Load(code.ToArray());
         if (memory == 0) return null;
         for (int i = 0; i < routines.Length; i++) routines[i] += memory;
-        return new(format, routines);
+        return new(format, routines, wide is null ? null : Create(wide));
     }
 
     /// <summary>Rounds rows to bfloat16 pairs, words [steps, rows].</summary>
@@ -87,6 +90,5 @@ sealed unsafe class PackedTiles
         return (form is WeightForm.Int8 or WeightForm.Int4 && Processor.HasAvxVnni ? AvxVnni : Avx2)[(int)form].Value;
     }
 
-    static Lazy<PackedTiles?>[] Each(Func<WeightForm, PackedTileFormat> format) =>
-        [.. Forms.Select(form => new Lazy<PackedTiles?>(() => Create(format(form))))];
+    static Lazy<PackedTiles?>[] Each(Func<WeightForm, PackedTiles?> create) => [.. Forms.Select(form => new Lazy<PackedTiles?>(() => create(form)))];
 }

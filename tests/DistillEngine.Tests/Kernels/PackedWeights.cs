@@ -26,10 +26,10 @@ sealed class PackedWeights : IDisposable
         var formats = new List<PackedTileFormat>();
         if (PackedTiles.For(CpuIsa.Avx512Bf16, form) is { Outputs: PackedWeight.GroupOutputs }) formats.Add(PackedTileFormat.Avx512(form));
         if (form == WeightForm.BF16 && Processor.Obstacle(CpuIsa.Avx512) is null) formats.Add(PackedTileFormat.Avx512Widening);
-        if (form is WeightForm.Int8 or WeightForm.Int4 && Processor.HasAvxVnni) formats.Add(PackedTileFormat.AvxVnni(form));
-        if (Processor.Obstacle(CpuIsa.Avx2) is null) formats.Add(PackedTileFormat.Avx2(form));
-        if (form == WeightForm.PackedF32 && Processor.Obstacle(CpuIsa.Avx2) is null) formats.Add(PackedTileFormat.Avx2Wide);
-        return [.. formats.Select(PackedTiles.Create).OfType<PackedTiles>()];
+        if (form is WeightForm.Int8 or WeightForm.Int4 && Processor.HasAvxVnni)
+            formats.AddRange([PackedTileFormat.AvxVnni(form), PackedTileFormat.AvxVnniWide(form)]);
+        if (Processor.Obstacle(CpuIsa.Avx2) is null) formats.AddRange([PackedTileFormat.Avx2(form), PackedTileFormat.Avx2Wide(form)]);
+        return [.. formats.Select(format => PackedTiles.Create(format)).OfType<PackedTiles>()];
     }
 
     public void Dispose()

@@ -77,8 +77,21 @@ sealed unsafe class CodeInterpreter
             case Mnemonic.Kmovw: _masks[i.Op0Register - Register.K0] = *(ushort*)Address(i); break;
             case Mnemonic.Vmovups: Move(i); break;
             case Mnemonic.Vmaskmovps: MaskedMove(i); break;
-            case Mnemonic.Vbroadcastss or Mnemonic.Vpbroadcastd: Array.Fill(Begin(i), *(uint*)Address(i), 0, Width(i)); break;
+            case Mnemonic.Vbroadcastss or Mnemonic.Vpbroadcastd:
+                Array.Fill(Begin(i), i.Op1Kind == OpKind.Memory ? *(uint*)Address(i) : _vectors[i.Op1Register.GetNumber()][0], 0, Width(i));
+                break;
             case Mnemonic.Vxorps or Mnemonic.Vpxor or Mnemonic.Vpxord: Lanewise(i, (_, a, b) => a ^ b); break;
+            case Mnemonic.Vpand or Mnemonic.Vpandd: Lanewise(i, (_, a, b) => a & b); break;
+            case Mnemonic.Vpslld: Lanewise(i, (_, a, bits) => a << (int)bits); break;
+            case Mnemonic.Vpsrld: Lanewise(i, (_, a, bits) => a >> (int)bits); break;
+            case Mnemonic.Vpsrlw: Lanewise(i, (_, a, bits) => (a & 0xFFFF) >> (int)bits | a >> 16 >> (int)bits << 16); break;
+            case Mnemonic.Vpaddd: Lanewise(i, (_, a, b) => a + b); break;
+            case Mnemonic.Vpmaddwd: Lanewise(i, (_, a, b) => (uint)((short)a * (short)b + (short)(a >> 16) * (short)(b >> 16))); break;
+            case Mnemonic.Vpdpbusd: Lanewise(i, (sum, a, b) => sum + (uint)Enumerable.Range(0, 4).Sum(at => (byte)(a >> 8 * at) * (sbyte)(b >> 8 * at))); break;
+            case Mnemonic.Vcvtdq2ps: Array.ConvertAll(_vectors[i.Op1Register.GetNumber()][..Width(i)], number => Bits((int)number)).CopyTo(Begin(i), 0); break;
+            case Mnemonic.Vpmovzxwd: WidenWords(i); break;
+            case Mnemonic.Vmovd: _vectors[i.Op0Register.GetNumber()][0] = (uint)Integer(i, 1); break;
+            case Mnemonic.Vmulps: Lanewise(i, (_, a, b) => Bits(Number(a) * Number(b))); break;
             case Mnemonic.Vaddps: Lanewise(i, (_, a, b) => Bits(Number(a) + Number(b))); break;
             case Mnemonic.Vfmadd231ps: Lanewise(i, (sum, a, b) => Bits(MathF.FusedMultiplyAdd(Number(a), Number(b), Number(sum)))); break;
             // The processor's order: the second number of each pair first.
@@ -129,10 +142,22 @@ sealed unsafe class CodeInterpreter
         var results = new uint[width];
         for (int lane = 0; lane < width; lane++)
         {
-            uint right = i.Op2Kind == OpKind.Memory ? ((uint*)Address(i))[i.IsBroadcast ? 0 : lane] : _vectors[i.Op2Register.GetNumber()][lane];
+            uint right = i.Op2Kind switch
+            {
+                OpKind.Memory => ((uint*)Address(i))[i.IsBroadcast ? 0 : lane],
+                OpKind.Register => _vectors[i.Op2Register.GetNumber()][lane],
+                _ => (uint)i.GetImmediate(2),
+            };
             results[lane] = compute(_vectors[i.Op0Register.GetNumber()][lane], left[lane], right);
         }
         results.CopyTo(Begin(i), 0);
+    }
+
+    void WidenWords(in Instruction i)
+    {
+        ushort* memory = (ushort*)Address(i);
+        uint[] to = Begin(i);
+        for (int lane = 0; lane < Width(i); lane++) to[lane] = memory[lane];
     }
 
     /// <summary>The vector that is written; lanes beyond the instruction's width become zero.</summary>

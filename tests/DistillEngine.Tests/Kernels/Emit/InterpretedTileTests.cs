@@ -9,15 +9,6 @@ public unsafe class InterpretedTileTests
 {
     public static TheoryData<CpuIsa> Isas => [CpuIsa.Avx2, CpuIsa.Avx512, CpuIsa.Avx512Bf16];
 
-    public static TheoryData<string> PackedFormats => [.. Packed.Keys];
-
-    static readonly Dictionary<string, PackedTileFormat> Packed = new()
-    {
-        ["avx2"] = PackedTileFormat.Avx2(WeightForm.PackedF32),
-        ["avx2 wide"] = PackedTileFormat.Avx2Wide,
-        ["avx512"] = PackedTileFormat.Avx512(WeightForm.PackedF32),
-    };
-
     [Theory]
     [MemberData(nameof(Isas))]
     public void Tile_OfEveryShape_IsTheSumOfItsProducts(CpuIsa isa)
@@ -125,44 +116,5 @@ public unsafe class InterpretedTileTests
         return sum + Number(left << 16) * Number(right << 16) + Number(left & 0xFFFF_0000) * Number(right & 0xFFFF_0000);
 
         static float Number(uint bits) => BitConverter.UInt32BitsToSingle(bits);
-    }
-
-    [Theory]
-    [MemberData(nameof(PackedFormats))]
-    public void PackedTile_OfEveryShape_IsTheSumOfItsProducts(string name)
-    {
-        PackedTileFormat format = Packed[name];
-        for (int rows = 1; rows <= format.MaxRows; rows++)
-        {
-            var code = new CodeInterpreter(PackedTileEmitter.Emit(format, rows, windows: false));
-            foreach (int outputs in new[] { 1, 9, 16, 17, 31, 32 })
-                if (outputs <= format.Outputs)
-                    foreach (int steps in new[] { 1, 4, 7 }) AssertPackedTile(code, format, rows, outputs, steps, add: steps == 4);
-        }
-    }
-
-    static void AssertPackedTile(CodeInterpreter code, PackedTileFormat format, int rows, int outputs, int steps, bool add)
-    {
-        using var host = new HostTensors(seed: rows * 100 + outputs + steps);
-        Tensor x = host.Random("x", new(steps, rows)), w = host.Random("w", new(steps, PackedWeight.GroupOutputs)), y = host.Random("y", new(rows, outputs));
-        float[] old = y.HostSpan<float>().ToArray();
-        PackedTileCall call = default;
-        call.X = x.HostPointer<float>();
-        call.W = (byte*)w.HostPointer<float>();
-        call.Y = y.HostPointer<float>();
-        (call.StrideBytes, call.Steps, call.Add, call.Masks) = (outputs * sizeof(float), steps, add ? 1 : 0, uint.MaxValue >> (32 - outputs));
-        for (int lane = 0; lane < PackedTileCall.MaskedLanes; lane++) call.LaneMasks[lane] = lane < outputs ? -1 : 0;
-
-        code.Run(&call);
-
-        for (int i = 0; i < old.Length; i++)
-        {
-            float expected = 0;
-            for (int k = 0; k < steps; k++)
-                expected = MathF.FusedMultiplyAdd(w.HostSpan<float>()[k * PackedWeight.GroupOutputs + i % outputs], x.HostSpan<float>()[k * rows + i / outputs],
-                    expected);
-            Assert.Equal(add ? expected + old[i] : expected, y.HostSpan<float>()[i]);
-        }
-        Assert.True(host.GuardsAreIntact());
     }
 }

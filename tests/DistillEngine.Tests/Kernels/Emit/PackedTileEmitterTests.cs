@@ -15,7 +15,8 @@ public unsafe class PackedTileEmitterTests
         .. All.Select(form => (PackedTileFormat.Avx512(form),
             (CpuidFeature[])[CpuidFeature.AVX512F, .. Dots(form)])),
         .. Whole.Select(form => (PackedTileFormat.AvxVnni(form), (CpuidFeature[])[CpuidFeature.AVX2, CpuidFeature.FMA, CpuidFeature.AVX_VNNI])),
-        (PackedTileFormat.Avx2Wide, [CpuidFeature.AVX2, CpuidFeature.FMA]),
+        .. Whole.Select(form => (PackedTileFormat.AvxVnniWide(form), (CpuidFeature[])[CpuidFeature.AVX2, CpuidFeature.FMA, CpuidFeature.AVX_VNNI])),
+        .. All.Select(form => (PackedTileFormat.Avx2Wide(form), (CpuidFeature[])[CpuidFeature.AVX2, CpuidFeature.FMA])),
         .. All.Select(form => (PackedTileFormat.Avx2(form), (CpuidFeature[])[CpuidFeature.AVX2, CpuidFeature.FMA])),
     ];
 
