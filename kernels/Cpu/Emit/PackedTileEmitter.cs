@@ -11,8 +11,9 @@ namespace DistillEngine.Kernels;
 /// </summary>
 /// <remarks>
 /// int8 and int4: weights are unsigned (128 or 8 too large) and inputs signed bytes, as the dot product of bytes wants them; sums begin at minus what
-/// the excess amounts to, so they are exact. Without that instruction both are widened to pairs of int16, whose dot products are as exact (bytes
-/// would saturate). bfloat16 without dot products is multiplied as float32, input by input in order.
+/// the excess amounts to, so they are exact. Without that instruction both bytes of int8 are widened to pairs of int16, whose dot products are as exact
+/// (those of bytes would saturate), while int4 has sums of pairs in int16, which hold a block's. bfloat16 without dot products is multiplied as float32,
+/// input by input in order.
 /// A row's bits depend neither on the other rows nor on their number.
 /// </remarks>
 sealed partial class PackedTileEmitter
@@ -72,7 +73,7 @@ sealed partial class PackedTileEmitter
         // What of a word of weights is taken at a time.
         int? mask = _format.Form switch
         {
-            WeightForm.Int4 => _format.Widens ? 0x000F_000F : 0x0F0F_0F0F,
+            WeightForm.Int4 => 0x0F0F_0F0F,
             WeightForm.Int8 => _format.Widens ? 0x00FF_00FF : null,
             _ => _format.Widens ? unchecked((int)0xFFFF_0000) : null,
         };
@@ -91,8 +92,7 @@ sealed partial class PackedTileEmitter
             BroadcastOffsets(_format.FirstSum);
             return;
         }
-        for (int i = 0; i < _format.Vectors * _rows; i++)
-            Put(Instruction.Create(_format.Xor, Vector(_format.FirstSum + i), Vector(_format.FirstSum + i), Vector(_format.FirstSum + i)));
+        for (int i = 0; i < _format.Vectors * _rows; i++) Zero(Vector(_format.FirstSum + i));
     }
 
     /// <summary>All sums of every row from the register on begin with the row's offset.</summary>
@@ -129,16 +129,21 @@ sealed partial class PackedTileEmitter
         int sums = _format.Vectors * _rows, blockSums = _format.FirstSum + sums;
         Label block = _code.CreateLabel();
         _code.Label(ref block);
-        LoadArgument(Other, PackedTileCall.AtOffsets);
-        BroadcastOffsets(blockSums);
-        _code.add(Argument(PackedTileCall.AtOffsets), _rows * sizeof(int));
+        if (_format.SumsPairs)
+            for (int i = 0; i < sums; i++) Zero(Vector(blockSums + i));
+        else
+        {
+            LoadArgument(Other, PackedTileCall.AtOffsets);
+            BroadcastOffsets(blockSums);
+        }
         for (int step = 0; step < BlockSteps; step += 2)
         {
             Fetch();
             if (_format.Vectors > 2) MultiplyNibblesByVectors(step, blockSums);
-            else if (_format.Widens) MultiplyNibblesWidened(step, blockSums);
             else MultiplyNibbles(step, blockSums);
         }
+        if (_format.SumsPairs) AddPairs(blockSums);
+        _code.add(Argument(PackedTileCall.AtOffsets), _rows * sizeof(int));
         LoadArgument(Other, PackedTileCall.AtScales);
         for (int v = 0; v < _format.Vectors; v++)
         {
@@ -157,6 +162,25 @@ sealed partial class PackedTileEmitter
         _code.jnz(block);
     }
 
+    /// <summary>Sums of pairs become sums of all, and the rows' offsets are added.</summary>
+    void AddPairs(int blockSums)
+    {
+        Register ones = Vector(1), offset = Vector(2);
+        Put(Instruction.Create(Code.VEX_Vpcmpeqd_ymm_ymm_ymmm256, ones, ones, ones));
+        Put(Instruction.Create(Code.VEX_Vpsrlw_ymm_ymm_imm8, ones, ones, 15));
+        LoadArgument(Other, PackedTileCall.AtOffsets);
+        for (int row = 0; row < _rows; row++)
+        {
+            Broadcast(offset, Other, row * sizeof(int));
+            for (int v = 0; v < _format.Vectors; v++)
+            {
+                Register sum = Vector(blockSums + _format.Vectors * row + v);
+                Put(Instruction.Create(Code.VEX_Vpmaddwd_ymm_ymm_ymmm256, sum, sum, ones));
+                Put(Instruction.Create(Code.VEX_Vpaddd_ymm_ymm_ymmm256, sum, sum, offset));
+            }
+        }
+    }
+
     void MultiplyNibbles(int step, int blockSums)
     {
         for (int v = 0; v < 2; v++) LoadNibbles(step, v, Vector(v), Vector(2 + v));
@@ -164,41 +188,14 @@ sealed partial class PackedTileEmitter
         Multiply(step + 1, firstWeights: 2, blockSums, inputs: 4);
     }
 
-    void MultiplyNibblesWidened(int step, int blockSums)
-    {
-        for (int half = 0; half < 2; half++)
-        {
-            for (int v = 0; v < 2; v++)
-            {
-                var (even, odd) = Widened(v);
-                LoadNibblesWidened(step, half, v, even, odd);
-            }
-            MultiplyWidened(step + half, blockSums);
-        }
-    }
-
     /// <summary>The same of one row with the vectors of weights one after the other.</summary>
     void MultiplyNibblesByVectors(int step, int blockSums)
     {
-        if (!_format.Widens)
+        BroadcastPair(step);
+        for (int v = 0; v < _format.Vectors; v++)
         {
-            BroadcastPair(step);
-            for (int v = 0; v < _format.Vectors; v++)
-            {
-                LoadNibbles(step, v, Vector(0), Vector(1));
-                for (int half = 0; half < 2; half++)
-                    Put(Instruction.Create(_format.Dot, Vector(blockSums + v), Vector(half), Vector(PairedInputs + half)));
-            }
-            return;
-        }
-        for (int half = 0; half < 2; half++)
-        {
-            BroadcastPair(2 * (step + half));
-            for (int v = 0; v < _format.Vectors; v++)
-            {
-                LoadNibblesWidened(step, half, v, Vector(0), Vector(1));
-                MultiplyPair(Vector(blockSums + v), v);
-            }
+            LoadNibbles(step, v, Vector(0), Vector(1));
+            for (int half = 0; half < 2; half++) AddDot(Vector(blockSums + v), Vector(half), Vector(PairedInputs + half), Vector(2 + half));
         }
     }
 
@@ -217,8 +214,21 @@ sealed partial class PackedTileEmitter
         {
             Register word = Vector(inputs + row % _format.InputRegisters);
             Broadcast(word, X, (step * _rows + row) * sizeof(int));
-            for (int v = 0; v < 2; v++) Put(Instruction.Create(_format.Dot, Vector(firstSum + 2 * row + v), Vector(firstWeights + v), word));
+            for (int v = 0; v < 2; v++) AddDot(Vector(firstSum + 2 * row + v), Vector(firstWeights + v), word, Vector(WidenedProduct + v));
         }
+    }
+
+    /// <summary>sum += weights · inputs, by lanes.</summary>
+    /// <param name="product">What the products of pairs pass through.</param>
+    void AddDot(Register sum, Register weights, Register inputs, Register product)
+    {
+        if (!_format.SumsPairs)
+        {
+            Put(Instruction.Create(_format.Dot, sum, weights, inputs));
+            return;
+        }
+        Put(Instruction.Create(_format.Dot, product, weights, inputs));
+        Put(Instruction.Create(Code.VEX_Vpaddw_ymm_ymm_ymmm256, sum, sum, product));
     }
 
     /// <summary>The same with the words of all rows in registers, and the weights one vector after the other.</summary>
@@ -308,17 +318,6 @@ sealed partial class PackedTileEmitter
         Put(Instruction.Create(_format.And, second, second, Vector(Mask)));
     }
 
-    /// <summary>One of both steps, whose even and odd bytes become int16.</summary>
-    void LoadNibblesWidened(int step, int half, int vector, Register even, Register odd)
-    {
-        LoadWeights(step / 2, vector, odd);
-        Register shifted = half == 0 ? odd : even;
-        if (half == 1) Put(Instruction.Create(Code.VEX_Vpsrlw_ymm_ymm_imm8, even, odd, 4));
-        Put(Instruction.Create(_format.And, even, shifted, Vector(Mask)));
-        Put(Instruction.Create(Code.VEX_Vpsrlw_ymm_ymm_imm8, odd, odd, 8 + 4 * half));
-        if (half == 0) Put(Instruction.Create(_format.And, odd, odd, Vector(Mask)));
-    }
-
     /// <summary>Where the first and the second part of a vector's widened weights lie.</summary>
     (Register Lower, Register Upper) Widened(int vector) => (Vector(2 * vector), Vector(2 * vector + 1));
 
@@ -331,6 +330,8 @@ sealed partial class PackedTileEmitter
     Register Vector(int number) => _format.FirstRegister + number;
 
     Register Sum(int row, int vector) => Vector(_format.FirstSum + _format.Vectors * row + vector);
+
+    void Zero(Register vector) => Put(Instruction.Create(_format.Xor, vector, vector, vector));
 
     void Load(Register to, Register address, int offset) => Put(Instruction.Create(_format.Load, to, At(address, offset)));
 

@@ -10,8 +10,9 @@ namespace DistillEngine.Kernels;
 /// <param name="MaxRows">Rows whose sums fit into the registers; int4 has two sums an element, within a block and over the blocks.</param>
 /// <param name="FirstSum">Number of the first register of sums; those before hold weights, inputs and what lies between.</param>
 /// <param name="InputRegisters">Registers in which the broadcast words of the rows take turns.</param>
-/// <param name="Dot">sum += dot product of a word of weights and a word of inputs, by lanes; <see cref="Code.INVALID"/> where the processor has none:
-/// then weights are widened to two vectors, of float32 or of pairs of int16, and so are the inputs' words.</param>
+/// <param name="Dot">sum += dot product of a word of weights and a word of inputs, by lanes, or their products by pairs (<see cref="SumsPairs"/>);
+/// <see cref="Code.INVALID"/> where the processor has none: then weights are widened to two vectors, of float32 or of pairs of int16, and so are the
+/// inputs' words.</param>
 /// <param name="Vectors">Vectors of sums in a row: a tile's outputs. Of more than two, the weights come one vector at a time, while the inputs' words
 /// of all rows stay in registers.</param>
 sealed record PackedTileFormat(WeightForm Form, int VectorBytes, int MaxRows, int FirstSum, int InputRegisters, Code Dot, int Vectors = 2)
@@ -34,12 +35,12 @@ sealed record PackedTileFormat(WeightForm Form, int VectorBytes, int MaxRows, in
     /// <summary>For AVX2 and FMA.</summary>
     public static PackedTileFormat Avx2(WeightForm form) => form == WeightForm.PackedF32
         ? new(form, 32, 6, 4, 2, Code.VEX_Vfmadd231ps_ymm_ymm_ymmm256)
-        : new(form, 32, form == WeightForm.Int4 ? 2 : 4, 8, 1, Code.INVALID);
+        : new(form, 32, form == WeightForm.Int4 ? 2 : 4, 8, 1, Avx2Dot(form));
 
     /// <summary>For AVX2 and FMA and few rows: a whole group at a time, so that each cache line comes from memory when it is needed and once.</summary>
     public static PackedTileFormat Avx2Wide(WeightForm form) => form == WeightForm.PackedF32
         ? new(form, 32, 3, 4, 3, Code.VEX_Vfmadd231ps_ymm_ymm_ymmm256, Vectors: 4)
-        : new(form, 32, 1, 8, 1, Code.INVALID, Vectors: 4);
+        : new(form, 32, 1, 8, 1, Avx2Dot(form), Vectors: 4);
 
     /// <summary>The same with dot products of bytes (AVX-VNNI).</summary>
     /// <param name="form">int8 or int4.</param>
@@ -53,11 +54,17 @@ sealed record PackedTileFormat(WeightForm Form, int VectorBytes, int MaxRows, in
     /// <summary>Whether weights and inputs are widened before they are multiplied.</summary>
     public bool Widens => Dot == Code.INVALID;
 
+    /// <summary>Whether <see cref="Dot"/> gives the sums of two products in int16. Where weights are below 16 and inputs within ±127, those of a block of
+    /// 32 inputs stay within ±30,480.</summary>
+    public bool SumsPairs => Dot == Code.VEX_Vpmaddubsw_ymm_ymm_ymmm256;
+
     /// <summary>Words of a row's inputs in a step.</summary>
     public int InputWords => Widens ? 2 : 1;
 
     /// <summary>Outputs of a tile.</summary>
     public int Outputs => Vectors * VectorBytes / sizeof(float);
+
+    static Code Avx2Dot(WeightForm form) => form == WeightForm.Int4 ? Code.VEX_Vpmaddubsw_ymm_ymm_ymmm256 : Code.INVALID;
 
     public Register FirstRegister => HasMaskRegisters ? Register.ZMM0 : Register.YMM0;
 

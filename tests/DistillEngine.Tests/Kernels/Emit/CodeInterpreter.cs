@@ -86,6 +86,9 @@ sealed unsafe class CodeInterpreter
             case Mnemonic.Vpsrld: Lanewise(i, (_, a, bits) => a >> (int)bits); break;
             case Mnemonic.Vpsrlw: Lanewise(i, (_, a, bits) => (a & 0xFFFF) >> (int)bits | a >> 16 >> (int)bits << 16); break;
             case Mnemonic.Vpaddd: Lanewise(i, (_, a, b) => a + b); break;
+            case Mnemonic.Vpaddw: Lanewise(i, (_, a, b) => (a + b & 0xFFFF) | (a >> 16) + (b >> 16) << 16); break;
+            case Mnemonic.Vpcmpeqd: Lanewise(i, (_, a, b) => a == b ? uint.MaxValue : 0); break;
+            case Mnemonic.Vpmaddubsw: Lanewise(i, (_, a, b) => PairOfBytes(a, b) | PairOfBytes(a >> 16, b >> 16) << 16); break;
             case Mnemonic.Vpmaddwd: Lanewise(i, (_, a, b) => (uint)((short)a * (short)b + (short)(a >> 16) * (short)(b >> 16))); break;
             case Mnemonic.Vpdpbusd: Lanewise(i, (sum, a, b) => sum + (uint)Enumerable.Range(0, 4).Sum(at => (byte)(a >> 8 * at) * (sbyte)(b >> 8 * at))); break;
             case Mnemonic.Vcvtdq2ps: Array.ConvertAll(_vectors[i.Op1Register.GetNumber()][..Width(i)], number => Bits((int)number)).CopyTo(Begin(i), 0); break;
@@ -201,6 +204,10 @@ sealed unsafe class CodeInterpreter
         (_zero, _sign, _overflow) = (result == 0, result < 0, exact != result);
         return result;
     }
+
+    /// <summary>The sum of two products of an unsigned and a signed byte, as far as int16 goes.</summary>
+    static uint PairOfBytes(uint a, uint b) =>
+        (ushort)Math.Clamp((byte)a * (sbyte)b + (byte)(a >> 8) * (sbyte)(b >> 8), short.MinValue, short.MaxValue);
 
     static float Number(uint bits) => BitConverter.UInt32BitsToSingle(bits);
 
