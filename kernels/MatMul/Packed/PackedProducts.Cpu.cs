@@ -101,7 +101,7 @@ static unsafe class PackedProducts<TVector> where TVector : struct, IVectorF32<T
             for (int tile = (int)first; tile < end; tile++)
             {
                 while (tile >= job.Maps[map].EndTile) map++;
-                Column(job, job.Maps[map], tile, panel, endPanel, sums);
+                for (int i = panel; i < endPanel; i++) Tile(job, job.Maps[map], tile, i, panel, endPanel, sums);
             }
         }
     }
@@ -119,8 +119,8 @@ static unsafe class PackedProducts<TVector> where TVector : struct, IVectorF32<T
             for (int tile = (int)first; tile < end; tile++)
                 for (int panel = start; panel < endPanel; panel++)
                 {
-                    GatedTile(job, job.Maps[0], tile, panel, gate, sums);
-                    GatedTile(job, job.Maps[1], tile, panel, up, sums);
+                    GatedTile(job, job.Maps[0], tile, panel, start, endPanel, gate, sums);
+                    GatedTile(job, job.Maps[1], tile, panel, start, endPanel, up, sums);
                     int row = panel * job.X.PanelRows, rows = Math.Min(job.X.PanelRows, job.X.Rows - row), output = tile * job.TileOutputs;
                     GatedGeluCpu<TVector>.Multiply(gate, up, gate, rows * job.TileOutputs);
                     int columns = Math.Min(job.TileOutputs, job.Maps[0].Outputs - output);
@@ -132,28 +132,27 @@ static unsafe class PackedProducts<TVector> where TVector : struct, IVectorF32<T
     }
 
     /// <summary>A panel's rows of a tile, as float32 [rows, outputs of a tile].</summary>
-    static void GatedTile(in Job job, Map map, int tile, int panel, float* to, float* sums)
+    /// <inheritdoc cref="Tile"/>
+    static void GatedTile(in Job job, Map map, int tile, int panel, int firstPanel, int endPanel, float* to, float* sums)
     {
         map.Stride = job.TileOutputs;
         map.Y = to - (long)panel * job.X.PanelRows * map.Stride - tile * job.TileOutputs;
-        Column(job, map, tile, panel, panel + 1, sums);
+        Tile(job, map, tile, panel, firstPanel, endPanel, sums);
     }
 
-    /// <summary>A tile's outputs for some panels of rows.</summary>
-    static void Column(in Job job, in Map map, int tile, int panel, int endPanel, float* sums)
+    /// <summary>A tile's outputs for a panel of rows.</summary>
+    /// <param name="firstPanel">First of the panels that take these weights one after the other.</param>
+    /// <param name="endPanel">End of these panels.</param>
+    static void Tile(in Job job, in Map map, int tile, int panel, int firstPanel, int endPanel, float* sums)
     {
         int output = (tile - map.FirstTile) * job.TileOutputs, columns = Math.Min(job.TileOutputs, map.Outputs - output);
-        // Calls that a group of weights takes.
-        int panels = endPanel - panel, calls = PackedWeight.GroupOutputs / job.TileOutputs * panels;
-        int call = output % PackedWeight.GroupOutputs / job.TileOutputs * panels;
-        byte* w = At(map, output), group = At(map, output - output % PackedWeight.GroupOutputs);
-        for (; panel < endPanel; panel++, call++)
-        {
-            // One call reads a little ahead; of several, each starts its share of the next group, so that memory never waits.
-            byte* next = calls == 1 ? w + NearAhead : group + map.GroupBytes * (long)(calls + call) / calls;
-            if (job.Emitted is not null) Multiply(job, map, panel, output, columns, w, next, StepBytes / 2 / calls);
-            else MultiplyPortably(job, map, panel, output, columns, new(next, StepBytes / 2 / calls), sums);
-        }
+        int lane = output % PackedWeight.GroupOutputs, panels = endPanel - firstPanel;
+        int calls = PackedWeight.GroupOutputs / job.TileOutputs * panels, call = lane / job.TileOutputs * panels + panel - firstPanel;
+        byte* w = At(map, output);
+        // The only call of a group reads a little ahead; of several, each starts its share of the next group, so that memory never waits.
+        byte* next = calls == 1 ? w + NearAhead : At(map, output - lane) + map.GroupBytes * (long)(calls + call) / calls;
+        if (job.Emitted is not null) Multiply(job, map, panel, output, columns, w, next, StepBytes / 2 / calls);
+        else MultiplyPortably(job, map, panel, output, columns, new(next, StepBytes / 2 / calls), sums);
     }
 
     [SkipLocalsInit]
