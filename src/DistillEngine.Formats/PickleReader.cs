@@ -30,6 +30,9 @@ ref struct PickleReader
     int _position;
     int _opcodeAt;
 
+    // All that ever were, since lists and dictionaries keep what has left the stack.
+    int _pushed;
+
     /// <param name="data">The pickle; bytes after its end are allowed.</param>
     /// <param name="fileOffset">Where <paramref name="data"/> lies in the file, for errors.</param>
     /// <param name="tensors">Receives the storages that the pickle names.</param>
@@ -52,7 +55,7 @@ ref struct PickleReader
             byte opcode = Take(1)[0];
             if (opcode == (byte)'.') break;
             Execute(opcode);
-            if (_stack.Count + _memo.Count + _marks.Count > MaxObjects) Fail($"the pickle has more than {MaxObjects} objects");
+            if (_pushed + _memo.Count + _marks.Count > MaxObjects) Fail($"the pickle has more than {MaxObjects} objects");
         }
         object? result = Pop();
         if (_stack.Count != 0 || _marks.Count != 0) Fail("the pickle ends with values left over");
@@ -258,7 +261,11 @@ ref struct PickleReader
         return line;
     }
 
-    readonly void Push(object? value) => _stack.Add(value);
+    void Push(object? value)
+    {
+        _stack.Add(value);
+        _pushed++;
+    }
 
     object? Pop()
     {

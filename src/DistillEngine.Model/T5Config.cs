@@ -16,6 +16,9 @@ public sealed record T5Config
     // Far above any T5 (24), far below what would make declaring a model from a damaged file slow.
     const int MaxLayers = 1024;
 
+    // Sixteen times the widest feed-forward of T5-11B: what is computed from widths stays within 31 or 63 bits.
+    const int MaxWidth = 1 << 20;
+
     /// <summary><c>t5</c> or <c>mt5</c>; changes nothing but the configuration that is written.</summary>
     public string ModelType { get; init; } = "t5";
 
@@ -73,13 +76,13 @@ public sealed record T5Config
     public void Validate()
     {
         AtLeastOne(VocabularySize, "vocab_size");
-        AtLeastOne(DModel, "d_model");
-        AtLeastOne(DKv, "d_kv");
-        AtLeastOne(DFeedForward, "d_ff");
+        Width(DModel, "d_model");
+        Width(DKv, "d_kv");
+        Width(DFeedForward, "d_ff");
         Layers(EncoderLayers, "num_layers");
         Layers(DecoderLayers, "num_decoder_layers");
         AtLeastOne(Heads, "num_heads");
-        if ((long)Heads * DKv > int.MaxValue) throw new ArgumentException($"num_heads · d_kv is {(long)Heads * DKv}, beyond 31 bits.");
+        if ((long)Heads * DKv > MaxWidth) throw new ArgumentException($"num_heads · d_kv is {(long)Heads * DKv}, expected at most {MaxWidth}.");
         if (!(Epsilon > 0)) throw new ArgumentException($"layer_norm_epsilon is {Epsilon}, expected above 0.");
         if (!(DropoutRate is >= 0 and < 1)) throw new ArgumentException($"dropout_rate is {DropoutRate}, expected 0 to below 1.");
         if (!(InitializerFactor > 0)) throw new ArgumentException($"initializer_factor is {InitializerFactor}, expected above 0.");
@@ -94,6 +97,11 @@ public sealed record T5Config
     static void AtLeastOne(int value, string key)
     {
         if (value < 1) throw new ArgumentException($"{key} is {value}, expected at least 1.");
+    }
+
+    static void Width(int value, string key)
+    {
+        if (value is < 1 or > MaxWidth) throw new ArgumentException($"{key} is {value}, expected 1 to {MaxWidth}.");
     }
 
     static void Layers(int value, string key)

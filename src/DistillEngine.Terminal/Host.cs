@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using DistillEngine.Core;
 
@@ -36,7 +37,8 @@ public static class Host
     /// <returns>The exit status.</returns>
     public static int Run(string program, RootCommand root, string[] args, Io io, string interrupted, Func<Exception, int?> codeOf)
     {
-        ParseResult parsed = root.Parse(args);
+        // A text to answer may begin with @, which names no file of arguments.
+        ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Action is ParseErrorAction)
         {
             foreach (var problem in parsed.Errors) io.Error.WriteLine($"{program}: {MessageOf(problem)}");
@@ -44,6 +46,11 @@ public static class Host
                 if (Spelling.Closest(word, NamesIn(parsed.CommandResult.Command)) is { } meant)
                     io.Error.WriteLine($"{program}: did you mean '{meant}' instead of '{word}'?");
             io.Error.WriteLine($"See '{PathOf(program, parsed.CommandResult.Command)} --help'.");
+            return ExitCode.Usage;
+        }
+        if (MisreadNumbers(parsed) is [_, ..] misread)
+        {
+            foreach (string problem in misread) io.Error.WriteLine($"{program}: {problem}");
             return ExitCode.Usage;
         }
         try
@@ -66,6 +73,22 @@ public static class Host
             io.Error.WriteLine($"{program}: {MessageOf(e)}");
             return code;
         }
+    }
+
+    /// <summary>What is wrong with fractions on the command line. The parser takes a comma for a separator of thousands, so that 0,5 would count as 5.</summary>
+    static List<string> MisreadNumbers(ParseResult parsed)
+    {
+        var problems = new List<string>();
+        for (SymbolResult? command = parsed.CommandResult; command is CommandResult { Children: var children }; command = command.Parent)
+            foreach (OptionResult given in children.OfType<OptionResult>())
+            {
+                Type type = Nullable.GetUnderlyingType(given.Option.ValueType) ?? given.Option.ValueType;
+                if (type != typeof(double) && type != typeof(float)) continue;
+                foreach (Token token in given.Tokens)
+                    if (!double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) || !double.IsFinite(value))
+                        problems.Add($"{given.Option.Name} is '{token.Value}', expected a number with a decimal point, such as 0.5.");
+            }
+        return problems;
     }
 
     static IEnumerable<string> NamesIn(Command command) => command.Subcommands.Select(c => c.Name).Concat(command.Options.Select(o => o.Name));

@@ -73,7 +73,7 @@ static class DemoVerb
             : string.Create(CultureInfo.InvariantCulture, $"Learning to explain gained nothing here ({gain:F1} points)."));
 
         void Row(string name, EvaluationResult r) => io.Output.WriteLine(
-            $"  {name,-14} {Percent(r.Accuracy),8}  {$"{Percent(r.Interval.Low)} to {Percent(r.Interval.High)}",-18} "
+            $"  {name,-14} {Percent(r.Accuracy),8}  {(r.Interval is { } range ? $"{Percent(range.Low)} to {Percent(range.High)}" : ""),-18} "
             + $"{string.Join("  ", DemoData.Kinds.Select(k => $"{Percent(DemoData.AccuracyOf(k, r)),8}"))}");
     }
 

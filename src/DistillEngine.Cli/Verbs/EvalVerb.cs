@@ -1,6 +1,6 @@
 using System.CommandLine;
-using System.Globalization;
 using DistillEngine.Benchmarks;
+using DistillEngine.Data.Batching;
 using DistillEngine.Data.Metrics;
 using DistillEngine.Data.Rationales;
 using DistillEngine.Kernels;
@@ -40,13 +40,12 @@ static class EvalVerb
                     w.WriteNumber("rows", result.Rows.Count);
                     w.WriteString("metric", result.Metric);
                     w.WriteNumber("accuracy", result.Accuracy);
-                    w.WriteNumber("low", result.Interval.Low);
-                    w.WriteNumber("high", result.Interval.High);
+                    if (result.Interval is not { } interval) return;
+                    w.WriteNumber("low", interval.Low);
+                    w.WriteNumber("high", interval.High);
                 });
             else
-                io.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{result.Metric} accuracy {100 * result.Accuracy:F2} % on {result.Rows.Count:N0} rows (95 %: "
-                    + $"{100 * result.Interval.Low:F1} to {100 * result.Interval.High:F1})"));
+                io.Output.WriteLine(result.Describe(digits: 2));
             return ExitCode.Ok;
         });
         return command;
@@ -58,7 +57,9 @@ static class EvalVerb
         List<EvaluationExample> examples = [.. all.Select(r => EvaluationExample.Of(r, student.Task)).OfType<EvaluationExample>()];
         if (examples.Count == 0) throw new InvalidDataException($"{data}: none of the {all.Count} rows has a gold label, so nothing can be measured.");
         if (examples.Count < all.Count) io.Error.WriteLine($"{all.Count - examples.Count:N0} of {all.Count:N0} rows have no gold label and are left out.");
-        var evaluator = new Evaluator(examples, student.NewEncoder(), student.Tokenizer, Metric.Named(student.Task.Metric));
+        TaskEncoder encoder = student.NewEncoder();
+        var evaluator = new Evaluator(examples, encoder, student.Tokenizer, Metric.Named(student.Task.Metric));
+        if (student.CutNotice(encoder) is { } cut) io.Error.WriteLine(cut);
         using BatchGenerator generator = student.Generator(evaluator.Sources, rows, options);
         var progress = new ProgressLine(io);
         EvaluationResult result = evaluator.Run(generator, done => progress.Update($"{done:N0}/{examples.Count:N0} rows"), io.Cancel);

@@ -13,6 +13,8 @@ namespace DistillEngine.Cli.Verbs;
 /// <param name="Segments">Its parts as the task joins them.</param>
 sealed record PredictInput(string Id, string Text, IReadOnlyList<string> Segments)
 {
+    static readonly JsonDocumentOptions UniqueKeys = new() { AllowDuplicateProperties = false };
+
     /// <exception cref="UsageException">The task joins several fields, which one text cannot give.</exception>
     public static PredictInput OfText(string text, TaskDefinition task)
     {
@@ -26,14 +28,22 @@ sealed record PredictInput(string Id, string Text, IReadOnlyList<string> Segment
     public static List<PredictInput> ReadFile(string path, TaskDefinition task)
     {
         using var lines = new LineReader(path, "a file of inputs: a text or, in .jsonl, an object a line");
-        bool isJson = path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase);
+        string name = path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? path[..^3] : path;
+        if (name.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
+            throw new InvalidDataException($"{path}: the name ends in .json (expected a text a line, or .jsonl with an object a line).");
+        bool isJson = name.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase);
         var inputs = new List<PredictInput>();
         while (lines.TryRead(out ReadOnlyMemory<byte> bytes))
         {
             if (!Utf8.IsValid(bytes.Span))
                 throw new InvalidDataException($"{path}:{lines.Line}: the text is not UTF-8 (expected UTF-8; save the file in that encoding).");
             string line = Encoding.UTF8.GetString(bytes.Span).TrimEnd('\r');
-            if (string.IsNullOrWhiteSpace(line)) continue;
+            if (string.IsNullOrWhiteSpace(line))
+            {
+                // Answers stand in the order of the lines, and one that is left out would shift them.
+                if (!isJson) throw new InvalidDataException($"{path}:{lines.Line}: the line is empty (expected a text to answer; remove the line).");
+                continue;
+            }
             string number = lines.Line.ToString(CultureInfo.InvariantCulture);
             inputs.Add(isJson ? OfJson(path, number, line, task) : OfText(line, task) with { Id = number });
         }
@@ -45,7 +55,7 @@ sealed record PredictInput(string Id, string Text, IReadOnlyList<string> Segment
         string place = $"{path}:{number}";
         try
         {
-            using JsonDocument document = JsonDocument.Parse(line);
+            using JsonDocument document = JsonDocument.Parse(line, UniqueKeys);
             JsonElement root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object) throw Fault(place, $"the line is {NameOf(root.ValueKind)}");
             string id = root.TryGetProperty("id", out JsonElement given) ? ReadId(place, given) : number;
@@ -58,7 +68,7 @@ sealed record PredictInput(string Id, string Text, IReadOnlyList<string> Segment
         }
         catch (JsonException e)
         {
-            throw Fault(place, $"not valid JSON at byte {e.BytePositionInLine ?? 0}");
+            throw Fault(place, e.BytePositionInLine is { } at ? $"not valid JSON at byte {at}" : "not valid JSON, or a key stands twice");
         }
         catch (InvalidOperationException)
         {

@@ -33,8 +33,7 @@ sealed class TrainingConsole(Io io, long steps, bool json) : ITrainingObserver
     }
 
     public void Evaluated(long step, EvaluationResult result, bool isBest) => _progress.Message(string.Create(CultureInfo.InvariantCulture,
-        $"step {step:N0}: {result.Metric} accuracy {100 * result.Accuracy:F1} % on {result.Rows.Count:N0} rows (95 %: "
-        + $"{100 * result.Interval.Low:F1} to {100 * result.Interval.High:F1}){(isBest ? ", the best so far" : "")}"));
+        $"step {step:N0}: {result.Describe(digits: 1)}{(isBest ? ", the best so far" : "")}"));
 
     public void Saved(long step, string path) => _progress.Message($"step {step:N0}: saved {path}");
 

@@ -8,6 +8,8 @@ public sealed class MacroF1 : Metric
 {
     public override string Name => "macro_f1";
 
+    public override bool IsProportion => false;
+
     public override double Score(string prediction, string label, IReadOnlyList<string>? choices = null) =>
         string.Equals(prediction, label, StringComparison.Ordinal) ? 1 : 0;
 

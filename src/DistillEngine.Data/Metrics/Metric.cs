@@ -8,6 +8,9 @@ public abstract class Metric
 
     public abstract string Name { get; }
 
+    /// <summary>Whether <see cref="Evaluate"/> is the share of rows with score 1, which has an interval.</summary>
+    public virtual bool IsProportion => true;
+
     /// <exception cref="ArgumentException">The name is not one of <see cref="Names"/>.</exception>
     public static Metric Named(string name) => name switch
     {

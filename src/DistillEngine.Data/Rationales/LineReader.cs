@@ -24,13 +24,22 @@ public sealed class LineReader : IDisposable
         if (Directory.Exists(path)) throw new InvalidDataException($"{path}: is a folder (expected {expected}).");
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such file (expected {expected}).", path);
         var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 1);
-        bool isGzip = file.ReadByte() == 0x1F && file.ReadByte() == 0x8B;
-        file.Position = 0;
-        if (!isGzip && path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase))
+        // A pipe cannot go back, so what tells gzip apart stays in the buffer.
+        _end = file.ReadAtLeast(_buffer.AsSpan(0, 2), 2, throwOnEndOfStream: false);
+        bool isGzip = _buffer.AsSpan(0, _end) is [0x1F, 0x8B];
+        string? problem = (isGzip, file.CanSeek) switch
+        {
+            (true, false) => "is gzip from a pipe (expected a file, or lines that are decompressed: gzip -dc)",
+            (false, _) when path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) =>
+                "the name ends in .gz but the content is not gzip (expected gzip; rename the file)",
+            _ => null,
+        };
+        if (problem is not null)
         {
             file.Dispose();
-            throw new InvalidDataException($"{path}: the name ends in .gz but the content is not gzip (expected gzip; rename the file).");
+            throw new InvalidDataException($"{path}: {problem}.");
         }
+        if (isGzip) (_end, file.Position) = (0, 0);
         _stream = isGzip ? new GZipStream(file, CompressionMode.Decompress) : file;
     }
 

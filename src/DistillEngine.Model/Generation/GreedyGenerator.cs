@@ -68,8 +68,10 @@ public sealed class GreedyGenerator : IDisposable
     /// <summary>Decodes every source of a batch; its targets are not looked at.</summary>
     /// <param name="sequences">int [sequences, 1 + MaxNewTokens] row-major: start token, chosen ids with <c>&lt;/s&gt;</c>, then padding.</param>
     /// <param name="lengths">int [sequences]: ids of each, start token included.</param>
+    /// <param name="cancel">Looked at before every token.</param>
     /// <exception cref="ArgumentException">An option is out of range or a destination too small.</exception>
-    public void Generate(Batch batch, GenerationOptions options, Span<int> sequences, Span<int> lengths)
+    /// <exception cref="OperationCanceledException">It was cancelled; the destinations hold what was decoded.</exception>
+    public void Generate(Batch batch, GenerationOptions options, Span<int> sequences, Span<int> lengths, CancellationToken cancel = default)
     {
         options.Validate();
         int count = batch.SequenceCount, stride = 1 + options.MaxNewTokens;
@@ -88,6 +90,7 @@ public sealed class GreedyGenerator : IDisposable
         var rules = new NextTokenRules(options.RepetitionPenalty, options.NoRepeatNgramSize, options.MinNewTokens, _model.Config.EosId, options.VocabularySize);
         for (int position = 0; position < options.MaxNewTokens && count > 0; position++)
         {
+            cancel.ThrowIfCancellationRequested();
             for (int i = 0; i < count; i++)
             {
                 ReadOnlySpan<int> sequence = sequences.Slice(_active[i] * stride, position + 1);

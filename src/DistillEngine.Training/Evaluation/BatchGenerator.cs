@@ -40,7 +40,7 @@ public sealed class BatchGenerator : IDisposable
     /// <param name="sources">Ids with the closing <c>&lt;/s&gt;</c>.</param>
     /// <param name="progress">Told how many are done, after each batch.</param>
     /// <returns>Ids of each answer, without start token, <c>&lt;/s&gt;</c> and padding.</returns>
-    /// <exception cref="OperationCanceledException">Between two batches.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled, which takes effect before the next token.</exception>
     public int[][] Generate(IReadOnlyList<int[]> sources, Action<int>? progress = null, CancellationToken cancel = default)
     {
         int[][] answers = new int[sources.Count][];
@@ -58,7 +58,7 @@ public sealed class BatchGenerator : IDisposable
             if (end == start)
                 throw new ArgumentException($"A source of {sources[order[start]].Length} tokens exceeds the model's plan of "
                     + $"{_model.Limits.MaxSourceLength}.", nameof(sources));
-            _generator.Generate(_batch, _options, _sequences, _lengths);
+            _generator.Generate(_batch, _options, _sequences, _lengths, cancel);
             for (int i = 0; i < end - start; i++) answers[order[start + i]] = Answer(i);
             start = end;
             progress?.Invoke(start);

@@ -44,6 +44,6 @@ public sealed class Evaluator
         for (int i = 0; i < rows.Length; i++)
             rows[i] = new(_examples[i].Id, _labels[i], predictions[i], _metric.Score(predictions[i], _labels[i], _examples[i].Choices));
         double accuracy = _metric.Evaluate(predictions, _labels, [.. _examples.Select(e => e.Choices)]);
-        return new(_metric.Name, accuracy, Proportion.Wilson(rows.Count(r => r.Score == 1), rows.Length), rows);
+        return new(_metric.Name, accuracy, _metric.IsProportion ? Proportion.Wilson(rows.Count(r => r.Score == 1), rows.Length) : null, rows);
     }
 }

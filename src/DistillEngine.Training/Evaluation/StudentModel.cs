@@ -57,6 +57,14 @@ public sealed class StudentModel : IDisposable
     /// <summary>An encoder as this model was trained with.</summary>
     public TaskEncoder NewEncoder() => new(Task.Student, Tokenizer, Method);
 
+    /// <summary>What a user is told of sources that an encoder has cut; null where it has cut none.</summary>
+    public string? CutNotice(TaskEncoder encoder) => encoder.CutInputs + encoder.CutLabels == 0 ? null
+        : $"Cut to the caps of task '{Task.Name}': {encoder.CutInputs:N0} sources to {Task.Student.MaxInputTokens:N0} tokens (max_input_tokens), "
+            + $"{encoder.CutLabels:N0} gold labels to {Task.Student.MaxLabelTokens:N0} (max_label_tokens).";
+
+    /// <inheritdoc cref="CutNotice(TaskEncoder)"/>
+    public string? CutNotice() => CutNotice(_encoder);
+
     /// <summary>Ids of the sources of one of the two tasks.</summary>
     public int[][] Encode(IReadOnlyList<IReadOnlyList<string>> inputs, TaskKind kind)
     {
@@ -79,6 +87,8 @@ public sealed class StudentModel : IDisposable
         BatchLimits limits = BatchGenerator.LimitsFor(sources, rows);
         _model?.Dispose();
         _model = null;
+        // A configuration that does not fit its weights would ask for any memory.
+        _folder.CheckWeights();
         RequireMemory(limits, options);
         _model = new T5Model(_folder.Config, limits, _backend, training: false, _form);
         _folder.LoadInto(_model);

@@ -1,7 +1,9 @@
+using System.Globalization;
 using DistillEngine.Core;
 using DistillEngine.Formats;
 using DistillEngine.Kernels;
 using DistillEngine.Model;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace DistillEngine.Training;
 
@@ -113,8 +115,23 @@ public sealed class ModelFolder : IDisposable
         for (int i = 0; i < parameters.Specs.Count; i++)
         {
             string name = Find(parameters.Specs[i]);
-            parameters.Write(new ParameterId(i), (start, destination) => _weights.Read(name, start, destination));
+            parameters.Write(new ParameterId(i), (start, destination) =>
+            {
+                _weights.Read(name, start, destination);
+                RequireFinite(name, start, destination);
+            });
         }
+    }
+
+    /// <summary>One number that is none makes every answer empty.</summary>
+    void RequireFinite(string name, long start, ReadOnlySpan<float> values)
+    {
+        if (TensorPrimitives.IsFiniteAll<float>(values)) return;
+        int at = 0;
+        while (float.IsFinite(values[at])) at++;
+        throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+            $"{_weights.Path}: tensor '{name}', element {start + at} is {values[at]}, expected a finite number. "
+            + $"The training that wrote it diverged, or the file is damaged."));
     }
 
     /// <summary>Name under which the file holds a parameter; the embedding may stand under any of its three.</summary>

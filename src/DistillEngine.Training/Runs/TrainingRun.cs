@@ -64,6 +64,7 @@ public sealed class TrainingRun
             else start.LoadInto(model);
         }
         Loop(context, cancel);
+        trainer.RequireConvergence();
         SaveModel(context);
         return trainer.StepCount;
     }
@@ -178,11 +179,20 @@ public sealed class TrainingRun
 
     void CheckOutput()
     {
-        if (_options.Resume) return;
+        if (Path.GetFullPath(_options.Output) == Path.GetFullPath(_options.Model))
+            throw new InvalidDataException($"{_options.Output}: is the model to start from, which the run would replace. Give another --output.");
+        // A run that ended before its first checkpoint begins again, but a model without checkpoints is nobody's run to go on with.
+        if (_options.Resume && (_checkpoints.Steps.Count > 0 || !HoldsModel(_options.Output))) return;
+        if (_options.Resume)
+            throw new InvalidDataException($"{_options.Output}: holds a model and no checkpoint to go on from. Give another --output.");
         if (_checkpoints.Steps.Count > 0 || File.Exists(Path.Combine(_options.Output, StepLog.FileName))
-            || File.Exists(Path.Combine(_options.Output, ModelFiles.Safetensors)))
+            || HoldsModel(_options.Output))
             throw new InvalidDataException($"{_options.Output}: holds a run. Add --resume to go on with it, or give another --output.");
     }
+
+    static bool HoldsModel(string folder) =>
+        ((string[])[ModelFiles.Safetensors, ModelFiles.SafetensorsIndex, ModelFiles.PyTorch, ModelFiles.PyTorchIndex])
+            .Any(name => File.Exists(Path.Combine(folder, name)));
 
     /// <summary>What the loop works on.</summary>
     sealed record Context(TrainingPlan Plan, T5Model Model, IOptimizer Optimizer, Trainer Trainer, Batcher Batches, RunProgress Progress,

@@ -102,6 +102,13 @@ public sealed class Trainer : IDisposable
         Times = Times.AfterBackward(started);
     }
 
+    /// <summary>Rejects a training whose last steps were skipped, two at the least: one may be chance.</summary>
+    /// <exception cref="NonFiniteLossException">They were.</exception>
+    public void RequireConvergence()
+    {
+        if (SkippedInARow > 1) throw new NonFiniteLossException(StepCount, SkippedInARow, []);
+    }
+
     /// <summary>Waits once, for losses and norm: a device then has all work of the gradients before it.</summary>
     StepReport Finish(LossSums sums, int tokens)
     {
