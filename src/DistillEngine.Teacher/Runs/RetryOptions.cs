@@ -32,8 +32,8 @@ public sealed record RetryOptions(int Attempts, TimeSpan LongestWait)
             UseJitter = true,
             Delay = FirstWait < LongestWait ? FirstWait : LongestWait,
             MaxDelay = LongestWait,
-            // MaxDelay does not hold for generated delays, so the server's wish is cut here.
-            DelayGenerator = args => ValueTask.FromResult(args.Outcome.Result?.Limits?.RetryAfter is { } asked
+            // MaxDelay does not hold for generated delays, so the server's wish is cut here. No wait, or a date that is past, would use up all attempts at once.
+            DelayGenerator = args => ValueTask.FromResult(args.Outcome.Result?.Limits?.RetryAfter is { } asked && asked > TimeSpan.Zero
                 ? asked < LongestWait ? asked : LongestWait
                 : (TimeSpan?)null),
             OnRetry = args =>

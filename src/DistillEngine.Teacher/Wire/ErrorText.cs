@@ -24,7 +24,8 @@ static partial class ErrorText
             JsonElement root = document.RootElement;
             return Classify(status, root.Member("error") ?? root);
         }
-        catch (JsonException)
+        // Half of a surrogate pair in a text is found when the text is read.
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             return (KindOf(status, isQuota: false), $"status {status}: {Of(body)}");
         }

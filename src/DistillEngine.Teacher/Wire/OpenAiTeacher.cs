@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text;
 
 namespace DistillEngine.Teacher.Wire;
 
@@ -69,7 +70,8 @@ public sealed class OpenAiTeacher : ITeacher, IDisposable
         {
             reply = Failure(TeacherErrorKind.Unreachable, $"{_address.Host}: {Innermost(e)}");
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or InvalidDataException)
+        // The last one is what Brotli says of damaged data.
+        catch (Exception e) when (e is HttpRequestException or IOException or InvalidDataException or InvalidOperationException)
         {
             reply = Failure(TeacherErrorKind.Transport, Innermost(e));
         }
@@ -108,7 +110,8 @@ public sealed class OpenAiTeacher : ITeacher, IDisposable
         }
         else
         {
-            var (kind, text) = ErrorText.Classify(status, body);
+            // An echoed key goes before the text is cut, which could leave a part of it.
+            var (kind, text) = ErrorText.Classify(status, Encoding.UTF8.GetBytes(_key.Scrub(Encoding.UTF8.GetString(body))));
             if (!limitsCompletion && status == 400 && text.Contains("max_completion_tokens", StringComparison.Ordinal))
             {
                 // The same question under the name this model knows can succeed.

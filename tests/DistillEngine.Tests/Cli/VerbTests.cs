@@ -81,6 +81,63 @@ public class VerbTests(TrainedTask trained) : IClassFixture<TrainedTask>
         Assert.True(result.Code == 0 && result.OutputLines.Length == 1 && result.Output.Contains("accuracy", StringComparison.Ordinal), result.ToString());
     }
 
+    [Theory]
+    [InlineData("0,001")]
+    [InlineData("1,000.5")]
+    [InlineData("NaN")]
+    [InlineData("1e999")]
+    public void Train_AtARateThatIsNoPlainNumber_SaysWhatIsExpected(string rate)
+    {
+        CliResult result = CliResult.Of([.. trained.TrainArguments("comma").Select(a => a == "2e-3" ? rate : a)]);
+        Assert.True(result.Code == 2, result.ToString());
+        Assert.Contains($"--lr is '{rate}', expected a number with a decimal point", result.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(trained.Task.Output("comma")));
+    }
+
+    [Theory]
+    [InlineData("--resume")]
+    [InlineData("--json")]
+    public void Train_IntoTheModelItStartsFrom_RefusesAndKeepsIt(string option)
+    {
+        byte[] before = File.ReadAllBytes(Path.Combine(trained.Model, "model.safetensors"));
+        CliResult result = CliResult.Of("train", "--data", trained.Task.Data, "--task", trained.Task.Task, "--model", trained.Model, "--output", trained.Model,
+            "--steps", "1", option);
+        Assert.True(result.Code == 3 && result.Error.Contains("is the model to start from", StringComparison.Ordinal), result.ToString());
+        Assert.Equal(before, File.ReadAllBytes(Path.Combine(trained.Model, "model.safetensors")));
+    }
+
+    [Fact]
+    public void Train_ResumedWhereAModelAndNoCheckpointLies_RefusesAndKeepsIt()
+    {
+        string folder = Directory.CreateDirectory(trained.Task.Output("taken")).FullName, weights = Path.Combine(folder, "pytorch_model.bin");
+        File.WriteAllText(weights, "a model");
+        CliResult result = CliResult.Of([.. trained.TrainArguments("taken"), "--resume"]);
+        Assert.True(result.Code == 3 && result.Error.Contains("holds a model and no checkpoint", StringComparison.Ordinal), result.ToString());
+        Assert.Equal([weights], Directory.GetFiles(folder));
+    }
+
+    [Fact]
+    public void Train_ThatEndsInSkippedSteps_FailsAndWritesNoModel()
+    {
+        CliResult result = CliResult.Of([.. trained.TrainArguments("diverged", steps: 4).Select(a => a == "2e-3" ? "1e30" : a)]);
+        Assert.True(result.Code == 1 && result.Error.Contains("steps in a row", StringComparison.Ordinal), result.ToString());
+        Assert.False(File.Exists(Path.Combine(trained.Task.Output("diverged"), "model.safetensors")));
+    }
+
+    [Fact]
+    public void Predict_OfATextThatBeginsWithAt_AnswersIt()
+    {
+        CliResult result = CliResult.Of("predict", "--model", trained.Model, "@nobody asked", "--max-new-tokens", "2");
+        Assert.True(result.Code == 0 && result.OutputLines.Length == 1, result.ToString());
+    }
+
+    [Fact]
+    public void Predict_OfAnInputBeyondTheTasksCap_SaysThatItWasCut()
+    {
+        CliResult result = CliResult.Of("predict", "--model", trained.Model, string.Join(' ', Enumerable.Repeat("a cup or a car?", 2000)), "--max-new-tokens", "1");
+        Assert.True(result.Code == 0 && result.Error.Contains("1 sources to", StringComparison.Ordinal), result.ToString());
+    }
+
     [Fact]
     public void Predict_OfOneText_AnswersAndExplains()
     {
@@ -112,11 +169,11 @@ public class VerbTests(TrainedTask trained) : IClassFixture<TrainedTask>
     {
         string[] texts = ["which is larger, a cup or a car?", "which is larger, a house or a spoon?", "a bridge?"];
         string plain = trained.Task.Output("inputs.txt"), lines = trained.Task.Output("inputs.jsonl");
-        File.WriteAllLines(plain, [texts[0], "", texts[1], texts[2]]);
+        File.WriteAllLines(plain, texts);
         File.WriteAllLines(lines, texts.Select((t, i) => JsonSerializer.Serialize(new Dictionary<string, string> { ["id"] = $"row-{i}", ["input"] = t })));
         JsonElement[] fromText = Predict(plain), fromLines = Predict(lines);
         Assert.Equal(texts, fromText.Select(a => a.GetProperty("input").GetString()));
-        Assert.Equal(["1", "3", "4"], fromText.Select(a => a.GetProperty("id").GetString()));
+        Assert.Equal(["1", "2", "3"], fromText.Select(a => a.GetProperty("id").GetString()));
         Assert.Equal(["row-0", "row-1", "row-2"], fromLines.Select(a => a.GetProperty("id").GetString()));
         Assert.Equal(fromText.Select(a => a.GetProperty("label").GetString()), fromLines.Select(a => a.GetProperty("label").GetString()));
 

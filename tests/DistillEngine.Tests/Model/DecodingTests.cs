@@ -157,6 +157,18 @@ public class DecodingTests
     }
 
     [Fact]
+    public void Generate_WhenCancelled_StopsBeforeTheNextToken()
+    {
+        using var backend = CpuBackend.Open(1);
+        using T5Model model = TinyModels.Create(TinyModels.Version11, backend, training: false);
+        using var generator = new GreedyGenerator(model, 4);
+        int[] ids = new int[100], lengths = new int[3];
+        Assert.Throws<OperationCanceledException>(() =>
+            generator.Generate(TinyModels.Ragged(), new() { MaxNewTokens = 4 }, ids, lengths, new CancellationToken(canceled: true)));
+        Assert.All(lengths, length => Assert.Equal(1, length));
+    }
+
+    [Fact]
     public void Generate_BeyondWhatItWasBuiltFor_Throws()
     {
         using var backend = CpuBackend.Open(1);

@@ -95,6 +95,10 @@ sealed class FakeTeacherServer : IAsyncDisposable
             case Fault.TooManyRequests: await FailAsync(context, 429, Error("slow down", "rate_limit_exceeded")); break;
             case Fault.RetryAfterOneSecond: await FailAsync(context, 429, Error("slow down", "rate_limit_exceeded"), ("Retry-After", "1")); break;
             case Fault.RetryAfterMilliseconds: await FailAsync(context, 429, Error("slow down", "rate_limit_exceeded"), ("retry-after-ms", "350")); break;
+            case Fault.RetryAfterNothing: await FailAsync(context, 429, Error("slow down", "rate_limit_exceeded"), ("Retry-After", "0")); break;
+            case Fault.HalfSurrogate: await FailAsync(context, 400, """{"error":{"message":"half of a pair: \ud800"}}"""); break;
+            case Fault.LateKey:
+                await FailAsync(context, 400, Error(new string('x', 290) + context.Request.Headers.Authorization.ToString().Replace("Bearer ", ""), "bad")); break;
             case Fault.RetryAfterTwoHours: await FailAsync(context, 429, Error("slow down", "rate_limit_exceeded"), ("Retry-After", "7200")); break;
             case Fault.NoCredit: await FailAsync(context, 429, Error("You exceeded your current quota", "insufficient_quota")); break;
             case Fault.ServerError: await FailAsync(context, 500, Error("internal", "server_error")); break;

@@ -33,4 +33,7 @@ public enum Fault
     TooLong,
     NoSuchModel,
     WantsMaxCompletionTokens,
+    RetryAfterNothing,
+    HalfSurrogate,
+    LateKey,
 }

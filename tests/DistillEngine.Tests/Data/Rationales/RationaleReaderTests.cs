@@ -171,6 +171,34 @@ public class RationaleReaderTests
         }
     }
 
+    /// <summary>What lies before the cut is whole rows, so that only the compression tells.</summary>
+    [Fact]
+    public void Read_OfGzipThatEndsBetweenRows_IsRefused()
+    {
+        var memory = new MemoryStream();
+        var gzip = new GZipStream(memory, CompressionLevel.Optimal);
+        gzip.Write(Encoding.UTF8.GetBytes(Valid + "\n"));
+        gzip.Flush();
+        string path = DataFiles.Write("flushed.jsonl.gz", memory.ToArray());
+        Assert.StartsWith($"{path}:2: the gzip data are damaged", Assert.Throws<InvalidDataException>(() => RationaleReader.ReadAll(path)).Message);
+    }
+
+    [Fact]
+    public void Read_OfAPipe_GivesTheRows()
+    {
+        if (!OperatingSystem.IsLinux()) Assert.Skip("Pipes have no path here.");
+        using var pipe = new System.IO.Pipes.AnonymousPipeServerStream(System.IO.Pipes.PipeDirection.Out);
+        pipe.Write(Encoding.UTF8.GetBytes(Valid + "\n" + Other + "\n"));
+        string path = $"/proc/self/fd/{pipe.GetClientHandleAsString()}";
+        using var lines = new LineReader(path);
+        pipe.Dispose();
+        pipe.DisposeLocalCopyOfClientHandle();
+        Assert.True(lines.TryRead(out ReadOnlyMemory<byte> first));
+        Assert.Equal(Valid, Encoding.UTF8.GetString(first.Span));
+        Assert.True(lines.TryRead(out _));
+        Assert.False(lines.TryRead(out _));
+    }
+
     [Fact]
     public void Write_WhenARowFails_LeavesTheOldFile()
     {

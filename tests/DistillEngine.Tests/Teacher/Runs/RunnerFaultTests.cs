@@ -58,6 +58,18 @@ public class RunnerFaultTests
     }
 
     [Fact]
+    public async Task Run_WhenTheServerAsksForNoWait_BacksOffAllTheSame()
+    {
+        var time = new VirtualTime();
+        await using FakeTeacherServer server = await FakeTeacherServer.StartAsync(time);
+        server.Faults = number => number == 0 ? Fault.RetryAfterNothing : Fault.None;
+        using var folder = new TeacherFolder();
+        await RunAsync(folder, server, time, TeacherFixtures.Plan(3), TeacherFixtures.Options(1));
+        DateTimeOffset[] times = [.. server.Requests.Select(r => r.Time)];
+        Assert.True(times[1] > times[0]);
+    }
+
+    [Fact]
     public async Task Run_WhenARowCannotBeAnswered_GivesItUpAtOnceAndGoesOn()
     {
         var time = new VirtualTime();

@@ -92,6 +92,28 @@ public class OpenAiTeacherTests
         Assert.Contains("127.0.0.1", reply.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>Reading such a text fails otherwise than bad JSON does.</summary>
+    [Fact]
+    public async Task Ask_WhenAnErrorHoldsHalfASurrogatePair_IsABadRequest()
+    {
+        await using FakeTeacherServer server = await FakeTeacherServer.StartAsync();
+        server.Faults = _ => Fault.HalfSurrogate;
+        using var teacher = TeacherFixtures.Client(server);
+        TeacherReply reply = await teacher.AskAsync(TeacherFixtures.Request(), TestContext.Current.CancellationToken);
+        Assert.Equal((TeacherErrorKind.BadRequest, 400), (reply.ErrorKind, reply.Status));
+        Assert.Contains("half of a pair", reply.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ask_WhenTheKeyIsRepeatedWhereTheTextIsCut_ShowsNoPartOfIt()
+    {
+        await using FakeTeacherServer server = await FakeTeacherServer.StartAsync();
+        server.Faults = _ => Fault.LateKey;
+        using var teacher = TeacherFixtures.Client(server, key: "sk-very-secret-and-long");
+        TeacherReply reply = await teacher.AskAsync(TeacherFixtures.Request(), TestContext.Current.CancellationToken);
+        Assert.DoesNotContain("sk-", reply.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Ask_WhenTheKeyIsRepeatedByTheServer_HidesIt()
     {
