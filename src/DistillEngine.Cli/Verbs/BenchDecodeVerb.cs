@@ -32,7 +32,8 @@ static class BenchDecodeVerb
                 Model = p.GetValue(model)!, Batch = p.GetValue(batch), Source = p.GetValue(source), Tokens = p.GetValue(tokens), Weights = weights.Of(p),
                 Cache = cache.Of(p),
             };
-            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), weights: options.Weights, cache: options.Cache);
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), weights: options.Weights, cache: options.Cache,
+                report: io.Error.WriteLine);
             var (result, recording) = Measure(io, options, backend, p.GetValue(profile));
             // The buffers of the roofline come after the generation's memory is read and freed.
             Roof roof = result.Conditions.Limits(RooflineMeter.Measure(backend));

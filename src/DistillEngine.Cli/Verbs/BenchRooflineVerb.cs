@@ -17,7 +17,7 @@ static class BenchRooflineVerb
         var command = new Command("roofline", "Peak arithmetic from registers and bandwidth of memory: of one core and of all threads, or of a device") { threads, device, json };
         command.SetAction(p =>
         {
-            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads));
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), report: io.Error.WriteLine);
             Roof all = RooflineMeter.Measure(backend);
             Roof? one = backend is not CpuBackend ? null : all.Threads == 1 ? all : RooflineMeter.Measure(CpuIsas.Choose(), 1);
             foreach (var (name, kind, peak) in ((string, PeakKind, double?)[])[("bf16", PeakKind.Bf16, all.Bf16Gflops), ("tf32", PeakKind.Tf32, all.Tf32Gflops),

@@ -51,7 +51,7 @@ static class BenchStepVerb
                 StepByStep = p.GetValue(stepByStep), Optimizer = p.GetValue(optimizer)!, Recompute = p.GetValue(recompute),
                 Operands = PeakKinds.Of(precision.Of(p)),
             };
-            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), precision.Of(p));
+            using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), precision.Of(p), report: io.Error.WriteLine);
             var (result, recording) = Measure(io, options, backend, p.GetValue(profile));
             // The buffers of the roofline come after the step's memory is read and freed.
             Roof roof = result.Conditions.Limits(RooflineMeter.Measure(backend));

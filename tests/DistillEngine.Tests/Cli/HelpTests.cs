@@ -68,7 +68,7 @@ public class HelpTests
         { "train --data d --task t --model m --output o --method both", "--method is 'both'" },
         { "train --data d --task t --model m --output o --dropout 1", "--dropout is 1" },
         { "train --data d --task t --model m --output o --optimizer lion", "lion" },
-        { "train --data d --task t --model m --output o --clip NaN", "--clip is NaN" },
+        { "train --data d --task t --model m --output o --clip NaN", "--clip is 'NaN', expected a number" },
         { "train --data d --task t --model m --output o --patience 3", "--eval-every" },
         { "train --data d --task t --model m --output o --device cuda:99", "--device cuda:99: there is no such device" },
         { "train --data d --task t --model m --output o --threads -2", "--threads is -2" },
