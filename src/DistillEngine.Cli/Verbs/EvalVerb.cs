@@ -59,7 +59,7 @@ static class EvalVerb
         if (examples.Count < all.Count) io.Error.WriteLine($"{all.Count - examples.Count:N0} of {all.Count:N0} rows have no gold label and are left out.");
         TaskEncoder encoder = student.NewEncoder();
         var evaluator = new Evaluator(examples, encoder, student.Tokenizer, Metric.Named(student.Task.Metric));
-        if (student.CutNotice(encoder) is { } cut) io.Error.WriteLine(cut);
+        if (encoder.Cuts is { Length: > 0 } cuts) io.Error.WriteLine($"{cuts}.");
         using BatchGenerator generator = student.Generator(evaluator.Sources, rows, options);
         var progress = new ProgressLine(io);
         EvaluationResult result = evaluator.Run(generator, done => progress.Update($"{done:N0}/{examples.Count:N0} rows"), io.Cancel);

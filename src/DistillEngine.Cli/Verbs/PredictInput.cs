@@ -68,7 +68,8 @@ sealed record PredictInput(string Id, string Text, IReadOnlyList<string> Segment
         }
         catch (JsonException e)
         {
-            throw Fault(place, e.BytePositionInLine is { } at ? $"not valid JSON at byte {at}" : "not valid JSON, or a key stands twice");
+            // Only a second key of the same name has no place.
+            throw Fault(place, e.BytePositionInLine is { } at ? $"not valid JSON at byte {at}" : "a key stands twice");
         }
         catch (InvalidOperationException)
         {

@@ -43,7 +43,7 @@ static class PredictVerb
             IReadOnlyList<string>[] segments = [.. inputs.Select(i => i.Segments)];
             int[][] sources = student.Encode(segments, TaskKind.Label);
             int[][] explainSources = isExplaining ? student.Encode(segments, TaskKind.Rationale) : [];
-            if (student.CutNotice() is { } cut) io.Error.WriteLine(cut);
+            if (student.Cuts is { Length: > 0 } cuts) io.Error.WriteLine($"{cuts}.");
             using BatchGenerator generator = student.Generator([.. sources, .. explainSources], generation.Rows(p), generation.Options(p));
             var progress = new ProgressLine(io);
             int[][] labels = generator.Generate(sources, done => progress.Update($"{done:N0}/{sources.Length:N0} answers"), io.Cancel);

@@ -27,7 +27,7 @@ public sealed record RowPreview(
             encoder.EncodeInput(segments, TaskKind.Rationale, explain);
             encoder.EncodeRationale(rationale, rationaleIds);
         }
-        bool isCut = encoder.CutInputs + encoder.CutLabels + encoder.CutRationales > 0;
+        bool isCut = encoder.Cuts.Length > 0;
         return new(row.Id,
             encoder.InputTexts(segments, TaskKind.Label), [.. predict], encoder.InputTexts(segments, TaskKind.Rationale), [.. explain],
             label, [.. labelIds], rationale, [.. rationaleIds], isCut);

@@ -27,6 +27,17 @@ public sealed class TaskEncoder
 
     public int CutRationales { get; private set; }
 
+    /// <summary>What was cut so far, for a user; empty where nothing was.</summary>
+    public string Cuts
+    {
+        get
+        {
+            (int Count, string Name)[] all = [(CutInputs, "inputs"), (CutLabels, "labels"), (CutRationales, "rationales")];
+            string[] cut = [.. all.Where(kind => kind.Count > 0).Select(kind => $"{kind.Count:N0} {kind.Name}")];
+            return cut.Length == 0 ? "" : $"cut to the task's caps: {string.Join(", ", cut)}";
+        }
+    }
+
     /// <summary>Largest id produced so far, or −1: it must lie below the rows of the model's embedding.</summary>
     public int MaxId { get; private set; } = -1;
 

@@ -70,8 +70,7 @@ public sealed class OpenAiTeacher : ITeacher, IDisposable
         {
             reply = Failure(TeacherErrorKind.Unreachable, $"{_address.Host}: {Innermost(e)}");
         }
-        // The last one is what Brotli says of damaged data.
-        catch (Exception e) when (e is HttpRequestException or IOException or InvalidDataException or InvalidOperationException)
+        catch (Exception e) when (e is HttpRequestException or IOException or InvalidDataException)
         {
             reply = Failure(TeacherErrorKind.Transport, Innermost(e));
         }
@@ -130,10 +129,18 @@ public sealed class OpenAiTeacher : ITeacher, IDisposable
         using var body = new MemoryStream();
         byte[] chunk = new byte[16 << 10];
         int read;
-        while ((read = await stream.ReadAsync(chunk, cancel).ConfigureAwait(false)) > 0)
+        try
         {
-            if (body.Length + read > LargestBody) return (body.ToArray(), false);
-            body.Write(chunk, 0, read);
+            while ((read = await stream.ReadAsync(chunk, cancel).ConfigureAwait(false)) > 0)
+            {
+                if (body.Length + read > LargestBody) return (body.ToArray(), false);
+                body.Write(chunk, 0, read);
+            }
+        }
+        catch (InvalidOperationException e)
+        {
+            // What Brotli says of damaged data, where the other compressions say the following.
+            throw new InvalidDataException(e.Message, e);
         }
         return (body.ToArray(), true);
     }

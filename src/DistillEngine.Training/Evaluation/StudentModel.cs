@@ -57,13 +57,8 @@ public sealed class StudentModel : IDisposable
     /// <summary>An encoder as this model was trained with.</summary>
     public TaskEncoder NewEncoder() => new(Task.Student, Tokenizer, Method);
 
-    /// <summary>What a user is told of sources that an encoder has cut; null where it has cut none.</summary>
-    public string? CutNotice(TaskEncoder encoder) => encoder.CutInputs + encoder.CutLabels == 0 ? null
-        : $"Cut to the caps of task '{Task.Name}': {encoder.CutInputs:N0} sources to {Task.Student.MaxInputTokens:N0} tokens (max_input_tokens), "
-            + $"{encoder.CutLabels:N0} gold labels to {Task.Student.MaxLabelTokens:N0} (max_label_tokens).";
-
-    /// <inheritdoc cref="CutNotice(TaskEncoder)"/>
-    public string? CutNotice() => CutNotice(_encoder);
+    /// <inheritdoc cref="TaskEncoder.Cuts"/>
+    public string Cuts => _encoder.Cuts;
 
     /// <summary>Ids of the sources of one of the two tasks.</summary>
     public int[][] Encode(IReadOnlyList<IReadOnlyList<string>> inputs, TaskKind kind)

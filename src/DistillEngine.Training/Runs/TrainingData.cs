@@ -45,6 +45,7 @@ public sealed class TrainingData
     {
         TaskDefinition task = TaskReader.Load(options.Task);
         byte[]? taskFile = TaskReader.BuiltIn.Contains(options.Task) ? null : File.ReadAllBytes(options.Task);
+        foreach (string? source in (string?[])[options.Data, options.ValidationData]) RequireNoPipe(source);
         List<RationaleRow> rows = RationaleReader.ReadAll(options.Data, task), held = [];
         if (options.EvalEvery > 0)
         {
@@ -66,6 +67,14 @@ public sealed class TrainingData
     {
         string path = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(data))!, "manifest.json");
         return File.Exists(path) ? path : null;
+    }
+
+    /// <summary>Rows are read, hashed, and read again by a resumed run; a pipe would give nothing the second time.</summary>
+    static void RequireNoPipe(string? path)
+    {
+        if (!File.Exists(path)) return;
+        using FileStream stream = File.OpenRead(path);
+        if (!stream.CanSeek) throw new InvalidDataException($"{path}: is a pipe (expected a file, which is read more than once; write the rows into one).");
     }
 
     static string HashOf(string path)

@@ -79,7 +79,7 @@ public sealed record TrainingPlan
         yield return $"rows        {Data.Selection}";
         yield return $"tokens      {examples.TokenCount:N0} in {examples.Count:N0} rows; longest source {Limits.MaxSourceLength}, "
             + $"longest target {Limits.MaxTargetLength}"
-            + (Cut() is { Length: > 0 } cut ? $"; {cut}" : "");
+            + (Data.Encoder.Cuts is { Length: > 0 } cut ? $"; {cut}" : "");
         yield return $"model       {o.Model}: {ParameterCount:N0} parameters, vocabulary {Config.VocabularySize:N0}";
         yield return $"method      {Method(o)}, {o.Optimizer.Name}, {Rate(o)}";
         yield return $"steps       {o.Steps:N0} of {stepRows:N0} rows: {o.Steps / (double)epochSteps:F1} epochs"
@@ -96,13 +96,6 @@ public sealed record TrainingPlan
     static string Rate(TrainingOptions o) => o.Optimizer.LearningRate is { } rate
         ? string.Create(CultureInfo.InvariantCulture, $"{o.Schedule ?? TrainingOptions.StandardSchedule} schedule, peak rate {rate}, warm-up {o.Warmup}")
         : "relative step";
-
-    string Cut()
-    {
-        TaskEncoder e = Data.Encoder;
-        if (e.CutInputs + e.CutLabels + e.CutRationales == 0) return "";
-        return $"cut to the task's caps: {e.CutInputs:N0} inputs, {e.CutLabels:N0} labels, {e.CutRationales:N0} rationales";
-    }
 
     static string MiB(long bytes) => (bytes / 1048576.0).ToString("N0", CultureInfo.InvariantCulture);
 }

@@ -64,7 +64,6 @@ public sealed class TrainingRun
             else start.LoadInto(model);
         }
         Loop(context, cancel);
-        trainer.RequireConvergence();
         SaveModel(context);
         return trainer.StepCount;
     }
@@ -116,6 +115,7 @@ public sealed class TrainingRun
         }
         else
         {
+            c.Trainer.RequireConvergence();
             WriteModel(c, _options.Output, c.Trainer.StepCount, null);
         }
         _observer.Saved(c.Trainer.StepCount, _options.Output);
@@ -179,20 +179,22 @@ public sealed class TrainingRun
 
     void CheckOutput()
     {
-        if (Path.GetFullPath(_options.Output) == Path.GetFullPath(_options.Model))
+        if (Directory.Exists(_options.Model) && FullPath(_options.Output) == FullPath(_options.Model))
             throw new InvalidDataException($"{_options.Output}: is the model to start from, which the run would replace. Give another --output.");
         // A run that ended before its first checkpoint begins again, but a model without checkpoints is nobody's run to go on with.
-        if (_options.Resume && (_checkpoints.Steps.Count > 0 || !HoldsModel(_options.Output))) return;
+        bool holdsModel = ((string[])[ModelFiles.Safetensors, ModelFiles.SafetensorsIndex, ModelFiles.PyTorch, ModelFiles.PyTorchIndex])
+            .Any(name => File.Exists(Path.Combine(_options.Output, name)));
         if (_options.Resume)
-            throw new InvalidDataException($"{_options.Output}: holds a model and no checkpoint to go on from. Give another --output.");
-        if (_checkpoints.Steps.Count > 0 || File.Exists(Path.Combine(_options.Output, StepLog.FileName))
-            || HoldsModel(_options.Output))
+        {
+            if (holdsModel && _checkpoints.Steps.Count == 0)
+                throw new InvalidDataException($"{_options.Output}: holds a model and no checkpoint to go on from. Give another --output.");
+            return;
+        }
+        if (_checkpoints.Steps.Count > 0 || holdsModel || File.Exists(Path.Combine(_options.Output, StepLog.FileName)))
             throw new InvalidDataException($"{_options.Output}: holds a run. Add --resume to go on with it, or give another --output.");
     }
 
-    static bool HoldsModel(string folder) =>
-        ((string[])[ModelFiles.Safetensors, ModelFiles.SafetensorsIndex, ModelFiles.PyTorch, ModelFiles.PyTorchIndex])
-            .Any(name => File.Exists(Path.Combine(folder, name)));
+    static string FullPath(string folder) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
 
     /// <summary>What the loop works on.</summary>
     sealed record Context(TrainingPlan Plan, T5Model Model, IOptimizer Optimizer, Trainer Trainer, Batcher Batches, RunProgress Progress,

@@ -97,6 +97,7 @@ sealed class FakeTeacherServer : IAsyncDisposable
             case Fault.RetryAfterMilliseconds: await FailAsync(context, 429, Error("slow down", "rate_limit_exceeded"), ("retry-after-ms", "350")); break;
             case Fault.RetryAfterNothing: await FailAsync(context, 429, Error("slow down", "rate_limit_exceeded"), ("Retry-After", "0")); break;
             case Fault.HalfSurrogate: await FailAsync(context, 400, """{"error":{"message":"half of a pair: \ud800"}}"""); break;
+            case Fault.DamagedBrotli: await FailAsync(context, 400, Error("compressed by nobody", "bad"), ("Content-Encoding", "br")); break;
             case Fault.LateKey:
                 await FailAsync(context, 400, Error(new string('x', 290) + context.Request.Headers.Authorization.ToString().Replace("Bearer ", ""), "bad")); break;
             case Fault.RetryAfterTwoHours: await FailAsync(context, 429, Error("slow down", "rate_limit_exceeded"), ("Retry-After", "7200")); break;

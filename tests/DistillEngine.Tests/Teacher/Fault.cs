@@ -35,5 +35,6 @@ public enum Fault
     WantsMaxCompletionTokens,
     RetryAfterNothing,
     HalfSurrogate,
+    DamagedBrotli,
     LateKey,
 }

@@ -96,31 +96,28 @@ public class OpenAiTeacherTests
     [Fact]
     public async Task Ask_WhenAnErrorHoldsHalfASurrogatePair_IsABadRequest()
     {
-        await using FakeTeacherServer server = await FakeTeacherServer.StartAsync();
-        server.Faults = _ => Fault.HalfSurrogate;
-        using var teacher = TeacherFixtures.Client(server);
-        TeacherReply reply = await teacher.AskAsync(TeacherFixtures.Request(), TestContext.Current.CancellationToken);
+        TeacherReply reply = await ReplyToAsync(Fault.HalfSurrogate);
         Assert.Equal((TeacherErrorKind.BadRequest, 400), (reply.ErrorKind, reply.Status));
         Assert.Contains("half of a pair", reply.Error, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Ask_WhenTheKeyIsRepeatedWhereTheTextIsCut_ShowsNoPartOfIt()
-    {
-        await using FakeTeacherServer server = await FakeTeacherServer.StartAsync();
-        server.Faults = _ => Fault.LateKey;
-        using var teacher = TeacherFixtures.Client(server, key: "sk-very-secret-and-long");
-        TeacherReply reply = await teacher.AskAsync(TeacherFixtures.Request(), TestContext.Current.CancellationToken);
-        Assert.DoesNotContain("sk-", reply.Error, StringComparison.Ordinal);
-    }
+    public async Task Ask_WhenTheBodysCompressionIsDamaged_IsAFaultOfTransport() =>
+        Assert.Equal(TeacherErrorKind.Transport, (await ReplyToAsync(Fault.DamagedBrotli)).ErrorKind);
 
     [Fact]
-    public async Task Ask_WhenTheKeyIsRepeatedByTheServer_HidesIt()
+    public async Task Ask_WhenTheKeyIsRepeatedWhereTheTextIsCut_ShowsNoPartOfIt() =>
+        Assert.DoesNotContain("sk-", (await ReplyToAsync(Fault.LateKey)).Error, StringComparison.Ordinal);
+
+    [Fact]
+    public async Task Ask_WhenTheKeyIsRepeatedByTheServer_HidesIt() =>
+        Assert.Contains("Incorrect API key provided: (key)", (await ReplyToAsync(Fault.WrongKey)).Error, StringComparison.Ordinal);
+
+    static async Task<TeacherReply> ReplyToAsync(Fault fault)
     {
         await using FakeTeacherServer server = await FakeTeacherServer.StartAsync();
-        server.Faults = _ => Fault.WrongKey;
-        using var teacher = TeacherFixtures.Client(server, key: "sk-very-secret");
-        TeacherReply reply = await teacher.AskAsync(TeacherFixtures.Request(), TestContext.Current.CancellationToken);
-        Assert.Contains("Incorrect API key provided: (key)", reply.Error, StringComparison.Ordinal);
+        server.Faults = _ => fault;
+        using var teacher = TeacherFixtures.Client(server, key: "sk-very-secret-and-long");
+        return await teacher.AskAsync(TeacherFixtures.Request(), TestContext.Current.CancellationToken);
     }
 }
