@@ -29,9 +29,7 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
         _float32 = float32;
         // Less than a third of the second cache: panels of the right factor, packed and to be packed, and the result pass through it meanwhile, other
         // threads of the core may have their part of it, and pages that do not lie side by side collide in it. Measured with 1 and 2 MiB.
-        long blockRows = Processor.SecondCacheBytes * 5 / 16 / (sizeof(float) * Gemm.PackedWords);
-        int groupRows = PanelGroup * format.Rows;
-        RowBlock = (int)Math.Max(blockRows / groupRows, 1) * groupRows;
+        RowBlockBytes = Processor.SecondCacheBytes * 5 / 16;
     }
 
     /// <summary>The float32 tiles of an ISA; null where they cannot run.</summary>
@@ -62,7 +60,9 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
 
     public override int StepsPerWord => _format.StepsPerWord;
 
-    public override int RowBlock { get; }
+    public override long RowBlockBytes { get; }
+
+    public override bool AsksForPackedColumns => !Processor.IsZen5OrLater;
 
     public override int PanelRows(int rows) => rows;
 

@@ -26,7 +26,8 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
     const long LeastPartWork = 1 << 18;
 
     /// <summary>Bytes at the start of each thread's scratch that a product uses; what lies behind them is the caller's.</summary>
-    public long ScratchBytes { get; } = sizeof(float) * (long)PackedWords * (ColumnBlock + kernel.RowBlock);
+    public long ScratchBytes { get; } =
+        sizeof(float) * (long)PackedWords * ColumnBlock + Math.Max(kernel.RowBlockBytes, sizeof(float) * (long)PackedWords * kernel.RowBlock(PackedWords));
 
     /// <summary>The driver of the same products without rounded operands; this one where it rounds none.</summary>
     public Gemm WithFloat32Operands() => kernel.Float32 == kernel ? this : new(pool, kernel.Float32);
@@ -93,10 +94,11 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
         var (firstRow, endRow) = Split.Range(job.Rows, kernel.Rows, part / job.GridColumns, job.GridRows);
         var (firstColumn, endColumn) = Split.Range(job.Columns, kernel.Columns, part % job.GridColumns, job.GridColumns);
         if (firstRow == endRow || firstColumn == endColumn) return;
-        var blocks = new GemmBlocks(firstRow, endRow, EvenStep(endRow - firstRow, kernel.RowBlock, kernel.Rows),
-            firstColumn, endColumn, EvenStep(endColumn - firstColumn, ColumnBlock, kernel.Columns),
-            job.Depth, EvenStep(job.Depth, PackedWords * kernel.StepsPerWord, DepthGrain));
-        float* packedB = job.Scratch[thread], packedA = packedB + (long)PackedWords * ColumnBlock;
+        int depthStep = EvenStep(job.Depth, PackedWords * kernel.StepsPerWord, DepthGrain), rowWords = (int)Tiles(depthStep, kernel.StepsPerWord);
+        var blocks = new GemmBlocks(firstRow, endRow, EvenStep(endRow - firstRow, kernel.RowBlock(rowWords), kernel.Rows),
+            firstColumn, endColumn, EvenStep(endColumn - firstColumn, ColumnBlock, kernel.Columns), job.Depth, depthStep);
+        float* packedB = job.Scratch[thread];
+        var packedA = new PackedRows(packedB + (long)PackedWords * ColumnBlock, rowWords);
         int packedPanels = 0;
         for (GemmBlock here = blocks.First; here.Exists;)
         {
@@ -119,7 +121,7 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
     /// <param name="packedPanels">Row panels of this block that the block before has packed: whole groups.</param>
     /// <returns>Row panels of the next block that are packed.</returns>
     [SkipLocalsInit]
-    static int Block(in Job job, in GemmBlock here, in GemmBlock next, bool packB, bool keepB, int packedPanels, float* packedA, float* packedB)
+    static int Block(in Job job, in GemmBlock here, in GemmBlock next, bool packB, bool keepB, int packedPanels, PackedRows packedA, float* packedB)
     {
         GemmKernel kernel = job.Kernel;
         int words = (int)Tiles(here.Depth, kernel.StepsPerWord), tileRows = kernel.Rows, tileColumns = kernel.Columns;
@@ -138,8 +140,9 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
             bool isLast = nextColumn >= here.Columns, packsRows = packedPanels < panels, packsNext = isLast && !packsRows;
             GemmLines nextColumns = packB && !isLast ? ColumnPanel(job, here, nextColumn, keepB, packedB) : default;
             // Packed columns that the next tiles need once more, in whatever cache they are.
-            float* again = packB ? null : !isLast ? Panel(packedB, nextColumn / tileColumns, tileColumns, keepB) : next.Row > here.Row ? packedB : null;
-            tile.A = packedA;
+            float* again = packB || !kernel.AsksForPackedColumns ? null
+                : !isLast ? Panel(packedB, nextColumn / tileColumns, tileColumns, keepB) : next.Row > here.Row ? packedB : null;
+            tile.A = packedA.First;
             tile.B = Panel(packedB, column / tileColumns, tileColumns, keepB);
             tile.C = job.C + here.Row * job.Stride + here.Column + column;
             for (int panel = 0; panel < panels; panel++)
@@ -165,7 +168,7 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
                 tile.Ahead.Result = isBottom ? job.C + here.Row * job.Stride + here.Column + nextColumn : tile.C + tileRows * job.Stride;
                 tile.Ahead.ResultRows = isBottom && isLast ? 0 : tileRows;
                 kernel.Multiply(&tile, Math.Min(tileRows, here.Rows - panel * tileRows), columns);
-                tile.A += tileRows * PackedWords;
+                tile.A += tileRows * packedA.Words;
                 tile.C += tileRows * job.Stride;
                 if (!plan.EndsAt(panel)) continue;
                 plan.Pack();
@@ -188,11 +191,11 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
 
     /// <summary>A group of row panels of a block, where it has one there.</summary>
     /// <param name="group">First of the panels.</param>
-    static GemmLines RowGroup(in Job job, in GemmBlock block, int group, float* packedA)
+    static GemmLines RowGroup(in Job job, in GemmBlock block, int group, PackedRows packedA)
     {
         int row = group * job.Kernel.Rows, rows = Math.Min(GemmKernel.PanelGroup * job.Kernel.Rows, block.Rows - row);
         return row < 0 || rows <= 0 ? default
-            : new(job.Kernel, job.A, isRows: true, block.Row + row, rows, block.Start, block.Depth, packedA + (long)row * PackedWords);
+            : new(job.Kernel, job.A, isRows: true, block.Row + row, rows, block.Start, block.Depth, packedA.First + (long)row * packedA.Words, packedA.Words);
     }
 
     /// <summary>A column panel of a block, from its column on.</summary>
@@ -200,12 +203,19 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
     {
         int tile = job.Kernel.Columns;
         return new(job.Kernel, job.B, isRows: false, block.Column + column, Math.Min(tile, block.Columns - column), block.Start, block.Depth,
-            Panel(packedB, column / tile, tile, keep));
+            Panel(packedB, column / tile, tile, keep), PackedWords);
     }
 
     /// <summary>Columns that no further row block needs take turns in two places, which stay in the second cache.</summary>
     static float* Panel(float* packedB, int panel, int tileColumns, bool keep) =>
         packedB + (long)(keep ? panel : panel % 2) * tileColumns * PackedWords;
+
+    /// <summary>Where packed rows lie, panel behind panel: so many words a row, those of the largest block.</summary>
+    readonly struct PackedRows(float* first, int words)
+    {
+        public readonly float* First = first;
+        public readonly int Words = words;
+    }
 
     struct Job
     {

@@ -41,8 +41,19 @@ abstract unsafe class GemmKernel
     /// <summary>Steps of the contracted axis that a word holds.</summary>
     public virtual int StepsPerWord => 1;
 
-    /// <summary>Rows that are packed as a block and stay in the second cache while the columns pass; it must not change an element's bits.</summary>
-    public virtual int RowBlock => 192;
+    /// <summary>Bytes of packed rows that stay in the second cache while the columns pass.</summary>
+    public virtual long RowBlockBytes => 576 << 10;
+
+    /// <summary>Rows that are packed as a block: whole groups of panels, at least one. An element's bits do not depend on it.</summary>
+    /// <param name="words">Words of a packed row.</param>
+    public int RowBlock(int words)
+    {
+        int group = PanelGroup * Rows;
+        return (int)Math.Max(RowBlockBytes / (sizeof(float) * (long)words * group), 1) * group;
+    }
+
+    /// <summary>Whether packed columns that the next tiles need are asked for, in whatever cache they are: else the processor foresees them.</summary>
+    public virtual bool AsksForPackedColumns => false;
 
     /// <summary>Lines of a packed panel that holds so many rows.</summary>
     public abstract int PanelRows(int rows);

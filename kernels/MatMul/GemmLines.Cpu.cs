@@ -8,14 +8,15 @@ namespace DistillEngine.Kernels;
 /// <param name="count">At most a group of row panels, or the columns of a tile.</param>
 /// <param name="start">First step of the block.</param>
 /// <param name="depth">Steps of the block.</param>
-/// <param name="panels">Where the first panel begins; row panels lie <see cref="Gemm.PackedWords"/> words a row apart.</param>
-readonly unsafe struct GemmLines(GemmKernel kernel, in GemmOperand source, bool isRows, long first, int count, int start, int depth, float* panels)
+/// <param name="panels">Where the first panel begins.</param>
+/// <param name="rowWords">Words from where a panel of so many rows begins to the next, by those rows; at least the words of a packed row.</param>
+readonly unsafe struct GemmLines(GemmKernel kernel, in GemmOperand source, bool isRows, long first, int count, int start, int depth, float* panels, int rowWords)
 {
     readonly GemmKernel _kernel = kernel;
     readonly GemmOperand _source = source;
     readonly bool _isRows = isRows;
     readonly long _first = first;
-    readonly int _count = count, _start = start, _depth = depth;
+    readonly int _count = count, _start = start, _depth = depth, _rowWords = rowWords;
     readonly float* _panels = panels;
 
     /// <summary>All steps.</summary>
@@ -29,7 +30,7 @@ readonly unsafe struct GemmLines(GemmKernel kernel, in GemmOperand source, bool 
 
     public void Pack(GemmPiece piece)
     {
-        if (_isRows) _kernel.PackRowPanels(_source, _first, _count, _start, piece, _panels, _kernel.Rows * Gemm.PackedWords);
+        if (_isRows) _kernel.PackRowPanels(_source, _first, _count, _start, piece, _panels, _kernel.Rows * _rowWords);
         else
             _kernel.PackColumns(_source, _first, _count, _start + piece.Start, piece.Depth,
                 _panels + piece.Start / _kernel.StepsPerWord * _kernel.PanelColumns(_count));

@@ -40,6 +40,13 @@ static unsafe class Processor
     /// </summary>
     public static bool HasFastBf16 => Machine.Bf16Obstacle is null && !IsIntelAfterCooperLake();
 
+    /// <summary>
+    /// Whether a core hands out eight instructions a cycle and foresees contiguous lines by itself, as AMD's do from Zen 5 (family 26) on. Half of
+    /// eight is what a thread keeps where the core's other one is busy, and more than a tile needs; what saves instructions or asks for contiguous
+    /// lines elsewhere costs loads here.
+    /// </summary>
+    public static bool IsZen5OrLater { get; } = X86Base.IsSupported && IsAmdFrom(family: 26);
+
     /// <summary>Bytes of the second-level cache that one core has; an assumption of 512 KiB where the processor does not tell.</summary>
     public static long SecondCacheBytes => Machine.SecondCacheBytes;
 
@@ -88,6 +95,13 @@ static unsafe class Processor
         return address == 0 ? null : ((delegate* unmanaged[SuppressGCTransition]<uint>)address)();
     }
 
+    static bool IsAmdFrom(int family)
+    {
+        const int amd = 0x6874_7541, extended = 15; // "Auth" of AuthenticAMD; from this family on a second field is added.
+        int signature = Leaf(1, 0).Eax, first = signature >> 8 & 0xF;
+        return Leaf(0, 0).Ebx == amd && first == extended && first + (signature >> 20 & 0xFF) >= family;
+    }
+
     static bool IsIntelAfterCooperLake()
     {
         const int intel = 0x756E_6547, cooperLake = 85; // "Genu" of GenuineIntel; the model of family 6.
@@ -95,11 +109,11 @@ static unsafe class Processor
         return Leaf(0, 0).Ebx == intel && model != cooperLake;
     }
 
-    /// <summary>The unified cache of level 2: leaf 4 of Intel, the like leaf 0x8000001D of AMD.</summary>
+    /// <summary>The unified cache of level 2: leaf 4 of Intel, the like leaf 0x8000001D of AMD, or what leaf 0x80000006 says of it, which some virtual
+    /// machines pass on alone.</summary>
     static long ReadSecondCache()
     {
         int leaf = Leaf(4, 0).Eax != 0 ? 4 : unchecked((int)0x8000001D);
-        if (leaf != 4 && (uint)Leaf(unchecked((int)0x80000000), 0).Eax < unchecked((uint)leaf)) return Found.AssumedCacheBytes;
         for (int index = 0; index < 8; index++)
         {
             var (eax, ebx, ecx, _) = Leaf(leaf, index);
@@ -107,7 +121,8 @@ static unsafe class Processor
             // Ways, partitions of a line, bytes of a line and sets, each less 1.
             if (((eax >> 5) & 7) == 2) return (((ebx >> 22) & 0x3FF) + 1L) * (((ebx >> 12) & 0x3FF) + 1) * ((ebx & 0xFFF) + 1) * (ecx + 1L);
         }
-        return Found.AssumedCacheBytes;
+        long kilobytes = Leaf(unchecked((int)0x80000006), 0).Ecx >>> 16;
+        return kilobytes > 0 ? kilobytes << 10 : Found.AssumedCacheBytes;
     }
 
     static (int Eax, int Ebx, int Ecx, int Edx) Leaf(int function, int sub) =>

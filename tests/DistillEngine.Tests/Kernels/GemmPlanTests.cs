@@ -26,7 +26,7 @@ public unsafe class GemmPlanTests
                 GemmOperand b = linesAreContiguous ? GemmOperand.OfLines(from, depth) : GemmOperand.OfSteps(from, count);
                 kernel.PackColumns(b, 0, count, 0, depth, expected.HostPointer<float>());
 
-                var lines = new GemmLines(kernel, b, isRows: false, 0, count, 0, depth, packed.HostPointer<float>());
+                var lines = new GemmLines(kernel, b, isRows: false, 0, count, 0, depth, packed.HostPointer<float>(), depth);
                 int pieces = Follow(new GemmPlan(lines, FirstTile, tiles), tiles);
 
                 Assert.Equal(expected.HostSpan<float>(), packed.HostSpan<float>());

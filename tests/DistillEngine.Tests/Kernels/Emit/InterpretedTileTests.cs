@@ -7,28 +7,29 @@ namespace DistillEngine.Tests.Kernels.Emit;
 /// <summary>Emitted tiles, run by an interpreter: those with vectors that this processor lacks compute what they must, too.</summary>
 public unsafe class InterpretedTileTests
 {
-    public static TheoryData<CpuIsa> Isas => [CpuIsa.Avx2, CpuIsa.Avx512, CpuIsa.Avx512Bf16];
+    public static TheoryData<CpuIsa, bool> Formats =>
+        [(CpuIsa.Avx2, false), (CpuIsa.Avx512, false), (CpuIsa.Avx512, true), (CpuIsa.Avx512Bf16, false), (CpuIsa.Avx512Bf16, true)];
 
     [Theory]
-    [MemberData(nameof(Isas))]
-    public void Tile_OfEveryShape_IsTheSumOfItsProducts(CpuIsa isa)
+    [MemberData(nameof(Formats))]
+    public void Tile_OfEveryShape_IsTheSumOfItsProducts(CpuIsa isa, bool broadcasts)
     {
-        TileFormat format = Format(isa);
+        TileFormat format = Format(isa, broadcasts);
         for (int rows = 1; rows <= format.Rows; rows++)
             for (int vectors = 1; vectors <= TileFormat.Vectors; vectors++)
             {
                 var code = new CodeInterpreter(TileEmitter.Emit(format, rows, vectors, windows: false));
                 foreach (int columns in new[] { vectors * format.Lanes, (vectors - 1) * format.Lanes + 3 })
-                    foreach (int words in new[] { 1, 6, 9 }) AssertTile(code, format, rows, columns, words, lines: 7 * words % 11, add: words == 6);
+                    foreach (int words in new[] { 1, 6, 17 }) AssertTile(code, format, rows, columns, words, lines: 7 * words % 11, add: words == 6);
             }
     }
 
     [Theory]
-    [MemberData(nameof(Isas))]
-    public void Tile_WithLinesToAskFor_SpreadsThemEvenlyOverItsSteps(CpuIsa isa)
+    [MemberData(nameof(Formats))]
+    public void Tile_WithLinesToAskFor_SpreadsThemEvenlyOverItsSteps(CpuIsa isa, bool broadcasts)
     {
-        TileFormat format = Format(isa);
-        const int iterations = 40, words = 4 * iterations, lines = 17;
+        TileFormat format = Format(isa, broadcasts);
+        const int iterations = 40, words = TileEmitter.Unroll * iterations, lines = 17;
         using var host = new HostTensors(seed: 1);
         Tensor a = host.Random("a", new(words, 1)), b = host.Random("b", new(words, format.Lanes)), c = host.Empty("c", new(1, format.Lanes));
         var code = new CodeInterpreter(TileEmitter.Emit(format, rows: 1, vectors: 1, windows: false));
@@ -44,12 +45,13 @@ public unsafe class InterpretedTileTests
         Assert.Equal(Enumerable.Range(0, lines).Select(line => (nint)b.HostPointer<float>() + line * GemmPrefetch.CacheLine),
             code.Asked.Select(asked => (nint)asked.Address));
         Assert.Equal(0, call.Ahead.Left);
-        // Every second or third iteration, which is 4 steps of three instructions and some of the loop's own.
+        // Every second or third iteration, which is steps of three instructions and some of the loop's own.
         int[] distances = [.. code.Asked.Zip(code.Asked.Skip(1), (one, next) => next.Executed - one.Executed)];
         Assert.InRange(distances.Max(), distances.Min(), 2 * distances.Min());
     }
 
-    static TileFormat Format(CpuIsa isa) => isa switch { CpuIsa.Avx2 => TileFormat.Avx2, CpuIsa.Avx512 => TileFormat.Avx512, _ => TileFormat.Avx512Bf16 };
+    static TileFormat Format(CpuIsa isa, bool broadcasts) =>
+        (isa switch { CpuIsa.Avx2 => TileFormat.Avx2, CpuIsa.Avx512 => TileFormat.Avx512, _ => TileFormat.Avx512Bf16 }) with { BroadcastsOperands = broadcasts };
 
     static void AssertTile(CodeInterpreter code, TileFormat format, int rows, int columns, int words, int lines, bool add)
     {
@@ -74,7 +76,7 @@ public unsafe class InterpretedTileTests
             for (int lane = 0; lane < format.Lanes; lane++) call.Mask[lane] = lane < last ? -1 : 0;
         // Runs of two lines; nothing reads them.
         call.Ahead = new GemmPrefetch(GemmOperand.OfSteps(a.HostPointer<float>(), 32), 0, 32, 0, 50) { Lines = lines, ResultRows = rows };
-        GemmPrefetch asked = words >= 4 ? Behind(call.Ahead, lines) : call.Ahead;
+        GemmPrefetch asked = words >= TileEmitter.Unroll ? Behind(call.Ahead, lines) : call.Ahead;
 
         code.Run(&call);
 

@@ -22,6 +22,12 @@ public class TileEmitterTests
     static IEnumerable<Instruction[]> Tiles(CpuIsa isa, bool windows)
     {
         TileFormat format = FormatOf(isa);
+        foreach (bool broadcasts in new[] { false, format.HasMaskRegisters }.Distinct())
+            foreach (Instruction[] tile in Tiles(format with { BroadcastsOperands = broadcasts }, windows)) yield return tile;
+    }
+
+    static IEnumerable<Instruction[]> Tiles(TileFormat format, bool windows)
+    {
         for (int rows = 1; rows <= format.Rows; rows++)
             for (int vectors = 1; vectors <= TileFormat.Vectors; vectors++)
                 yield return [.. Decode(TileEmitter.Emit(format, rows, vectors, windows))];
