@@ -28,7 +28,7 @@ unsafe struct GemmPrefetch
     [FieldOffset(AtJump)] public long Jump;
 
     /// <summary>Where the result of the next tile begins. Asked for in a burst when its tile begins, lines that come from memory would stop the
-    /// loads of the tile; asked for one by one before, they are in the second cache by then.</summary>
+    /// loads of the tile; asked for one by one before, they are in the caches by then.</summary>
     [FieldOffset(AtResult)] public float* Result;
 
     /// <summary>Rows of it to come; none where it is 0 or below.</summary>

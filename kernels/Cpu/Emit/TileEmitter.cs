@@ -127,12 +127,12 @@ sealed class TileEmitter
         }
     }
 
-    /// <summary>Asks the second cache for the lines that are due of what is needed next, and goes on with the iteration.</summary>
+    /// <summary>Asks for the lines that are due of what is needed next, and goes on with the iteration.</summary>
     void Ask()
     {
         Label runEnds = _code.CreateLabel(), counted = _code.CreateLabel();
         _code.Label(ref _ask);
-        Put(Instruction.Create(Code.Prefetcht1_m8, At(AheadLine, 0)));
+        Put(Instruction.Create(_format.Ask, At(AheadLine, 0)));
         _code.add(r11, GemmPrefetch.CacheLine);
         _code.dec(Argument(Ahead(GemmPrefetch.AtLeft)));
         _code.dec(rdx);
@@ -147,12 +147,12 @@ sealed class TileEmitter
         _code.jmp(counted);
     }
 
-    /// <summary>Asks the second cache for a row of the next tile's result, and goes on with the iteration.</summary>
+    /// <summary>Asks for a row of the next tile's result, and goes on with the iteration.</summary>
     void AskForNextResult()
     {
         _code.Label(ref _askForResult);
         for (int offset = 0; offset < _vectors * _format.VectorBytes; offset += GemmPrefetch.CacheLine)
-            Put(Instruction.Create(Code.Prefetcht1_m8, At(NextResult, offset)));
+            Put(Instruction.Create(_format.Ask, At(NextResult, offset)));
         _code.add(rsi, Argument(TileCall.AtStrideBytes));
         _code.jmp(_askedForResult);
     }

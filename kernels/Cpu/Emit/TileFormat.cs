@@ -30,6 +30,10 @@ sealed record TileFormat(CpuIsa Isa, int VectorBytes, int Rows, int StepsPerWord
     /// hands out enough of them is faster with fewer loads (measured on Zen 5). An element's bits do not depend on it.</summary>
     public bool BroadcastsOperands { get; init; }
 
+    /// <summary>What asks for a line to come: into the second cache, or into the first one, too. The first one keeps few lines until they are needed, but
+    /// Zen 5 brings more of them in time (measured: products whose factors and results come from memory take 1 to 5 % less time).</summary>
+    public Code Ask { get; init; } = Processor.IsZen5OrLater ? Code.Prefetcht0_m8 : Code.Prefetcht1_m8;
+
     public static TileFormat Avx2 { get; } = new(CpuIsa.Avx2, 32, 6, 1, Register.YMM0, Code.VEX_Vmovups_ymm_ymmm256, Code.VEX_Vmovups_ymmm256_ymm,
         Code.VEX_Vbroadcastss_ymm_m32, Code.VEX_Vxorps_ymm_ymm_ymmm256, Code.VEX_Vaddps_ymm_ymm_ymmm256, Code.VEX_Vfmadd231ps_ymm_ymm_ymmm256);
 

@@ -1,5 +1,6 @@
 using DistillEngine.Core;
 using DistillEngine.Kernels;
+using Iced.Intel;
 using Xunit;
 
 namespace DistillEngine.Tests.Kernels.Emit;
@@ -51,7 +52,11 @@ public unsafe class InterpretedTileTests
     }
 
     static TileFormat Format(CpuIsa isa, bool broadcasts) =>
-        (isa switch { CpuIsa.Avx2 => TileFormat.Avx2, CpuIsa.Avx512 => TileFormat.Avx512, _ => TileFormat.Avx512Bf16 }) with { BroadcastsOperands = broadcasts };
+        (isa switch { CpuIsa.Avx2 => TileFormat.Avx2, CpuIsa.Avx512 => TileFormat.Avx512, _ => TileFormat.Avx512Bf16 }) with
+        {
+            BroadcastsOperands = broadcasts,
+            Ask = broadcasts ? Code.Prefetcht1_m8 : Code.Prefetcht0_m8,
+        };
 
     static void AssertTile(CodeInterpreter code, TileFormat format, int rows, int columns, int words, int lines, bool add)
     {
