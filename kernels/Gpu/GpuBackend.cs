@@ -119,9 +119,8 @@ public sealed class GpuBackend : IBackend
     public string? ForwardTile(int rows, int outputs, int inputs) => (Kernels.MatMul as MatMulGpu)?.ForwardTile(rows, outputs, inputs);
 
     /// <summary>The vendor's dense peak at the clock rate that the driver states, in 10⁹ operations a second; null where it is not known.</summary>
-    // ILGPU has divided the driver's kilohertz by a thousand.
     public double? StatedGflops(ComputePrecision operands) => _gpu.Accelerator is CudaAccelerator { Architecture: { Major: var major, Minor: var minor } } cuda
-        ? CudaPeaks.Gflops(major, minor, cuda.NumMultiprocessors, 1000 * cuda.ClockRate, operands)
+        ? CudaPeaks.Gflops(major, minor, cuda.NumMultiprocessors, cuda.ClockRate, operands)
         : null;
 
     /// <summary>cuBLAS on this device, in this device's precision; disposed before it. Null where it cannot be had.</summary>
