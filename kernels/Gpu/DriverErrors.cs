@@ -25,8 +25,8 @@ static class DriverErrors
     {
         OutOfMemoryException => true,
         CudaException { Error: nameof(CudaError.CUDA_ERROR_OUT_OF_MEMORY) } => true,
-        CLException { Error: CLError.CL_MEM_OBJECT_ALLOCATION_FAILURE or CLError.CL_OUT_OF_RESOURCES or CLError.CL_OUT_OF_HOST_MEMORY
-            or CLError.CL_INVALID_BUFFER_SIZE } => true,
+        CLException cl => cl.Error is CLError.CL_MEM_OBJECT_ALLOCATION_FAILURE or CLError.CL_OUT_OF_RESOURCES or CLError.CL_OUT_OF_HOST_MEMORY
+            or CLError.CL_INVALID_BUFFER_SIZE,
         CublasException cublas => cublas.IsLackOfMemory,
         _ => false,
     };
