@@ -1,3 +1,4 @@
+using DistillEngine.Core;
 using DistillEngine.Kernels;
 
 namespace DistillEngine.Bench;
@@ -15,10 +16,10 @@ static class BenchDevice
     {
         try
         {
-            if (Name is not null) GpuDevices.Open(Name).Dispose();
+            if (Name is not null) Open(threads: 1, ComputePrecision.F32).Dispose();
             return null;
         }
-        catch (InvalidOperationException e)
+        catch (Exception e) when (e is InvalidOperationException or DeviceException)
         {
             return e.Message;
         }
@@ -33,5 +34,7 @@ static class BenchDevice
     }
 
     /// <exception cref="InvalidOperationException">The device is absent or cannot compute, or not with such operands.</exception>
-    public static IBackend Open(int threads, ComputePrecision operands) => Name is null ? CpuBackend.Open(threads, operands) : GpuDevices.Open(Name, operands);
+    /// <exception cref="DeviceException">It fails.</exception>
+    public static IBackend Open(int threads, ComputePrecision operands) =>
+        Name is null ? CpuBackend.Open(threads, operands) : GpuDevices.Open(Name, operands, Console.Error.WriteLine);
 }

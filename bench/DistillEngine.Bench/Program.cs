@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using DistillEngine.Bench.Shown;
+using DistillEngine.Core;
 
 namespace DistillEngine.Bench;
 
@@ -59,7 +60,7 @@ static class Program
             ShownRun.Of(suites, sizes, Console.Out, Console.Error, isRecorded ? ResultPlace.Create(BenchDevice.VendorsName()) : null, DateOnly.FromDateTime(DateTime.UtcNow));
             return 0;
         }
-        catch (Exception e) when (e is InvalidOperationException or InsufficientMemoryException)
+        catch (Exception e) when (e is InvalidOperationException or InsufficientMemoryException or DeviceException)
         {
             Console.Error.WriteLine(e.Message);
             return 1;

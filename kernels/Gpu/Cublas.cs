@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using DistillEngine.Core;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
@@ -24,7 +25,8 @@ sealed unsafe class Cublas : IDisposable
     readonly delegate* unmanaged<nint, int> _destroy;
     readonly delegate* unmanaged<nint, int, int, int, int, int, float*, nint, int, int, nint, int, int, float*, nint, int, int, int, int, int> _gemm;
 
-    /// <exception cref="InvalidOperationException">The device is not CUDA's, or the library is absent or refuses.</exception>
+    /// <exception cref="InvalidOperationException">The device is not CUDA's, or the library is absent.</exception>
+    /// <exception cref="DeviceException">The library refuses.</exception>
     /// <param name="device">What errors call it.</param>
     public Cublas(Gpu gpu, string device)
     {
@@ -40,7 +42,7 @@ sealed unsafe class Cublas : IDisposable
             NativeLibrary.GetExport(_library, "cublasGemmEx");
         var create = (delegate* unmanaged<nint*, int>)NativeLibrary.GetExport(_library, "cublasCreate_v2");
         var setStream = (delegate* unmanaged<nint, nint, int>)NativeLibrary.GetExport(_library, "cublasSetStream_v2");
-        gpu.Accelerator.Bind();
+        gpu.Driver.Bind();
         nint handle;
         Check(create(&handle), "cublasCreate");
         _handle = handle;
@@ -107,20 +109,20 @@ sealed unsafe class Cublas : IDisposable
     void Multiply(in CublasCall call, nint a, nint b, int type, nint c, int computeType)
     {
         float one = 1, old = call.Adds ? 1 : 0;
-        _gpu.Accelerator.Bind();
+        _gpu.Driver.Bind();
         Check(_gemm(_handle, call.FirstIsTransposed ? 1 : 0, call.SecondIsTransposed ? 1 : 0, call.M, call.N, call.K, &one, b, type, call.FirstStride,
             a, type, call.SecondStride, &old, c, Float32, call.ResultStride, computeType, DefaultAlgorithm), "cublasGemmEx");
     }
 
     public void Dispose()
     {
-        _gpu.Accelerator.Bind();
+        _gpu.Driver.Release(_gpu.Driver.Bind);
         _destroy(_handle);
         NativeLibrary.Free(_library);
     }
 
-    static void Check(int status, string function)
+    void Check(int status, string function)
     {
-        if (status != 0) throw new InvalidOperationException($"{function} of cuBLAS returned status {status} (cublasStatus_t).");
+        if (status != 0) throw _gpu.Driver.Failure($"{function} of cuBLAS", new CublasException(status));
     }
 }

@@ -7,8 +7,8 @@ static class CudaPeaks
 {
     /// <summary>Dense peak in 10⁹ operations a second, a multiply-add counting two; null where it is not known.</summary>
     /// <param name="major">Compute capability, such as 9 and 0.</param>
-    /// <param name="kilohertz">Clock rate, as the driver gives it.</param>
-    public static double? Gflops(int major, int minor, int multiprocessors, int kilohertz, ComputePrecision operands)
+    /// <param name="megahertz">Clock rate, as ILGPU gives it.</param>
+    public static double? Gflops(int major, int minor, int multiprocessors, int megahertz, ComputePrecision operands)
     {
         int? operations = (major, minor, operands) switch
         {
@@ -20,6 +20,6 @@ static class CudaPeaks
             (9, 0, ComputePrecision.Tf32) => 2048,
             _ => null,
         };
-        return operations * 1e-6 * multiprocessors * kilohertz;
+        return operations * 1e-3 * multiprocessors * megahertz;
     }
 }

@@ -14,16 +14,14 @@ static unsafe class CudaSharedMemory
         CudaAPI.CurrentAPI.GetDeviceAttribute((DeviceAttributeKind)MostOfGroup, ((CudaDevice)accelerator.Device).DeviceId);
 
     /// <summary>Lets a loaded kernel use so many bytes of dynamic shared memory.</summary>
-    /// <exception cref="InvalidOperationException">The driver refuses.</exception>
+    /// <exception cref="CudaException">The driver refuses.</exception>
     public static void Allow(CudaKernel kernel, int bytes)
     {
         nint driver = NativeNames.Load("cuda");
         try
         {
             var set = (delegate* unmanaged<nint, int, int, int>)NativeLibrary.GetExport(driver, "cuFuncSetAttribute");
-            int status = set(kernel.FunctionPtr, MostDynamic, bytes);
-            if (status != 0)
-                throw new InvalidOperationException($"cuFuncSetAttribute refused {bytes} bytes of shared memory with status {status} (CUresult).");
+            CudaException.ThrowIfFailed((CudaError)set(kernel.FunctionPtr, MostDynamic, bytes));
         }
         finally
         {

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using DistillEngine.Core;
 using ILGPU.Runtime;
 
@@ -16,7 +15,7 @@ sealed class DownloadRing(Gpu gpu) : IDisposable
     readonly PinnedRing _ring = new(gpu, Capacity);
     readonly List<(Tensor Host, long HostByte, int RingByte, int Length)> _queued = [];
 
-    public unsafe void Queue(Tensor source, Tensor host)
+    public void Queue(Tensor source, Tensor host)
     {
         MemoryBuffer memory = ((GpuBuffer)source.Buffer).Memory;
         int size = source.DType.SizeInBytes();
@@ -25,11 +24,11 @@ sealed class DownloadRing(Gpu gpu) : IDisposable
         {
             if (_ring.IsFull)
             {
-                gpu.Stream.Synchronize();
+                gpu.Driver.Synchronize();
                 Deliver();
             }
             Span<byte> piece = _ring.Take(bytes - done, out int at);
-            new ILGPU.ArrayView<byte>(memory, start + done, piece.Length).CopyToCPUUnsafeAsync(gpu.Stream, ref MemoryMarshal.GetReference(piece), piece.Length);
+            gpu.Driver.Download(new(memory, start + done, piece.Length), piece);
             _queued.Add((host, done, at, piece.Length));
             done += piece.Length;
         }

@@ -14,15 +14,17 @@ sealed class Gpu : IDisposable
     readonly List<DeviceKernel> _kernels = [];
     readonly GpuScratch _scratch;
 
+    /// <param name="name">What errors call the device.</param>
     /// <param name="context">Owned from here on.</param>
     /// <param name="hasGenericPointers">Whether an OpenCL device has the generic address space.</param>
     /// <param name="isEmulator">Whether kernels are to be as small as the emulator needs them.</param>
     /// <param name="hasShuffles"><see cref="HasShuffles"/>.</param>
-    public Gpu(Context context, Device device, bool hasGenericPointers, bool isEmulator, bool hasShuffles)
+    public Gpu(string name, Context context, Device device, bool hasGenericPointers, bool isEmulator, bool hasShuffles)
     {
         (_context, _hasGenericPointers, IsEmulator, HasShuffles) = (context, hasGenericPointers, isEmulator, hasShuffles);
         Accelerator = device.CreateAccelerator(context);
         Stream = Accelerator.DefaultStream;
+        Driver = new Driver(Accelerator, name);
         _scratch = new GpuScratch(this, "scratch of the kernels");
         ProductScratch = new GpuScratch(this, "rounded factors of a product");
         GroupSize = Math.Min(IsEmulator ? Accelerator.MaxNumThreadsPerGroup : 128, GroupSums.MaxThreads);
@@ -36,7 +38,11 @@ sealed class Gpu : IDisposable
 
     public Accelerator Accelerator { get; }
 
+    /// <summary>Where launches queue.</summary>
     public AcceleratorStream Stream { get; }
+
+    /// <summary>All but launches.</summary>
+    public Driver Driver { get; }
 
     public bool IsEmulator { get; }
 
@@ -75,7 +81,7 @@ sealed class Gpu : IDisposable
     /// <summary>The elements of a tensor as kernels take them.</summary>
     /// <exception cref="ArgumentException">Elements are of another size.</exception>
     /// <exception cref="InvalidOperationException">The tensor lies elsewhere.</exception>
-    /// <exception cref="NotSupportedException">It begins farther into its buffer than this device reaches.</exception>
+    /// <exception cref="DeviceException">It begins farther into its buffer than this device reaches.</exception>
     public ArrayView<T> View<T>(Tensor tensor) where T : unmanaged
     {
         Check.ElementSize<T>(tensor, "kernel");
@@ -84,8 +90,8 @@ sealed class Gpu : IDisposable
         // OpenCL kernels take the offset of a view in 32 bits.
         if (tensor.ElementOffset > int.MaxValue && Accelerator.AcceleratorType == AcceleratorType.OpenCL)
         {
-            throw new NotSupportedException(
-                $"'{tensor.Name}' begins {tensor.ElementOffset} elements into its buffer; on OpenCL at most {int.MaxValue} are possible.");
+            throw new DeviceException($"'{tensor.Name}' begins {tensor.ElementOffset} elements into its buffer; on OpenCL at most {int.MaxValue} are "
+                + $"possible. {DriverErrors.MemoryHint}");
         }
         return new ArrayView<T>(buffer.Memory, tensor.ElementOffset, tensor.Count);
     }
@@ -97,22 +103,10 @@ sealed class Gpu : IDisposable
     /// <inheritdoc cref="GpuScratch.View"/>
     public ArrayView<T> Scratch<T>(long start, long count, long totalBytes) where T : unmanaged => _scratch.View<T>(start, count, totalBytes);
 
-    /// <exception cref="InsufficientMemoryException">The device refuses.</exception>
-    public MemoryBuffer AllocateRaw(long bytes, string purpose)
-    {
-        try
-        {
-            Accelerator.Bind();
-            return Accelerator.AllocateRaw(Math.Max(bytes, HostBuffer.Alignment), 1);
-        }
-        catch (Exception e) when (e is OutOfMemoryException or AcceleratorException)
-        {
-            throw new InsufficientMemoryException(
-                $"{purpose}: {bytes:N0} bytes of memory could not be allocated on {Accelerator.Name}, which has {Accelerator.MemorySize:N0}.", e);
-        }
-    }
+    /// <inheritdoc cref="Driver.Allocate"/>
+    public MemoryBuffer AllocateRaw(long bytes, string purpose) => Driver.Allocate(bytes, purpose);
 
-    /// <summary>As <see cref="AllocateRaw"/>; null where the device refuses.</summary>
+    /// <summary>As <see cref="AllocateRaw"/>; null where the device has not so much.</summary>
     public MemoryBuffer? TryAllocateRaw(long bytes, string purpose)
     {
         try
@@ -157,29 +151,40 @@ sealed class Gpu : IDisposable
         Tuned<TLaunch>(op, HasShuffles ? withWarpLanes : withSharedLanes);
 
     /// <summary>Compiles a kernel for this device.</summary>
+    /// <exception cref="DeviceException">The driver refuses it, or the device cannot do what it asks for.</exception>
     public TLaunch Load<TLaunch>(DeviceKernel kernel) where TLaunch : Delegate
     {
-        CompiledKernel compiled = Accelerator.CompileKernel(kernel.EntryPoint, new KernelSpecialization(kernel.GroupSize, null));
-        KernelSource.Correct(compiled, _hasGenericPointers);
-        Kernel loaded = Accelerator.LoadKernel(compiled);
-        if (loaded is CudaKernel cuda && kernel.DynamicSharedBytes > 0)
+        try
         {
-            Accelerator.Bind();
-            CudaSharedMemory.Allow(cuda, kernel.DynamicSharedBytes);
+            CompiledKernel compiled = Accelerator.CompileKernel(kernel.EntryPoint, new KernelSpecialization(kernel.GroupSize, null));
+            KernelSource.Correct(compiled, _hasGenericPointers);
+            Kernel loaded = Accelerator.LoadKernel(compiled);
+            if (loaded is CudaKernel cuda && kernel.DynamicSharedBytes > 0)
+            {
+                Driver.Bind();
+                CudaSharedMemory.Allow(cuda, kernel.DynamicSharedBytes);
+            }
+            return Driver.Guard(kernel.Name, loaded.CreateLauncherDelegate<TLaunch>());
         }
-        return loaded.CreateLauncherDelegate<TLaunch>();
+        catch (Exception e) when (DriverErrors.Is(e))
+        {
+            throw Driver.Failure($"compiling {kernel.Name}", e);
+        }
     }
 
     public void Dispose()
     {
-        Accelerator.Bind();
-        Stream.Synchronize();
-        _scratch.Dispose();
-        ProductScratch.Dispose();
-        lock (GpuDevices.Drivers)
+        Driver.Release(() =>
         {
-            Accelerator.Dispose();
-            _context.Dispose();
-        }
+            Driver.Bind();
+            Driver.Synchronize();
+            _scratch.Dispose();
+            ProductScratch.Dispose();
+            lock (GpuDevices.Drivers)
+            {
+                Accelerator.Dispose();
+                _context.Dispose();
+            }
+        });
     }
 }

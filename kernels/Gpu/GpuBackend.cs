@@ -71,25 +71,24 @@ public sealed class GpuBackend : IBackend
     public DeviceBuffer Allocate(long byteLength, string purpose)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(byteLength);
-        return new GpuBuffer(_gpu.AllocateRaw(byteLength, purpose), byteLength, purpose);
+        return new GpuBuffer(_gpu.Driver, _gpu.AllocateRaw(byteLength, purpose), byteLength, purpose);
     }
 
     public void Upload<T>(ReadOnlySpan<T> host, Tensor destination) where T : unmanaged
     {
         Check.Upload(host, destination);
-        _gpu.Accelerator.Bind();
+        _gpu.Driver.Bind();
         _uploads.Upload(host, destination);
     }
 
     public unsafe void Download<T>(Tensor source, Span<T> host) where T : unmanaged
     {
         Check.Download<T>(source, host);
-        _gpu.Accelerator.Bind();
-        // The copy takes a reference and keeps its bare address: unpinned, an array that the garbage collector moves meanwhile leaves the
-        // copy to write into whatever lies there then.
-        fixed (T* destination = host)
+        _gpu.Driver.Bind();
+        // Unpinned, an array that the garbage collector moves meanwhile leaves the copy to write into whatever lies there then.
+        fixed (T* pinned = host)
         {
-            if (source.Count > 0) _gpu.View<T>(source).CopyToCPUUnsafeAsync(_gpu.Stream, ref *destination, source.Count);
+            if (source.Count > 0) _gpu.Driver.Download(_gpu.View<T>(source), host);
             Wait();
         }
     }
@@ -97,7 +96,7 @@ public sealed class GpuBackend : IBackend
     public void BeginDownload(Tensor source, Tensor host)
     {
         Check.Shape(host, source.Shape, "download", source.DType);
-        _gpu.Accelerator.Bind();
+        _gpu.Driver.Bind();
         _downloads.Queue(source, host);
     }
 
@@ -105,7 +104,7 @@ public sealed class GpuBackend : IBackend
     {
         Check.ElementSize<float>(destination, "fill");
         if (destination.Count == 0) return;
-        _gpu.Accelerator.Bind();
+        _gpu.Driver.Bind();
         _fill.Run(LaunchGrid.OfElements(destination.Count), (to: _gpu.View<float>(destination), value),
             static (kernel, stream, grid, a) => kernel(stream, grid, a.to, a.value));
     }
@@ -119,9 +118,8 @@ public sealed class GpuBackend : IBackend
     public string? ForwardTile(int rows, int outputs, int inputs) => (Kernels.MatMul as MatMulGpu)?.ForwardTile(rows, outputs, inputs);
 
     /// <summary>The vendor's dense peak at the clock rate that the driver states, in 10⁹ operations a second; null where it is not known.</summary>
-    // ILGPU has divided the driver's kilohertz by a thousand.
     public double? StatedGflops(ComputePrecision operands) => _gpu.Accelerator is CudaAccelerator { Architecture: { Major: var major, Minor: var minor } } cuda
-        ? CudaPeaks.Gflops(major, minor, cuda.NumMultiprocessors, 1000 * cuda.ClockRate, operands)
+        ? CudaPeaks.Gflops(major, minor, cuda.NumMultiprocessors, cuda.ClockRate, operands)
         : null;
 
     /// <summary>cuBLAS on this device, in this device's precision; disposed before it. Null where it cannot be had.</summary>
@@ -134,14 +132,17 @@ public sealed class GpuBackend : IBackend
 
     public void Synchronize()
     {
-        _gpu.Accelerator.Bind();
+        _gpu.Driver.Bind();
         Wait();
     }
 
     public void Dispose()
     {
-        _gpu.Accelerator.Bind();
-        _gpu.Stream.Synchronize();
+        _gpu.Driver.Release(() =>
+        {
+            _gpu.Driver.Bind();
+            _gpu.Driver.Synchronize();
+        });
         _uploads.Dispose();
         _downloads.Dispose();
         Products.Cublas?.Dispose();

@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 namespace DistillEngine.Kernels;
 
 /// <summary>Memory of an accelerator.</summary>
-sealed class GpuBuffer(MemoryBuffer memory, long byteLength, string purpose) : DeviceBuffer(byteLength, purpose)
+sealed class GpuBuffer(Driver driver, MemoryBuffer memory, long byteLength, string purpose) : DeviceBuffer(byteLength, purpose)
 {
     bool _isDisposed;
 
@@ -21,6 +21,6 @@ sealed class GpuBuffer(MemoryBuffer memory, long byteLength, string purpose) : D
     protected override void Dispose(bool disposing)
     {
         _isDisposed = true;
-        memory.Dispose();
+        driver.Release(memory.Dispose);
     }
 }

@@ -1,4 +1,5 @@
 using System.Reflection;
+using DistillEngine.Core;
 using ILGPU;
 using ILGPU.Backends.OpenCL;
 using ILGPU.Runtime;
@@ -57,13 +58,21 @@ public static class GpuDevices
     /// <param name="precision">Operands of products with many rows.</param>
     /// <param name="report">Takes lines for the user: about the file in which chosen kernels are kept.</param>
     /// <exception cref="InvalidOperationException">There is no such device, or it cannot compute or not in this precision; one line says what
-    /// was looked for and found. Or <see cref="Cublas.Variable"/> asks for what is absent.</exception>
+    /// was looked for and found. Or <see cref="Cublas.Variable"/> or <see cref="TuningFile.Variable"/> asks for what cannot be.</exception>
+    /// <exception cref="DeviceException">The driver fails.</exception>
     public static GpuBackend Open(string name, ComputePrecision precision = ComputePrecision.F32, Action<string>? report = null)
     {
         if (name == Emulator) return Create(name, OpenEmulated(isEmulator: true, hasShuffles: true), null, hasTensorCores: false, precision, report);
         if (!TryParse(name, out string? kind, out int number))
             throw new InvalidOperationException($"device '{name}': expected cuda:N, opencl:N or {Emulator}.");
-        lock (Drivers) return OpenNumbered(name, kind, number, precision, report);
+        try
+        {
+            lock (Drivers) return OpenNumbered(name, kind, number, precision, report);
+        }
+        catch (Exception e) when (DriverErrors.Is(e) || DriverErrors.IsLackOfMemory(e))
+        {
+            throw DriverErrors.Of(name, "opening it", e);
+        }
     }
 
     static GpuBackend OpenNumbered(string name, string kind, int number, ComputePrecision precision, Action<string>? report)
@@ -79,7 +88,7 @@ public static class GpuDevices
                 CudaDevice device = context.GetCudaDevice(number);
                 ThrowIfUnusable(info = Describe(name, device));
                 hasTensorCores = device.Architecture >= CudaArchitecture.SM_80;
-                gpu = new Gpu(context, device, hasGenericPointers: true, isEmulator: false, hasShuffles: true);
+                gpu = new Gpu(Called(info), context, device, hasGenericPointers: true, isEmulator: false, hasShuffles: true);
             }
             else if (kind == OpenCl && number < context.GetCLDevices().Count)
             {
@@ -87,7 +96,7 @@ public static class GpuDevices
                 ThrowIfUnusable(info = Describe(name, device));
                 bool hasGenericPointers = device.Capabilities.GenericAddressSpace;
                 if (!hasGenericPointers) PretendGenericPointers(device);
-                gpu = new Gpu(context, device, hasGenericPointers, isEmulator: false, hasShuffles: false);
+                gpu = new Gpu(Called(info), context, device, hasGenericPointers, isEmulator: false, hasShuffles: false);
             }
             else
                 throw new InvalidOperationException($"{name}: there is no such device. Looked for {Library(kind)}; found {Found()}.");
@@ -97,7 +106,7 @@ public static class GpuDevices
             context.Dispose();
             throw;
         }
-        return Create($"{name} {info.Description}", gpu, $"{info.Description}; {info.Driver}; {info.Capabilities}", hasTensorCores, precision, report);
+        return Create(Called(info), gpu, $"{info.Description}; {info.Driver}; {info.Capabilities}", hasTensorCores, precision, report);
     }
 
     /// <param name="tunedAs">The device in the tuning file; null where nothing is tuned.</param>
@@ -116,7 +125,7 @@ public static class GpuDevices
                 Precision = precision,
                 HasTensorCores = hasTensorCores,
                 Tuner = tunedAs is null ? null
-                    : new Tuner(tunedAs, new TuningFile(TuningFile.StandardPath(), report ?? (_ => { })), new DeviceStopwatch(gpu).Measure),
+                    : new Tuner(tunedAs, new TuningFile(TuningFile.StandardPath(name), report ?? (_ => { })), new DeviceStopwatch(gpu).Measure),
                 Cublas = usesCublas ? new Cublas(gpu, name) : null,
             });
         }
@@ -133,7 +142,7 @@ public static class GpuDevices
     internal static Gpu OpenEmulated(bool isEmulator, bool hasShuffles, int warpSize = EmulatedLanes, int warps = 1)
     {
         var context = Context.Create(b => b.Optimize(OptimizationLevel.O2).CPU(new CPUDevice(warpSize, warps, 1)));
-        return new Gpu(context, context.Devices[0], hasGenericPointers: true, isEmulator, hasShuffles);
+        return new Gpu(Emulator, context, context.Devices[0], hasGenericPointers: true, isEmulator, hasShuffles);
     }
 
     static bool TryParse(string name, out string kind, out int number)
@@ -169,6 +178,9 @@ public static class GpuDevices
             $"{device.NumMultiprocessors} compute units, groups of up to {device.MaxNumThreadsPerGroup}, {SharedMemory(device)}, "
                 + (capabilities.Float64 ? "float64" : "no float64"), unusable);
     }
+
+    /// <summary>What backends and errors call a device.</summary>
+    static string Called(GpuDeviceInfo device) => $"{device.Name} {device.Description}";
 
     static string SharedMemory(Device device) => $"{device.MaxSharedMemoryPerGroup >> 10} KiB shared memory a group";
 

@@ -27,8 +27,8 @@ sealed class GpuRoofline : IDeviceRoofline
         StreamBytes = gpu.IsEmulator ? EmulatedBytes : Bytes;
         _source = gpu.AllocateRaw(StreamBytes, "source of the bandwidth measurement");
         _destination = gpu.AllocateRaw(StreamBytes, "destination of the bandwidth measurement");
-        View<float>(_source).MemSetToZero(gpu.Stream);
-        View<float>(_destination).MemSetToZero(gpu.Stream);
+        gpu.Driver.Clear(View<float>(_source));
+        gpu.Driver.Clear(View<float>(_destination));
     }
 
     public long StreamBytes { get; }
@@ -54,10 +54,13 @@ sealed class GpuRoofline : IDeviceRoofline
 
     public void Dispose()
     {
-        // Queued loops may still run.
-        _gpu.Stream.Synchronize();
-        _source.Dispose();
-        _destination.Dispose();
+        _gpu.Driver.Release(() =>
+        {
+            // Queued loops may still run.
+            _gpu.Driver.Synchronize();
+            _source.Dispose();
+            _destination.Dispose();
+        });
     }
 
     internal static void MultiplyAddLoop(int steps, ArrayView<float> result)

@@ -18,13 +18,16 @@ sealed class GpuScratch(Gpu gpu, string purpose) : IDisposable
         if (_memory is null || _memory.LengthInBytes < totalBytes)
         {
             // Queued kernels may still use the old memory.
-            gpu.Stream.Synchronize();
-            _memory?.Dispose();
+            gpu.Driver.Synchronize();
+            Dispose();
             _memory = null;
             _memory = gpu.AllocateRaw(totalBytes, purpose);
         }
         return new ArrayView<T>(_memory, start, count);
     }
 
-    public void Dispose() => _memory?.Dispose();
+    public void Dispose()
+    {
+        if (_memory is not null) gpu.Driver.Release(_memory.Dispose);
+    }
 }

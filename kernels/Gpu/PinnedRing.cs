@@ -7,7 +7,7 @@ namespace DistillEngine.Kernels;
 /// <param name="capacity">Bytes, a multiple of <see cref="HostBuffer.Alignment"/>.</param>
 sealed class PinnedRing(Gpu gpu, int capacity) : IDisposable
 {
-    readonly PageLockedArray1D<byte> _memory = gpu.Accelerator.AllocatePageLocked1D<byte>(capacity);
+    readonly PageLockedArray1D<byte> _memory = gpu.Driver.AllocatePinned(capacity);
     int _next;
 
     public bool IsFull => _next == capacity;
@@ -28,5 +28,5 @@ sealed class PinnedRing(Gpu gpu, int capacity) : IDisposable
     /// <summary>Gives everything back; the stream was waited for.</summary>
     public void Free() => _next = 0;
 
-    public void Dispose() => _memory.Dispose();
+    public void Dispose() => gpu.Driver.Release(_memory.Dispose);
 }

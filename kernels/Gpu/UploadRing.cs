@@ -25,7 +25,7 @@ sealed class UploadRing(Gpu gpu) : IDisposable
             if (_ring.IsFull) Wait();
             Span<byte> piece = _ring.Take(bytes.Length, out _);
             bytes[..piece.Length].CopyTo(piece);
-            new ILGPU.ArrayView<byte>(memory, start, piece.Length).CopyFromCPUUnsafeAsync(gpu.Stream, ref MemoryMarshal.GetReference(piece), piece.Length);
+            gpu.Driver.Upload(piece, new(memory, start, piece.Length));
             bytes = bytes[piece.Length..];
             start += piece.Length;
         }
@@ -34,7 +34,7 @@ sealed class UploadRing(Gpu gpu) : IDisposable
     /// <summary>Waits for the stream, after which the whole ring is free.</summary>
     public void Wait()
     {
-        gpu.Stream.Synchronize();
+        gpu.Driver.Synchronize();
         _ring.Free();
     }
 

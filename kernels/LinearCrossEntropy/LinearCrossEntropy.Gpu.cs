@@ -1,6 +1,5 @@
 using DistillEngine.Core;
 using ILGPU;
-using ILGPU.Runtime;
 using FinishKernel = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.KernelConfig, ILGPU.ArrayView<int>, ILGPU.ArrayView<double>,
     ILGPU.ArrayView<float>, ILGPU.ArrayView<double>, ILGPU.ArrayView<float>>;
 using GradientKernel = System.Action<ILGPU.Runtime.AcceleratorStream, ILGPU.KernelConfig, ILGPU.ArrayView<float>, ILGPU.ArrayView<int>,
@@ -53,7 +52,7 @@ sealed class LinearCrossEntropyGpu(Gpu gpu, MatMulGpu matMul) : LinearCrossEntro
         ArrayView<float> values = gpu.View<float>(w.Value), dValues = gpu.View<float>(dWeight.Sum);
         if (rows == 0)
         {
-            if (dWeight.Into == Into.Overwrite) dValues.MemSetToZero(gpu.Stream);
+            if (dWeight.Into == Into.Overwrite) gpu.Driver.Clear(dValues);
             return;
         }
         for (int first = 0; first < w.Outputs; first += scratch.Shape.D1)

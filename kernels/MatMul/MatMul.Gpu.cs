@@ -120,7 +120,10 @@ sealed class MatMulGpu : MatMul
         }
         catch (InsufficientMemoryException) when (choice >= _directTiles && _directTiles > 0)
         {
-            _tiles[FillingTile(call.Rows, call.Columns)].Launch(_gpu, product, a, b, c, call);
+            int other = FillingTile(call.Rows, call.Columns);
+            _settings.Tuner?.Say(KeyOf(product, call.Rows, call.Columns, call.Depth),
+                $"there is no memory for what {_tileNames[choice]} needs beside its operands; {_tileNames[other]} multiplies instead.");
+            _tiles[other].Launch(_gpu, product, a, b, c, call);
         }
     }
 
@@ -157,7 +160,7 @@ sealed class MatMulGpu : MatMul
     int Tune(Tuner tuner, TuningKey key, MatMulProduct product, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, MatMulCall call)
     {
         using MemoryBuffer? trial = TrialResult(c);
-        if (trial is null) return FillingTile(call.Rows, call.Columns);
+        if (trial is null) return tuner.Untuned(key, FillingTile(call.Rows, call.Columns));
         ArrayView<float> to = new(trial, 0, c.Length);
         return tuner.Choose(key, _tileNames, i => _tiles[i].Launch(_gpu, product, a, b, to, call), WhyNot);
 
@@ -168,8 +171,8 @@ sealed class MatMulGpu : MatMul
                 using MemoryBuffer expected = _gpu.AllocateRaw(c.LengthInBytes, "a result to compare with");
                 ArrayView<float> first = new(expected, 0, c.Length);
                 // What a product is added to, and what lies between the rows of c.
-                first.MemSetToZero(_gpu.Stream);
-                to.MemSetToZero(_gpu.Stream);
+                _gpu.Driver.Clear(first);
+                _gpu.Driver.Clear(to);
                 _tiles[0].Launch(_gpu, product, a, b, first, call);
                 _tiles[tile].Launch(_gpu, product, a, b, to, call);
                 var (difference, magnitude) = _comparison.Of(first, to);
@@ -177,9 +180,11 @@ sealed class MatMulGpu : MatMul
                 float most = call.Depth * MathF.ScaleB(magnitude, -23);
                 return difference <= most ? null : $"its result differs by {difference} from that of {_tileNames[0]}, whose greatest is {magnitude}";
             }
-            catch (Exception e) when (e is AcceleratorException or InvalidOperationException or InsufficientMemoryException)
+            catch (DeviceException e) when (!e.IsLackOfMemory)
             {
-                return e.Message.TrimEnd('.');
+                // A tile that the driver refuses is one thing, a device that is lost is another: the choice would be made of what is left.
+                _gpu.Driver.Synchronize();
+                return e.InnerException is { } refusal ? DriverErrors.ReasonOf(refusal) : e.Message;
             }
         }
     }
@@ -187,7 +192,7 @@ sealed class MatMulGpu : MatMul
     int TuneFewRows(Tuner tuner, TuningKey key, ArrayView<float> x, ArrayView<float> w, ArrayView<float> y, MatMulCall call)
     {
         using MemoryBuffer? trial = TrialResult(y);
-        if (trial is null) return 0;
+        if (trial is null) return tuner.Untuned(key, choice: 0);
         ArrayView<float> to = new(trial, 0, y.Length);
         return tuner.Choose(key, _fewRowsNames, i => LaunchFewRows(i, x, w, to, call));
     }

@@ -1,7 +1,8 @@
 namespace DistillEngine.Core;
 
 /// <summary>Where tensors live and ops run. Calls return before the work is done on devices that queue; only
-/// <see cref="Synchronize"/> and <see cref="Download{T}"/> wait.</summary>
+/// <see cref="Synchronize"/> and <see cref="Download{T}"/> wait. Any call, and any op, throws <see cref="DeviceException"/> where the device
+/// or its driver fails, be it at work that was queued before.</summary>
 public interface IDevice : IDisposable
 {
     /// <summary>Kind and instruction set or number: <c>cpu/avx512</c>, <c>cuda:0 H100</c>.</summary>

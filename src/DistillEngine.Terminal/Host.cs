@@ -122,7 +122,7 @@ public static class Host
     {
         InvalidDataException or FileNotFoundException or DirectoryNotFoundException => ExitCode.Invalid,
         UsageException or ArgumentException => ExitCode.Usage,
-        IOException or UnauthorizedAccessException or InsufficientMemoryException => ExitCode.Failure,
+        IOException or UnauthorizedAccessException or InsufficientMemoryException or DeviceException => ExitCode.Failure,
         _ => null,
     };
 }

@@ -1,4 +1,5 @@
 using DistillEngine.Benchmarks;
+using DistillEngine.Core;
 using DistillEngine.Kernels;
 
 namespace DistillEngine.Bench.Shown;
@@ -11,7 +12,8 @@ sealed record ShownDevice(string Name)
     public Func<GpuBackend, (IProductPeer? Peer, string WhyMissing)> OpenPeer { get; init; } = backend => (backend.OpenPeer(out string why), why);
 
     /// <exception cref="InvalidOperationException">The device is absent or cannot compute, or not in this precision.</exception>
-    public GpuBackend Open(ComputePrecision operands) => GpuDevices.Open(Name, operands);
+    /// <exception cref="DeviceException">It fails.</exception>
+    public GpuBackend Open(ComputePrecision operands) => GpuDevices.Open(Name, operands, Console.Error.WriteLine);
 
     /// <summary>Measures in each precision that the device has; a note says why another is missing.</summary>
     /// <inheritdoc cref="Open"/>

@@ -21,10 +21,10 @@ sealed class DeviceStopwatch(Gpu gpu)
 
     double Time(Action launch, int count)
     {
-        gpu.Stream.Synchronize();
+        gpu.Driver.Synchronize();
         long start = Stopwatch.GetTimestamp();
         for (int i = 0; i < count; i++) launch();
-        gpu.Stream.Synchronize();
+        gpu.Driver.Synchronize();
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 }

@@ -19,11 +19,10 @@ sealed class ResultComparison(Gpu gpu)
         ArrayView<float> extremes = gpu.ProductScratch.View<float>(0, 2 * threads, 2 * threads * sizeof(float));
         _compare.Launch(gpu.Stream, config, expected, got, extremes);
         float[] all = new float[2 * threads];
-        // Pinned, since the copy keeps the bare address.
-        fixed (float* to = all)
+        fixed (float* pinned = all)
         {
-            extremes.CopyToCPUUnsafeAsync(gpu.Stream, ref *to, all.Length);
-            gpu.Stream.Synchronize();
+            gpu.Driver.Download(extremes, new Span<float>(pinned, all.Length));
+            gpu.Driver.Synchronize();
         }
         return (all.Take(threads).Max(), all.Skip(threads).Max());
     }

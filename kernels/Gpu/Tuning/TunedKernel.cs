@@ -34,21 +34,21 @@ sealed class TunedKernel<TLaunch>(Gpu gpu, string op, params DeviceKernel<TLaunc
     {
         // Without memory for it the launch goes on, untuned.
         using MemoryBuffer? copy = gpu.TryAllocateRaw(Sum(kept) * sizeof(float), "what a trial spoils");
-        if (copy is null) return 0;
+        if (copy is null) return tuner.Untuned(key, choice: 0);
         long start = 0;
         foreach (ArrayView<float> view in kept)
         {
-            view.CopyTo(gpu.Stream, new ArrayView<float>(copy, start, view.Length));
+            gpu.Driver.Copy(view, new(copy, start, view.Length));
             start += view.Length;
         }
         int choice = tuner.Choose(key, _names, i => Launch(sizes[i], grid, arguments, launch));
         start = 0;
         foreach (ArrayView<float> view in kept)
         {
-            new ArrayView<float>(copy, start, view.Length).CopyTo(gpu.Stream, view);
+            gpu.Driver.Copy(new(copy, start, view.Length), view);
             start += view.Length;
         }
-        gpu.Stream.Synchronize();
+        gpu.Driver.Synchronize();
         return choice;
     }
 

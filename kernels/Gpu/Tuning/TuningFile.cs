@@ -1,11 +1,12 @@
 using System.Text.Json;
+using DistillEngine.Core;
 
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// Choices that outlast a run. A file that cannot be read as one is reported and rebuilt, one that cannot be written is reported and done
-/// without: neither decides a result. Written whole and then renamed, so that no reader sees half of it; what other processes wrote
-/// meanwhile is taken over.
+/// Choices that outlast a run. A file that is none, or that cannot be read or written, is reported, left as it is and done without, since it
+/// decides no result and may be somebody's; an empty one is a new one. Written whole and then renamed, so that no reader sees half of it; what
+/// other processes wrote meanwhile is taken over.
 /// </summary>
 /// <param name="report">Takes a line for the user.</param>
 sealed class TuningFile(string path, Action<string> report)
@@ -17,12 +18,14 @@ sealed class TuningFile(string path, Action<string> report)
     public Action<string> Report => report;
 
     TuningDocument? _document;
-    bool _isUnwritable;
+    bool _isLeft;
 
     /// <summary>The file that <see cref="Variable"/> names, or <c>distill/tuning.json</c> in the user's cache folder.</summary>
-    public static string StandardPath()
+    /// <param name="device">What errors call the device.</param>
+    /// <exception cref="InvalidOperationException">The variable names a folder.</exception>
+    public static string StandardPath(string device)
     {
-        if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named) return named;
+        if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named) return Named(device, named);
         string? cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
         if (string.IsNullOrEmpty(cache))
         {
@@ -33,47 +36,56 @@ sealed class TuningFile(string path, Action<string> report)
         return Path.Combine(cache, "distill", "tuning.json");
     }
 
+    /// <summary>A path, unless it is a folder's.</summary>
+    /// <inheritdoc cref="StandardPath"/>
+    internal static string Named(string device, string path) => Directory.Exists(path) || Path.EndsInDirectorySeparator(path)
+        ? throw new InvalidOperationException($"{device}: {Variable} is '{path}', which is a folder, expected a file. Name one in it, or leave {Variable} out.")
+        : path;
+
     /// <summary>What was kept for a device and a class, or null.</summary>
     public string? Find(string device, string key)
     {
-        _document ??= Read(report);
+        _document ??= Read();
         return _document.Devices.TryGetValue(device, out SortedDictionary<string, string>? choices) ? choices.GetValueOrDefault(key) : null;
     }
 
     public void Keep(string device, string key, string choice)
     {
-        _document = Read(_document is null ? report : _ => { }).With(_document).With(device, key, choice);
-        if (_isUnwritable) return;
-        string temporary = $"{path}.{Guid.NewGuid():N}";
+        _document = Read().With(_document).With(device, key, choice);
+        if (_isLeft) return;
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-            File.WriteAllBytes(temporary, JsonSerializer.SerializeToUtf8Bytes(_document, TuningJson.Default.TuningDocument));
-            File.Move(temporary, path, overwrite: true);
+            AtomicFile.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(_document, TuningJson.Default.TuningDocument));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            _isUnwritable = true;
-            report($"{path}: kernels chosen for this device cannot be kept, so the next run measures them again: {e.Message} "
-                + $"Set {Variable} to a file that can be written.");
+            Leave($"it cannot be written ({DriverErrors.Line(e.Message)})");
         }
     }
 
-    TuningDocument Read(Action<string> complain)
+    TuningDocument Read()
     {
         try
         {
-            if (File.Exists(path))
+            if (!_isLeft && File.Exists(path) && File.ReadAllBytes(path) is { Length: > 0 } bytes)
             {
-                TuningDocument? document = JsonSerializer.Deserialize(File.ReadAllBytes(path), TuningJson.Default.TuningDocument);
+                TuningDocument? document = JsonSerializer.Deserialize(bytes, TuningJson.Default.TuningDocument);
                 if (document is { Format: TuningDocument.CurrentFormat } && document.Devices.Values.All(choices => choices is not null)) return document;
-                complain($"{path}: not a tuning file, expected format '{TuningDocument.CurrentFormat}'; it is rebuilt.");
+                Leave($"it is not a tuning file, expected format '{TuningDocument.CurrentFormat}'");
             }
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
-            complain($"{path}: not a readable tuning file ({e.Message}); it is rebuilt.");
+            Leave($"it is not a readable tuning file ({DriverErrors.Line(e.Message)})");
         }
         return new(TuningDocument.CurrentFormat, []);
+    }
+
+    void Leave(string why)
+    {
+        _isLeft = true;
+        report($"{path}: {why}. It is left as it is, and the next run measures the kernels of this device again; "
+            + $"delete it, or set {Variable} to a file that can be written.");
     }
 }

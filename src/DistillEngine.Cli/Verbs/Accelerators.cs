@@ -1,6 +1,7 @@
 #if GPU
 using System.Runtime.CompilerServices;
 #endif
+using DistillEngine.Core;
 using DistillEngine.Kernels;
 
 namespace DistillEngine.Cli.Verbs;
@@ -30,6 +31,7 @@ static class Accelerators
     }
 
     /// <exception cref="UsageException">The device is unknown, absent, not part of this program, or does not compute in this precision.</exception>
+    /// <exception cref="DeviceException">Its driver fails.</exception>
     public static IBackend Open(string device, ComputePrecision precision, Action<string>? report)
     {
         if (Obstacle() is { } obstacle) throw new UsageException($"--device {device}: {obstacle}; it computes on the CPU alone. Expected auto or cpu.");

@@ -28,17 +28,32 @@ static class DeviceOptions
         ("f32", ComputePrecision.F32), ("bf16", ComputePrecision.Bf16), ("tf32", ComputePrecision.Tf32));
 
     /// <summary>Opens what <c>--device</c> names. <c>auto</c> takes the processor where its threads are counted, or weights, keys or values are held
-    /// in a low form.</summary>
+    /// in a low form, and where the device that it prefers fails to open.</summary>
     /// <param name="weights">How the matrices of the model will be held.</param>
     /// <param name="cache">How keys and values will be kept while decoding.</param>
     /// <param name="report">Takes lines for the user.</param>
     /// <exception cref="UsageException">The device is unknown, absent, not part of this program, does not compute in this precision or with
     /// such weights, or has no threads to be counted.</exception>
+    /// <exception cref="DeviceException">The driver of a device that was named fails.</exception>
     public static IBackend Open(string device, int threads, ComputePrecision precision = ComputePrecision.F32, WeightForm weights = WeightForm.F32,
         DType cache = DType.F32,
         Action<string>? report = null)
     {
-        if (device == "auto") device = threads == 0 && weights == WeightForm.F32 && cache == DType.F32 ? Accelerators.Preferred() ?? "cpu" : "cpu";
+        if (device == "auto")
+        {
+            device = "cpu";
+            if (threads == 0 && weights == WeightForm.F32 && cache == DType.F32 && Accelerators.Preferred() is { } preferred)
+            {
+                try
+                {
+                    return Accelerators.Open(preferred, precision, report);
+                }
+                catch (DeviceException e)
+                {
+                    report?.Invoke($"--device auto: the processor computes. {e.Message}");
+                }
+            }
+        }
         if (device != "cpu")
         {
             if (threads != 0)

@@ -18,11 +18,19 @@ sealed partial class DistillProcess : IDisposable
     {
     }
 
+    /// <param name="environment">Variables beside this process's.</param>
+    public DistillProcess(string[] args, IEnumerable<(string Name, string Value)> environment)
+        : this(Path.Combine(AppContext.BaseDirectory, "distill.dll"), args, environment)
+    {
+    }
+
     /// <param name="program">Path of its main assembly.</param>
-    public DistillProcess(string program, string[] args)
+    /// <inheritdoc cref="DistillProcess(string[], IEnumerable{ValueTuple{string, string}})"/>
+    public DistillProcess(string program, string[] args, IEnumerable<(string Name, string Value)>? environment = null)
     {
         var start = new ProcessStartInfo(Host()) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (string argument in (string[])["exec", program, .. args]) start.ArgumentList.Add(argument);
+        foreach (var (name, value) in environment ?? []) start.Environment[name] = value;
         _process = Process.Start(start)!;
         _process.ErrorDataReceived += (_, line) => _error.AppendLine(line.Data);
         _process.BeginErrorReadLine();

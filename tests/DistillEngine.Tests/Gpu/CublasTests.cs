@@ -40,14 +40,14 @@ public class CublasTests
     }
 
     [Theory]
-    [InlineData(8, 0, 108, 1_410_000, ComputePrecision.Bf16, 312)]
-    [InlineData(8, 0, 108, 1_410_000, ComputePrecision.Tf32, 156)]
-    [InlineData(8, 0, 108, 1_410_000, ComputePrecision.F32, 19.5)]
-    [InlineData(9, 0, 132, 1_830_000, ComputePrecision.Bf16, 989.4)]
-    [InlineData(9, 0, 132, 1_980_000, ComputePrecision.F32, 66.9)]
+    [InlineData(8, 0, 108, 1_410, ComputePrecision.Bf16, 312)]
+    [InlineData(8, 0, 108, 1_410, ComputePrecision.Tf32, 156)]
+    [InlineData(8, 0, 108, 1_410, ComputePrecision.F32, 19.5)]
+    [InlineData(9, 0, 132, 1_830, ComputePrecision.Bf16, 989.4)]
+    [InlineData(9, 0, 132, 1_980, ComputePrecision.F32, 66.9)]
     public void Peak_OfAKnownProcessor_IsThatOfItsDataSheet(
-        int major, int minor, int multiprocessors, int kilohertz, ComputePrecision operands, double teraflops) =>
-        Assert.Equal(teraflops, 1e-3 * CudaPeaks.Gflops(major, minor, multiprocessors, kilohertz, operands)!.Value, 3e-3 * teraflops);
+        int major, int minor, int multiprocessors, int megahertz, ComputePrecision operands, double teraflops) =>
+        Assert.Equal(teraflops, 1e-3 * CudaPeaks.Gflops(major, minor, multiprocessors, megahertz, operands)!.Value, 3e-3 * teraflops);
 
     [Fact]
     public void Load_WhereItIsNotInstalled_NamesWhatWasLookedFor()

@@ -3,6 +3,7 @@ using DistillEngine.Kernels;
 using DistillEngine.Tests.Kernels;
 using ILGPU;
 using ILGPU.Runtime;
+using ILGPU.Runtime.OpenCL;
 using Xunit;
 
 namespace DistillEngine.Tests.Gpu;
@@ -43,6 +44,23 @@ public sealed class TunerTests : IDisposable
         Assert.Equal(2, Create(3, 1).Choose(Key, Candidates, _launches.Add, i => i == 1 ? "it errs" : null));
         Assert.Equal([0, 2], _launches);
         Assert.Equal(["forward bf16 128 x 512 x 2048: medium is left out on this device: it errs."], _reports);
+    }
+
+    [Fact]
+    public void Choose_WithoutMemoryToMeasureACandidate_ServesThisRunAloneAndSaysSo()
+    {
+        const string Report = "forward bf16 128 x 512 x 2048: there is no memory to measure small in; the choice among the others serves this run and is not kept.";
+        string? Full(int i) => i == 2 ? throw new InsufficientMemoryException("full") : null;
+        string? FullOnLoading(int i) => i == 2 ? throw new DeviceException("full") { IsLackOfMemory = true } : null;
+        Tuner tuner = Create(3, 2);
+        Assert.Equal(1, tuner.Choose(Key, Candidates, _launches.Add, Full));
+        Assert.True(tuner.TryGet(Key, out int choice));
+        Assert.Equal(1, choice);
+        Assert.Equal(1, Create(3, 2).Choose(Key, Candidates, _launches.Add, FullOnLoading));
+        Assert.Equal([Report, Report], _reports);
+        Assert.False(File.Exists(FilePath));
+        Assert.Equal(2, Create(3, 2, 1).Choose(Key, Candidates, _launches.Add, _ => null));
+        Assert.Equal("small", new TuningFile(FilePath, _reports.Add).Find(Device, Key.ToString()));
     }
 
     [Fact]
@@ -89,7 +107,6 @@ public sealed class TunerTests : IDisposable
     }
 
     [Theory]
-    [InlineData("")]
     [InlineData("{")]
     [InlineData("null")]
     [InlineData("[1, 2]")]
@@ -98,16 +115,45 @@ public sealed class TunerTests : IDisposable
     [InlineData("""{"format": "distill.tuning/1", "devices": null}""")]
     [InlineData("""{"format": "distill.tuning/1", "devices": {"Made-up 3000; CUDA 12.4; SM_80, 3 multiprocessors": null}}""")]
     [InlineData("""{"format": "distill.tuning/1", "devices": {"Made-up 3000; CUDA 12.4; SM_80, 3 multiprocessors": {"forward bf16 128 x 512 x 2048": 7}}}""")]
-    public void File_ThatIsNone_IsReportedAndRebuilt(string text)
+    [InlineData("notes of somebody")]
+    public void File_ThatIsNone_IsReportedOnceAndLeft(string text)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(FilePath)!);
         File.WriteAllText(FilePath, text);
-        Assert.Equal(1, Create(3, 1, 2).Choose(Key, Candidates, _launches.Add));
+        Tuner tuner = Create(3, 1, 2, 3, 1, 2);
+        Assert.Equal(1, tuner.Choose(Key, Candidates, _launches.Add));
+        Assert.Equal(1, tuner.Choose(Key with { Rows = 1 }, Candidates, _launches.Add));
         string report = Assert.Single(_reports);
-        Assert.StartsWith($"{FilePath}: not a", report, StringComparison.Ordinal);
-        Assert.EndsWith("it is rebuilt.", report, StringComparison.Ordinal);
-        Assert.Equal(1, Create().Choose(Key, Candidates, _launches.Add));
-        Assert.Single(_reports);
+        Assert.StartsWith($"{FilePath}: it is not a", report, StringComparison.Ordinal);
+        Assert.Contains("It is left as it is", report, StringComparison.Ordinal);
+        Assert.EndsWith("delete it, or set DISTILL_TUNING to a file that can be written.", report, StringComparison.Ordinal);
+        Assert.Equal(text, File.ReadAllText(FilePath));
+        Assert.Equal([FilePath], Directory.GetFiles(Path.GetDirectoryName(FilePath)!));
+    }
+
+    [Fact]
+    public void File_ThatIsEmpty_IsANewOne()
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(FilePath)!);
+        File.WriteAllText(FilePath, "");
+        Assert.Equal(1, Create(3, 1, 2).Choose(Key, Candidates, _launches.Add));
+        Assert.Empty(_reports);
+        Assert.Equal("medium", new TuningFile(FilePath, _reports.Add).Find(Device, Key.ToString()));
+    }
+
+    [Fact]
+    public void File_ThatIsAFolder_IsRefusedByItsNameAndNothingIsWritten()
+    {
+        foreach (string path in (string[])[_folder, "/", Path.Combine(_folder, "new") + Path.DirectorySeparatorChar])
+        {
+            InvalidOperationException e = Assert.Throws<InvalidOperationException>(() => TuningFile.Named("cuda:0", path));
+            Assert.StartsWith($"cuda:0: DISTILL_TUNING is '{path}', which is a folder, expected a file.", e.Message, StringComparison.Ordinal);
+        }
+        // One that became a folder since.
+        Directory.CreateDirectory(FilePath);
+        Create(3, 1, 2).Choose(Key, Candidates, _launches.Add);
+        Assert.StartsWith($"{FilePath}: it cannot be written", Assert.Single(_reports), StringComparison.Ordinal);
+        Assert.Equal([FilePath], Directory.GetFileSystemEntries(Path.GetDirectoryName(FilePath)!));
     }
 
     [Fact]
@@ -119,7 +165,7 @@ public sealed class TunerTests : IDisposable
         Assert.Equal(1, tuner.Choose(Key with { Rows = 1 }, Candidates, _launches.Add));
         Assert.True(tuner.TryGet(Key, out int choice));
         Assert.Equal(1, choice);
-        Assert.StartsWith($"{FilePath}: kernels chosen for this device cannot be kept", Assert.Single(_reports), StringComparison.Ordinal);
+        Assert.StartsWith($"{FilePath}: it cannot be written", Assert.Single(_reports), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -172,7 +218,7 @@ public sealed class TunerTests : IDisposable
             multiply();
             c.SubView(c.Length - 1, 1).MemSetToZero(gpu.Stream);
         });
-        var refused = new OtherTile("refused", right, (_, _) => throw new InvalidOperationException("the driver refuses."));
+        var refused = new OtherTile("refused", right, (_, _) => throw gpu.Driver.Failure("launching it", new CLException(CLError.CL_INVALID_WORK_GROUP_SIZE)));
         var equal = new OtherTile("equal", right, (multiply, _) => multiply());
         RunTuned(gpu, [right, errs, refused, equal]);
         // For each of three products; the last candidate is the fastest.
@@ -180,7 +226,7 @@ public sealed class TunerTests : IDisposable
         Assert.All((int[])[0, 2, 4], i =>
         {
             Assert.Contains("wrong is left out on this device: its result differs by ", _reports[i], StringComparison.Ordinal);
-            Assert.EndsWith("refused is left out on this device: the driver refuses.", _reports[i + 1], StringComparison.Ordinal);
+            Assert.EndsWith("refused is left out on this device: CL_INVALID_WORK_GROUP_SIZE.", _reports[i + 1], StringComparison.Ordinal);
         });
         Assert.Equal("equal", new TuningFile(FilePath, _reports.Add).Find(Device, "forward f32 32 x 64 x 32"));
     }
@@ -200,7 +246,21 @@ public sealed class TunerTests : IDisposable
         Assert.Equal("hungry", new TuningFile(FilePath, _reports.Add).Find(Device, "forward f32 32 x 64 x 32"));
         isFull = true;
         again();
-        Assert.Empty(_reports);
+        again();
+        // Once for each of three products.
+        Assert.Equal(3, _reports.Count);
+        Assert.Equal("forward f32 32 x 64 x 32: there is no memory for what hungry needs beside its operands; 16x16 multiplies instead.", _reports[0]);
+    }
+
+    [Fact]
+    public void MatMul_ByATileThatFindsNoMemoryWhenItIsMeasured_KeepsNoChoice()
+    {
+        using var gpu = GpuDevices.OpenEmulated(isEmulator: true, hasShuffles: true);
+        MatMulTileSet right = MatMulTileSet.Of<EmulatedTile, Unrounded>(gpu);
+        RunTuned(gpu, [right, new OtherTile("hungry", right, (_, _) => throw new InsufficientMemoryException("full"))]);
+        Assert.All(_reports, report => Assert.Contains("there is no memory to measure hungry in", report, StringComparison.Ordinal));
+        Assert.Equal(3, _reports.Count);
+        Assert.False(File.Exists(FilePath));
     }
 
     /// <summary>Products by a tuner to which each candidate seems faster than the one before.</summary>
@@ -244,7 +304,9 @@ public sealed class TunerTests : IDisposable
         gpu.Stream.Synchronize();
         new ArrayView<float>(memory, 256, y.Length).CopyToCPU(y);
         Assert.Equal(MatMulReference.Forward(x, w, Rows, Inputs, Outputs), y);
-        Assert.False(tuner.TryGet(TuningKey.Of("forward", settings.Name, Rows, Outputs, Inputs), out int _));
+        var key = TuningKey.Of("forward", settings.Name, Rows, Outputs, Inputs);
+        Assert.False(tuner.TryGet(key, out int _));
+        Assert.Equal($"{key}: there is no memory to measure its kernels in; the usual one serves until there is.", Assert.Single(_reports));
         Assert.False(File.Exists(FilePath));
     }
 
