@@ -12,7 +12,8 @@ static class StatusVerb
     public static Command Build(Io io)
     {
         var run = new Argument<string>("RUN") { Description = "Folder of a run" };
-        Option<bool> json = CommonOptions.Json("run, model, isRunning, requests, answered, attempts, estimatedAttempts, inputTokens, outputTokens, usd, errors");
+        Option<bool> json = CommonOptions.Json("run, model, isRunning, requests, answered, attempts, estimatedAttempts, inputTokens, outputTokens, "
+            + "usd, errors");
         var command = new Command("status", "Show how far a run is; also while it goes on") { run, json };
         command.SetAction(p =>
         {

@@ -105,7 +105,8 @@ sealed class FakeTeacherServer : IAsyncDisposable
                 await FailAsync(context, 400, Error(new string('x', 290) + key, "bad")); break;
             case Fault.EscapedKey:
                 string escaped = string.Concat(key.Select((c, i) => c == '/' ? "\\/" : i % 2 == 0 ? $"\\u{(int)c:x4}" : c.ToString()));
-                await FailAsync(context, 401, "{\"error\":{\"message\":\"wrong: " + escaped + " in " + Quote(Quote(key.Replace("-", "\\u002D")))[1..^1] + "\"}}");
+                await FailAsync(context, 401, "{\"error\":{\"message\":\"wrong: " + escaped + " in "
+                    + Quote(Quote(key.Replace("-", "\\u002D")))[1..^1] + "\"}}");
                 break;
             case Fault.LateKeyWithStatusOk: await FailAsync(context, 200, new string('x', 290) + key); break;
             case Fault.KeyInHeader: await FailAsync(context, 200, answer, ("x-request-id", $"r-{Uri.EscapeDataString(key)}")); break;
