@@ -49,6 +49,9 @@ public sealed class LineReader : IDisposable
     /// <summary>Whether the line read last ended in a line feed: false for a last line that was cut short.</summary>
     public bool IsTerminated { get; private set; }
 
+    /// <summary>Bytes of the content up to the end of the line read last, its line feed and a byte order mark included.</summary>
+    public long Consumed { get; private set; }
+
     /// <summary>The next line, valid until the next call.</summary>
     /// <returns>False at the end of the file.</returns>
     /// <exception cref="InvalidDataException">A line is longer than 64 MiB, or the gzip data are damaged.</exception>
@@ -81,6 +84,7 @@ public sealed class LineReader : IDisposable
         Line++;
         var line = _buffer.AsMemory(_start, end - _start);
         _start = end + skip;
+        Consumed += line.Length + skip;
         IsTerminated = skip == 1;
         return Line == 1 && line.Span.StartsWith("\uFEFF"u8) ? line[3..] : line;
     }

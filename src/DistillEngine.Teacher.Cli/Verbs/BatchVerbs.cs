@@ -30,7 +30,7 @@ static class BatchVerbs
             TimeProvider time = TimeProvider.System;
             RunSetup setup = RunSetup.Load(questions.Question(p));
             using RunFolder folder = RunFolder.Take(p.GetValue(output)!);
-            folder.Begin(setup, new RunTerms("batch", null, questions.Prices(p)), time.GetUtcNow());
+            folder.Begin(setup, folder.Manifest(setup, new RunTerms("batch", null, questions.Prices(p)), time.GetUtcNow()));
             var history = new RunHistory(setup.Plan);
             using (Journal.Open(folder.FolderPath, Durability.AtTheEnd, time, history.Add, text => io.Error.WriteLine($"warning: {text}"))) { }
             BatchExportReport report = BatchExport.Write(folder.FolderPath, setup.Plan, history, p.GetValue(limitsCompletion));
@@ -67,14 +67,17 @@ static class BatchVerbs
             string path = p.GetValue(run)!;
             using RunFolder folder = RunFolder.TakeExisting(path);
             RunManifest manifest = ManifestFile.Read(path);
-            RunSetup setup = RunSetup.Load(manifest, RunPaths.Read(path), p.GetValue(input));
+            var paths = RunPaths.Read(path);
+            RunSetup setup = RunSetup.Load(manifest, paths, p.GetValue(input));
             var history = new RunHistory(setup.Plan);
             BatchImportReport imported;
             using (var journal = Journal.Open(path, Durability.AtTheEnd, time, history.Add, text => io.Error.WriteLine($"warning: {text}")))
                 imported = BatchImport.Read(p.GetValue(files)!, setup.Plan, history, journal, time);
             AnswerReport report = folder.Parse(setup, manifest.Parser, manifest.OnAmbiguous, time.GetUtcNow());
             Show(io, path, imported, report, p.GetValue(json));
-            return history.Answered < setup.Plan.Requests.Count ? ExitCode.Partial : report.TooManyFailed ? ExitCode.Unparsed : ExitCode.Ok;
+            // The plan is of all rows; a run that asks about the first ones only consists of the first requests.
+            bool isComplete = setup.Plan.Requests.Take(paths.Requests).All(planned => history.IsAnswered(planned.Key));
+            return !isComplete ? ExitCode.Partial : report.TooManyFailed ? ExitCode.Unparsed : ExitCode.Ok;
         });
         return command;
     }

@@ -7,6 +7,8 @@ namespace DistillEngine.Teacher.Cli.Verbs;
 /// <summary>The options of <c>run</c> alone.</summary>
 sealed class RunOptions
 {
+    const string Guarantee = "a request starts only if its prompt, by estimate, and its answers at their longest still fit; lost answers count as such";
+
     /// <summary>Longest wait of the system's timers.</summary>
     const double MostSeconds = 4_000_000;
 
@@ -39,11 +41,11 @@ sealed class RunOptions
     }, 1);
     readonly Option<long?> _budgetTokens = CommonOptions.AtLeast(new Option<long?>("--budget-tokens")
     {
-        Description = "Tokens in all, read and written", HelpName = "N",
+        Description = $"Tokens in all, read and written; {Guarantee}", HelpName = "N",
     }, 1);
     readonly Option<double?> _budgetDollars = CommonOptions.AtLeast(new Option<double?>("--budget-usd")
     {
-        Description = "US dollars in all; needs prices", HelpName = "X",
+        Description = $"US dollars in all; needs prices; {Guarantee}", HelpName = "X",
     }, 0);
     readonly ChoiceOption<Durability> _fsync = new("--fsync", "When the journal is brought to disk, against power failures",
         ("second", Durability.EverySecond), ("line", Durability.EveryLine), ("end", Durability.AtTheEnd));

@@ -29,7 +29,7 @@ static class RunVerb
         ServerAddress? address = settings.BaseUrl is { } url ? ServerAddress.Parse(url) : null;
         RunSetup setup = RunSetup.Load(question);
         using RunFolder folder = RunFolder.Take(settings.Output);
-        RunManifest manifest = folder.Begin(setup, settings.Terms(address, prices), time.GetUtcNow());
+        RunManifest manifest = folder.Manifest(setup, settings.Terms(address, prices), time.GetUtcNow());
         prices ??= manifest.Prices is { } earlier ? new(earlier.Input, earlier.Output) : null;
         if (settings.Budget.Dollars is not null && prices is null) throw new UsageException("--budget-usd needs --price-in and --price-out.");
         var console = new RunConsole(io);
@@ -37,6 +37,8 @@ static class RunVerb
         RunResult result;
         try
         {
+            // Only now: what is wrong with the options leaves no run behind.
+            folder.Begin(setup, manifest);
             result = Ask(io, console, folder, setup, teacher, settings.Runner(setup, prices, console.Note), settings.Durability, time);
         }
         finally

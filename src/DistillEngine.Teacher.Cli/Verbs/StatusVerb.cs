@@ -12,7 +12,8 @@ static class StatusVerb
     public static Command Build(Io io)
     {
         var run = new Argument<string>("RUN") { Description = "Folder of a run" };
-        Option<bool> json = CommonOptions.Json("run, model, isRunning, requests, answered, attempts, inputTokens, outputTokens, usd, errors");
+        Option<bool> json = CommonOptions.Json("run, model, isRunning, requests, answered, attempts, estimatedAttempts, inputTokens, outputTokens, "
+            + "usd, errors");
         var command = new Command("status", "Show how far a run is; also while it goes on") { run, json };
         command.SetAction(p =>
         {
@@ -37,7 +38,8 @@ static class StatusVerb
         io.Output.WriteLine($"answered   {state.Answered:N0} of {requests:N0}");
         io.Output.WriteLine($"attempts   {state.Spent.Requests:N0}{(state.Errors.Count == 0 ? "" : $", failed: {RunReport.Counts([.. state.Errors])}")}");
         io.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"tokens     {state.Spent.InputTokens:N0} read, {state.Spent.OutputTokens:N0} written{(dollars is { } usd ? $", ${usd:0.####}" : "")}"));
+            $"tokens     {state.Spent.InputTokens:N0} read, {state.Spent.OutputTokens:N0} written{(dollars is { } usd ? $", ${usd:0.####}" : "")}"
+            + $"{RunReport.Estimated(state.Estimated)}"));
     }
 
     static void WriteJson(Io io, RunManifest manifest, JournalSummary state, int requests, double? dollars, bool isRunning) => io.WriteJson(w =>
@@ -48,6 +50,7 @@ static class StatusVerb
         w.WriteNumber("requests", requests);
         w.WriteNumber("answered", state.Answered);
         w.WriteNumber("attempts", state.Spent.Requests);
+        w.WriteNumber("estimatedAttempts", state.Estimated);
         w.WriteNumber("inputTokens", state.Spent.InputTokens);
         w.WriteNumber("outputTokens", state.Spent.OutputTokens);
         if (dollars is { } usd) w.WriteNumber("usd", usd);

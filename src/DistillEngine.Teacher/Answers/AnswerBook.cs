@@ -7,6 +7,7 @@ public sealed class AnswerBook
     readonly Dictionary<string, JournalEntry> _answerOfKey = new(StringComparer.Ordinal);
     readonly Dictionary<(string Id, int Sample), JournalEntry> _errors = [];
     readonly Dictionary<string, JournalEntry> _errorOfKey = new(StringComparer.Ordinal);
+    readonly HashSet<string> _unclaimed = new(StringComparer.Ordinal);
     readonly SortedDictionary<string, int> _errorKinds = new(StringComparer.Ordinal);
 
     /// <param name="journal">The entries, in the journal's order.</param>
@@ -25,7 +26,10 @@ public sealed class AnswerBook
     /// <summary>Time of the last attempt, or null.</summary>
     public DateTimeOffset? Last { get; private set; }
 
-    /// <summary>Tokens read in all attempts, as far as the server counted them; null where it never did.</summary>
+    /// <summary>Attempts whose use the server did not count, so that it is estimated.</summary>
+    public int EstimatedAttempts { get; private set; }
+
+    /// <summary>Tokens read in all attempts; null where none is known to have read any.</summary>
     public long? InputTokens { get; private set; }
 
     /// <summary>Tokens written in all attempts.</summary>
@@ -37,8 +41,18 @@ public sealed class AnswerBook
     /// <summary>Attempts without an answer, by kind of error.</summary>
     public IReadOnlyDictionary<string, int> ErrorKinds => _errorKinds;
 
+    /// <summary>Requests with an answer.</summary>
+    public int Answered => _answerOfKey.Count;
+
+    /// <summary>Answered requests whose answer was not taken by <see cref="Answer(string)"/>.</summary>
+    public int Unclaimed => _unclaimed.Count;
+
     /// <summary>The answer to a request: the first, where a broken run was given two.</summary>
-    public JournalEntry? Answer(string key) => _answerOfKey.GetValueOrDefault(key);
+    public JournalEntry? Answer(string key)
+    {
+        _unclaimed.Remove(key);
+        return _answerOfKey.GetValueOrDefault(key);
+    }
 
     /// <summary>The answer of a row's sample, for journals whose requests cannot be made again: where the same request was answered twice,
     /// the first; where the row was asked again in another way, the last.</summary>
@@ -55,8 +69,9 @@ public sealed class AnswerBook
         if (entry.Choice == 0) Attempts++;
         if (First is null || entry.Time < First) First = entry.Time;
         if (Last is null || entry.Time > Last) Last = entry.Time;
-        InputTokens = Sum(InputTokens, entry.Usage?.Input);
-        OutputTokens = Sum(OutputTokens, entry.Usage?.Output);
+        if (entry is { Choice: 0, Estimated: not null }) EstimatedAttempts++;
+        InputTokens = Sum(InputTokens, entry.Usage?.Input ?? entry.Estimated?.Input);
+        OutputTokens = Sum(OutputTokens, entry.Usage?.Output ?? entry.Estimated?.Output);
         CachedTokens = Sum(CachedTokens, entry.Usage?.Cached);
         var place = (entry.Id, entry.Sample);
         if (!entry.IsAnswer)
@@ -67,7 +82,7 @@ public sealed class AnswerBook
             _errorKinds[kind] = _errorKinds.GetValueOrDefault(kind) + 1;
             return;
         }
-        _answerOfKey.TryAdd(entry.Key, entry);
+        if (_answerOfKey.TryAdd(entry.Key, entry)) _unclaimed.Add(entry.Key);
         if (!_answers.TryGetValue(place, out var held) || held.Key != entry.Key) _answers[place] = entry;
     }
 

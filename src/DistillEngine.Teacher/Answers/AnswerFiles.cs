@@ -17,6 +17,7 @@ public static class AnswerFiles
 
     /// <param name="rows">The rows of the input, in order.</param>
     /// <exception cref="ArgumentOutOfRangeException">Fewer than one sample.</exception>
+    /// <exception cref="InvalidDataException">Answers are to questions that the task no longer asks, though all of them are needed.</exception>
     /// <exception cref="IOException">A file cannot be written; what was there stays.</exception>
     public static AnswerReport Write(string folder, IReadOnlyList<TeacherRow> rows, AnswerBook book, AnswerSettings settings)
     {
@@ -57,6 +58,11 @@ public static class AnswerFiles
             }
             assembled.Add(result);
         }
+        // Such rows would pass for ones that were never asked, and what was paid for them would be gone from the files.
+        if (settings.NeedsAllAnswers && book.Unclaimed > 0)
+            throw new InvalidDataException($"{settings.Task.Path}: {book.Unclaimed} of the journal's {book.Answered} answers are to questions that the task "
+                + "no longer asks (expected the columns, 'data.fields' and 'student.input', that the run asked with; undo that change, or start a run "
+                + "in another folder).");
         report = AnswerReport.Of(rows.Count, assembled, book, settings);
         return assembled;
     }

@@ -34,7 +34,10 @@ public sealed record AnswerReport
     /// <summary>Attempts without an answer, by kind of error, the most frequent first.</summary>
     public required IReadOnlyList<KeyValuePair<string, int>> Errors { get; init; }
 
-    /// <summary>Tokens read in all attempts; null where the server did not count them.</summary>
+    /// <summary>Attempts whose use the server did not count, so that it is estimated.</summary>
+    public required int EstimatedAttempts { get; init; }
+
+    /// <summary>Tokens read in all attempts; null where none is known to have read any.</summary>
     public required long? InputTokens { get; init; }
 
     /// <summary>Tokens written in all attempts.</summary>
@@ -102,6 +105,7 @@ public sealed record AnswerReport
             Flags = Sorted(flags),
             Attempts = book.Attempts,
             Errors = Sorted(book.ErrorKinds),
+            EstimatedAttempts = book.EstimatedAttempts,
             InputTokens = book.InputTokens,
             OutputTokens = book.OutputTokens,
             CachedTokens = book.CachedTokens,

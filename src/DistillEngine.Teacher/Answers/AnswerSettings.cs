@@ -24,4 +24,7 @@ public sealed record AnswerSettings
     /// <summary>Key of a row's sample (<see cref="TeacherRequest.Key"/>). Rows with the same prompt share an answer, and answers to other
     /// prompts do not count. Null: answers are found by id and sample.</summary>
     public Func<TeacherRow, int, string>? KeyOf { get; init; }
+
+    /// <summary>Whether an answer to any other prompt is an error rather than left out.</summary>
+    public bool NeedsAllAnswers { get; init; }
 }

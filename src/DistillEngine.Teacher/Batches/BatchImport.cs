@@ -36,12 +36,12 @@ public static class BatchImport
                     unknown++;
                     continue;
                 }
-                if (history.IsAnswered(key))
+                var entry = JournalEntry.Of(plan.Request(question), reply, history.Attempts(key) + 1, time.GetUtcNow())[0];
+                if (history.IsAnswered(key) || (!entry.IsAnswer && history.IsKnown(entry)))
                 {
                     repeated++;
                     continue;
                 }
-                var entry = JournalEntry.Of(plan.Request(question), reply, history.Attempts(key) + 1, time.GetUtcNow())[0];
                 journal.Append([entry]);
                 history.Add(entry);
                 if (entry.IsAnswer) imported++;
@@ -81,7 +81,7 @@ public static class BatchImport
             var (kind, text) = root.Member("error") is { } error
                 ? ErrorText.Classify(0, error)
                 : (TeacherErrorKind.BadReply, "the line holds neither a response nor an error");
-            return new() { ErrorKind = kind, Error = text };
+            return new() { RequestId = root.TextMember("id"), ErrorKind = kind, Error = text };
         }
         int status = (int)(response.CountMember("status_code") ?? 200);
         string? id = response.TextMember("request_id");

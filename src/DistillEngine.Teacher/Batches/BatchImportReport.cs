@@ -8,7 +8,7 @@ public sealed record BatchImportReport
     /// <summary>Answers that the journal now holds and did not hold before.</summary>
     public required int Imported { get; init; }
 
-    /// <summary>Lines about questions that had an answer already.</summary>
+    /// <summary>Lines about questions that had an answer already, and failures that the journal holds already.</summary>
     public required int Repeated { get; init; }
 
     /// <summary>Lines whose <c>custom_id</c> is no question of the run.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using DistillEngine.Teacher.Prompts;
 using DistillEngine.Teacher.Wire;
 
 namespace DistillEngine.Teacher;
@@ -37,6 +38,10 @@ public sealed record JournalEntry
 
     public TokenUsage? Usage { get; init; }
 
+    /// <summary>What was used and paid as far as the server did not count it (<c>est</c>): a prompt and an answer by their length, a lost answer at
+    /// its longest. Null where it counted, or where nothing is paid.</summary>
+    public TokenUsage? Estimated { get; init; }
+
     /// <summary>Name the server gives the model that answered.</summary>
     public string? Model { get; init; }
 
@@ -59,15 +64,20 @@ public sealed record JournalEntry
     public string? ErrorKind => Error?.Split(':', 2)[0];
 
     /// <summary>The lines of one attempt: one for each sample answered, or one that says why there is no answer.</summary>
+    /// <param name="promptTokens">What the prompt counts as where the server does not say; null: its estimate.</param>
     /// <exception cref="ArgumentException">There are more answers than samples were asked for.</exception>
-    public static IReadOnlyList<JournalEntry> Of(TeacherRequest request, TeacherReply reply, int attempt, DateTimeOffset time)
+    public static IReadOnlyList<JournalEntry> Of(TeacherRequest request, TeacherReply reply, int attempt, DateTimeOffset time, long? promptTokens = null)
     {
         if (reply.Answers > request.Count)
             throw new ArgumentException($"the reply holds {reply.Answers} answers (expected at most {request.Count}).", nameof(reply));
         JournalEntry first = First(request, reply, attempt, time);
-        if (reply.Further.Count == 0) return [first];
+        long prompt = promptTokens ?? TokenEstimate.Of(request.Prompt), longest = request.Parameters.MaxTokens;
+        if (!reply.IsAnswer) return [reply.IsLost ? first with { Estimated = Uncounted(reply.Usage, prompt, longest * request.Count) } : first];
         TokenUsage?[] usages = SplitUsage(reply);
-        var entries = new List<JournalEntry>(reply.Answers) { first with { Usage = usages[0] } };
+        var entries = new List<JournalEntry>(reply.Answers)
+        {
+            first with { Usage = usages[0], Estimated = Uncounted(usages[0], prompt, Written(reply.Text, reply.Reasoning, reply.Finish)) },
+        };
         foreach (TeacherChoice choice in reply.Further)
         {
             int place = entries.Count, sample = request.Sample + place;
@@ -80,9 +90,13 @@ public sealed record JournalEntry
                 Text = choice.Text,
                 Reasoning = choice.Reasoning,
                 Usage = usages[place],
+                Estimated = Uncounted(usages[place], 0, Written(choice.Text, choice.Reasoning, choice.Finish)),
             });
         }
         return entries;
+
+        // Where the limit ended an answer, the part that the server keeps to itself is known as well.
+        long Written(string? text, string? reasoning, string? finish) => finish == "length" ? longest : Length(text, reasoning);
     }
 
     static JournalEntry First(TeacherRequest request, TeacherReply reply, int attempt, DateTimeOffset time) => new()
@@ -109,7 +123,7 @@ public sealed record JournalEntry
     {
         var usages = new TokenUsage?[reply.Answers];
         if (reply.Usage is not { } all) return usages;
-        long[] lengths = [Length(reply.Text, reply.Reasoning), .. reply.Further.Select(choice => Length(choice.Text, choice.Reasoning))];
+        long[] lengths = [1 + Length(reply.Text, reply.Reasoning), .. reply.Further.Select(choice => 1 + Length(choice.Text, choice.Reasoning))];
         long sum = lengths.Sum(), left = all.Output ?? 0;
         for (int i = usages.Length - 1; i > 0; i--)
         {
@@ -119,9 +133,13 @@ public sealed record JournalEntry
         }
         usages[0] = all with { Output = all.Output is null ? null : left };
         return usages;
-
-        static long Length(string? text, string? reasoning) => 1 + Prompts.TokenEstimate.Of(text) + Prompts.TokenEstimate.Of(reasoning);
     }
+
+    static long Length(string? text, string? reasoning) => TokenEstimate.Of(text) + TokenEstimate.Of(reasoning);
+
+    static TokenUsage? Uncounted(TokenUsage? usage, long input, long output) => usage is { Input: not null, Output: not null }
+        ? null
+        : new(usage?.Input is null ? input : null, usage?.Output is null ? output : null, null);
 
     /// <summary>Name of a kind in journals and reports.</summary>
     public static string NameOf(TeacherErrorKind kind) => kind switch
@@ -134,6 +152,7 @@ public sealed record JournalEntry
         TeacherErrorKind.Transport => "transport",
         TeacherErrorKind.Timeout => "timeout",
         TeacherErrorKind.BadReply => "bad_reply",
+        TeacherErrorKind.OtherForm => "other_form",
         TeacherErrorKind.Unauthorized => "unauthorized",
         TeacherErrorKind.BadRequest => "bad_request",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "unknown kind of error."),
@@ -153,18 +172,9 @@ public sealed record JournalEntry
         json.WriteString("finish", Finish);
         json.WriteString("text", Text);
         json.WriteString("reasoning", Reasoning);
-        if (Usage is null)
-        {
-            json.WriteNull("usage");
-        }
-        else
-        {
-            json.WriteStartObject("usage");
-            WriteCount(json, "in", Usage.Input);
-            WriteCount(json, "out", Usage.Output);
-            WriteCount(json, "cached", Usage.Cached);
-            json.WriteEndObject();
-        }
+        if (Usage is null) json.WriteNull("usage");
+        else WriteCounts(json, "usage", Usage);
+        if (Estimated is { } estimated) WriteCounts(json, "est", estimated);
         json.WriteString("model", Model);
         json.WriteString("fp", Fingerprint);
         json.WriteNumber("ms", Milliseconds);
@@ -195,7 +205,8 @@ public sealed record JournalEntry
                 Finish = TextOf(root, "finish"),
                 Text = TextOf(root, "text"),
                 Reasoning = TextOf(root, "reasoning"),
-                Usage = root.Member("usage") is { } usage ? new(Count(usage, "in"), Count(usage, "out"), Count(usage, "cached")) : null,
+                Usage = CountsOf(root, "usage"),
+                Estimated = CountsOf(root, "est"),
                 Model = TextOf(root, "model"),
                 Fingerprint = TextOf(root, "fp"),
                 Milliseconds = root.Member("ms")?.GetInt64() ?? 0,
@@ -214,7 +225,19 @@ public sealed record JournalEntry
 
     static string? TextOf(JsonElement root, string name) => root.Member(name)?.GetString();
 
+    static TokenUsage? CountsOf(JsonElement root, string name) =>
+        root.Member(name) is { } counts ? new(Count(counts, "in"), Count(counts, "out"), Count(counts, "cached")) : null;
+
     static long? Count(JsonElement root, string name) => root.Member(name)?.GetInt64();
+
+    static void WriteCounts(Utf8JsonWriter json, string name, TokenUsage counts)
+    {
+        json.WriteStartObject(name);
+        WriteCount(json, "in", counts.Input);
+        WriteCount(json, "out", counts.Output);
+        WriteCount(json, "cached", counts.Cached);
+        json.WriteEndObject();
+    }
 
     static void WriteCount(Utf8JsonWriter json, string name, long? value)
     {

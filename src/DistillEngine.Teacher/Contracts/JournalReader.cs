@@ -34,7 +34,7 @@ public static class JournalReader
             }
             if (entry is null || !lines.IsTerminated) torn?.Invoke(new(lines.Line, good, IsWhole: entry is not null));
             if (entry is null) yield break;
-            good += line.Length + 1;
+            good = lines.Consumed;
             yield return entry;
         }
     }

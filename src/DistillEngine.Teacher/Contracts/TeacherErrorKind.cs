@@ -27,6 +27,9 @@ public enum TeacherErrorKind
     /// <summary>Status 200, but no usable answer in it: not JSON, no choice, no text.</summary>
     BadReply,
 
+    /// <summary>The server wants the request in another form, which the teacher uses from then on.</summary>
+    OtherForm,
+
     /// <summary>The key is missing, wrong or not allowed (401, 403).</summary>
     Unauthorized,
 

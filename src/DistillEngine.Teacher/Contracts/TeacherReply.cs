@@ -44,4 +44,9 @@ public sealed record TeacherReply
     public RateLimitHints? Limits { get; init; }
 
     public bool IsAnswer => ErrorKind == TeacherErrorKind.None;
+
+    /// <summary>Whether an answer may have been made, and billed, of which nothing usable arrived: it came too late, was cut, or a gateway gave up
+    /// waiting for it (504, and Cloudflare's 524).</summary>
+    public bool IsLost => ErrorKind is TeacherErrorKind.Timeout or TeacherErrorKind.Transport || Status is 504 or 524
+        || (ErrorKind == TeacherErrorKind.BadReply && Status is >= 200 and < 300);
 }

@@ -24,7 +24,7 @@ sealed class ChoiceReader(LabelOptions labels, ParseOptions options) : IAnswerRe
 
     AnswerLabel? ByLetter(string text, IReadOnlyList<string> choices)
     {
-        int letter = ChoiceLetters.Find(text, choices.Count, out bool isAmbiguous);
+        int letter = ChoiceLetters.Find(text, choices, out bool isAmbiguous);
         if (letter == ChoiceLetters.None) return null;
         if (isAmbiguous)
         {

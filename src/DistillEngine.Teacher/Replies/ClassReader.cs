@@ -44,7 +44,7 @@ sealed class ClassReader : IAnswerReader
 
     AnswerLabel? ByLetter(string text)
     {
-        int letter = ChoiceLetters.Find(text, _set.Count, out bool isAmbiguous);
+        int letter = ChoiceLetters.Find(text, _set, out bool isAmbiguous);
         if (letter == ChoiceLetters.None) return null;
         if (!isAmbiguous) return AnswerLabel.Found(_set[letter], isCertain: true);
         return _options.RejectAmbiguous

@@ -25,6 +25,9 @@ public sealed record ManifestResults
 
     public required IReadOnlyDictionary<string, int> Errors { get; init; }
 
+    /// <summary>Attempts whose use the server did not count, so that it is estimated.</summary>
+    public int EstimatedAttempts { get; init; }
+
     public long? InputTokens { get; init; }
 
     public long? OutputTokens { get; init; }
@@ -68,6 +71,7 @@ public sealed record ManifestResults
             Parse = Ordered(report.ParseCodes),
             Flags = Ordered(report.Flags),
             Errors = Ordered(report.Errors),
+            EstimatedAttempts = report.EstimatedAttempts,
             InputTokens = report.InputTokens,
             OutputTokens = report.OutputTokens,
             CachedTokens = report.CachedTokens,

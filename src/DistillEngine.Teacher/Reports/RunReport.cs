@@ -21,7 +21,7 @@ public static class RunReport
         if (report.InputTokens is not null || report.OutputTokens is not null)
         {
             string cached = report.CachedTokens > 0 ? string.Create(CultureInfo.InvariantCulture, $", {report.CachedTokens:N0} from the server's cache") : "";
-            Line(text, $"tokens    {report.InputTokens ?? 0:N0} read, {report.OutputTokens ?? 0:N0} written{cached}");
+            Line(text, $"tokens    {report.InputTokens ?? 0:N0} read, {report.OutputTokens ?? 0:N0} written{cached}{Estimated(report.EstimatedAttempts)}");
         }
         if (report.Dollars is { } dollars) Line(text, $"spent     ${dollars:0.####}");
         Line(text, $"status    {Counts(report.Statuses)}");
@@ -43,6 +43,10 @@ public static class RunReport
     public static string Counts(IReadOnlyList<KeyValuePair<string, int>> counts) => counts.Count == 0
         ? "none"
         : string.Join(", ", counts.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value:N0}")));
+
+    /// <summary>How much of a count of tokens is an estimate, where any is.</summary>
+    public static string Estimated(int attempts) =>
+        attempts == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; estimated for {attempts:N0} attempts, which the server did not count");
 
     /// <summary>A share with its 95 % interval, in percent.</summary>
     internal static string Share(Proportion share) =>

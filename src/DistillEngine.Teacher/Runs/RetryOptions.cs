@@ -16,7 +16,7 @@ public sealed record RetryOptions(int Attempts, TimeSpan LongestWait)
 
     /// <summary>Whether the same question can succeed at another time.</summary>
     public static bool CanSucceed(TeacherErrorKind kind) => kind is TeacherErrorKind.RateLimited or TeacherErrorKind.Server
-        or TeacherErrorKind.Unreachable or TeacherErrorKind.Transport or TeacherErrorKind.Timeout or TeacherErrorKind.BadReply;
+        or TeacherErrorKind.Unreachable or TeacherErrorKind.Transport or TeacherErrorKind.Timeout or TeacherErrorKind.BadReply or TeacherErrorKind.OtherForm;
 
     /// <summary>A pipeline that asks until there is an answer or no hope: exponential waits with jitter, or as long as the server asks.</summary>
     /// <param name="waiting">Is told of every wait.</param>

@@ -39,7 +39,7 @@ public sealed class Runner : IDisposable
     {
         (_teacher, _plan, _history, _journal, _options, _time) = (teacher, plan, history, journal, options, time);
         _limits = new RateLimits(options.RequestsAMinute, options.TokensAMinute, options.Retry.LongestWait, time);
-        _budget = new Budget(options.Budget, options.Prices, history.Spent, history.Replies, history.Answers);
+        _budget = new Budget(options.Budget, options.Prices, history.Spent, history.PromptRatio);
         _bundles = new SampleBundles(options.SamplesARequest);
         _state = new RunState(plan.Requests.Count, history.Answered, time);
         _pipeline = options.Retry.Build(time, (_, wait) => _state.WillRetry(wait));
@@ -145,10 +145,10 @@ public sealed class Runner : IDisposable
     {
         TeacherRequest request = _plan.Request(planned, samples);
         Spending estimate = _plan.Estimate(planned, samples);
-        Spending? reserved = await _budget.ReserveAsync(estimate, samples, _halt.Token).ConfigureAwait(false);
+        Spending? reserved = await _budget.ReserveAsync(estimate, _halt.Token).ConfigureAwait(false);
         if (reserved is not { } setAside)
         {
-            Halt(RunOutcome.Budget, $"the budget is reached: {_budget.Describe(estimate, samples)}");
+            Halt(RunOutcome.Budget, $"the budget is reached: {_budget.Describe(estimate)}");
             throw new OperationCanceledException(_halt.Token);
         }
         var used = new Spending();
@@ -161,8 +161,8 @@ public sealed class Runner : IDisposable
             {
                 // Not cancelled by anything but its own time limit: the answer may be paid already.
                 reply = await _teacher.AskAsync(request, CancellationToken.None).ConfigureAwait(false);
-                IReadOnlyList<JournalEntry> entries = JournalEntry.Of(request, reply, attempt, _time.GetUtcNow());
-                foreach (JournalEntry entry in entries) used += Spending.Of(entry, planned.PromptTokens);
+                IReadOnlyList<JournalEntry> entries = JournalEntry.Of(request, reply, attempt, _time.GetUtcNow(), setAside.InputTokens);
+                foreach (JournalEntry entry in entries) used += Spending.Of(entry);
                 _journal.Append(entries);
             }
             finally
@@ -175,7 +175,7 @@ public sealed class Runner : IDisposable
         }
         finally
         {
-            _budget.Settle(setAside, used, reply?.Answers ?? 0);
+            _budget.Settle(estimate, setAside, used);
         }
     }
 

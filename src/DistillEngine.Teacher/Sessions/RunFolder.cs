@@ -43,9 +43,9 @@ public sealed class RunFolder : IDisposable
             ? Take(path)
             : throw new DirectoryNotFoundException($"{path}: no such folder (expected one that 'distill-teacher run' has written).");
 
-    /// <summary>Starts a run, or goes on with the one that is there; either way the manifest then says what is valid now.</summary>
+    /// <summary>What the manifest of a run says that starts here, or goes on with the one that is there. Writes nothing.</summary>
     /// <exception cref="InvalidDataException">The folder holds a run with other settings; the message says what differs.</exception>
-    public RunManifest Begin(RunSetup setup, RunTerms terms, DateTimeOffset now)
+    public RunManifest Manifest(RunSetup setup, RunTerms terms, DateTimeOffset now)
     {
         RunManifest manifest = Describe(setup, terms, now);
         if (File.Exists(Path.Combine(FolderPath, ManifestFile.Name)))
@@ -65,25 +65,32 @@ public sealed class RunFolder : IDisposable
                 OnAmbiguous = before.OnAmbiguous
             };
         }
+        return manifest;
+    }
+
+    /// <summary>Starts a run, or goes on with the one that is there.</summary>
+    /// <param name="manifest">As <see cref="Manifest"/> gives it.</param>
+    public void Begin(RunSetup setup, RunManifest manifest)
+    {
         ManifestFile.Write(FolderPath, manifest);
         bool isBuiltIn = TaskReader.BuiltIn.Contains(setup.Task.Name) && setup.Task.Path.StartsWith("built-in:", StringComparison.Ordinal);
         new RunPaths(isBuiltIn ? setup.Task.Name : Path.GetFullPath(setup.Task.Path), setup.Input, setup.Plan.Requests.Count).Write(FolderPath);
-        return manifest;
     }
 
     /// <summary>Makes <c>rationales.jsonl</c>, <c>rejects.jsonl</c> and the data-set card from the journal, and notes the results in the manifest.</summary>
     /// <param name="parser">Name of the parsing rules; see <see cref="ReplyParsers"/>.</param>
     /// <param name="onAmbiguous">What becomes of answers that name several choices, <c>reject</c> or <c>first</c>; null: what the task says.</param>
-    /// <exception cref="InvalidDataException">The task's prompt is no longer the one that was asked with.</exception>
+    /// <exception cref="InvalidDataException">The task's prompt is no longer the one that was asked with, or its questions are others.</exception>
     public AnswerReport Parse(RunSetup setup, string parser, string? onAmbiguous, DateTimeOffset now)
     {
         RunManifest manifest = ManifestFile.Read(FolderPath);
         if (manifest.Prompt.Sha256 != setup.Renderer.Sha256)
             throw new InvalidDataException($"{setup.Task.Path}: the prompt is not the one that {FolderPath} asked with (expected the same "
                 + "instructions, worked examples and query; undo that change, or start a run in another folder).");
+        bool isChanged = IsChanged(setup, manifest);
         // The rules may have changed since the run was asked: the files are made by the present ones.
         manifest = manifest with { Parser = parser, OnAmbiguous = onAmbiguous, Task = Describe(setup), Tool = ToolVersion.Name, Commit = BuildInfo.Commit };
-        AnswerReport report = AnswerFiles.Write(FolderPath, setup.Rows, Book(FolderPath), Settings(setup, manifest));
+        AnswerReport report = AnswerFiles.Write(FolderPath, setup.Rows, Book(FolderPath), Settings(setup, manifest) with { NeedsAllAnswers = isChanged });
         manifest = manifest with { Results = ManifestResults.Of(report, FolderPath), Finished = report.Pending == 0 ? now : null };
         ManifestFile.Write(FolderPath, manifest);
         DatasetCard.Write(FolderPath, manifest, report);
@@ -92,9 +99,12 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>What <see cref="Parse"/> would report, without writing and without the lock.</summary>
     public static AnswerReport Inspect(string folder, RunSetup setup, RunManifest manifest) =>
-        AnswerFiles.Inspect(setup.Rows, Book(folder), Settings(setup, manifest));
+        AnswerFiles.Inspect(setup.Rows, Book(folder), Settings(setup, manifest) with { NeedsAllAnswers = IsChanged(setup, manifest) });
 
     public void Dispose() => _lock.Dispose();
+
+    /// <summary>Whether the task was changed since the run was asked or parsed; such a change must not make answers homeless.</summary>
+    static bool IsChanged(RunSetup setup, RunManifest manifest) => manifest.Task.Sha256 != setup.Shots.TaskSha256;
 
     static AnswerBook Book(string folder)
     {

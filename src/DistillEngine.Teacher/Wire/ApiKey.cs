@@ -1,3 +1,8 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using System.Text.RegularExpressions;
+
 namespace DistillEngine.Teacher.Wire;
 
 /// <summary>The secret a server knows us by. It goes into one header and nowhere else: its text form hides it.</summary>
@@ -10,8 +15,13 @@ public sealed class ApiKey
     const int ShortestScrubbed = 6;
 
     readonly string? _secret;
+    readonly Regex? _traces;
 
-    ApiKey(string? secret) => _secret = secret;
+    ApiKey(string? secret)
+    {
+        _secret = secret;
+        if (secret is { Length: >= ShortestScrubbed }) _traces = new Regex(TracesOf(secret), RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
+    }
 
     /// <summary>For servers that need no key.</summary>
     public static ApiKey None { get; } = new(null);
@@ -48,9 +58,28 @@ public sealed class ApiKey
         return new(key);
     }
 
-    /// <summary>A text without the key, should a server repeat it in a message.</summary>
-    public string Scrub(string text) =>
-        _secret is { Length: >= ShortestScrubbed } secret ? text.Replace(secret, "(key)", StringComparison.Ordinal) : text;
+    /// <summary>A text without the key, should a server repeat it: as it is, or escaped for JSON (also JSON within JSON), addresses or pages.</summary>
+    public string Scrub(string text) => _traces?.Replace(text, "(key)") ?? text;
+
+    /// <summary>As <see cref="Scrub(string)"/>, for UTF-8.</summary>
+    /// <returns>The same memory where the key does not occur.</returns>
+    public ReadOnlyMemory<byte> Scrub(ReadOnlyMemory<byte> utf8)
+    {
+        if (_traces is null) return utf8;
+        string text = Encoding.UTF8.GetString(utf8.Span), scrubbed = Scrub(text);
+        return text == scrubbed ? utf8 : Encoding.UTF8.GetBytes(scrubbed);
+    }
 
     public override string ToString() => IsPresent ? "(key)" : "(no key)";
+
+    static string TracesOf(string secret)
+    {
+        var pattern = new StringBuilder();
+        foreach (char c in secret)
+        {
+            string sign = Regex.Escape(c.ToString()), named = Regex.Escape(WebUtility.HtmlEncode(c.ToString()));
+            pattern.Append(CultureInfo.InvariantCulture, $@"(?:\\*{sign}|\\+u{(int)c:x4}|%{(int)c:x2}|&#0*{(int)c};|&#x0*{(int)c:x};|{named})");
+        }
+        return pattern.ToString();
+    }
 }

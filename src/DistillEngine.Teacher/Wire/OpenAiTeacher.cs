@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Text;
 
 namespace DistillEngine.Teacher.Wire;
 
@@ -77,7 +76,9 @@ public sealed class OpenAiTeacher : ITeacher, IDisposable
         return reply with
         {
             Milliseconds = (long)_time.GetElapsedTime(start).TotalMilliseconds,
+            // Bodies are scrubbed before anything is made of them; these come from headers and exceptions as well.
             Error = reply.Error is { } error ? _key.Scrub(error) : null,
+            RequestId = reply.RequestId is { } id ? _key.Scrub(id) : null,
         };
     }
 
@@ -93,7 +94,9 @@ public sealed class OpenAiTeacher : ITeacher, IDisposable
         int status = (int)response.StatusCode;
         RateLimitHints? limits = LimitHeaders.Read(response.Headers, _time.GetUtcNow());
         string? id = response.Headers.NonValidated.TryGetValues("x-request-id", out HeaderStringValues ids) ? ids.ToString() : null;
-        (byte[] body, bool isWhole) = await ReadBodyAsync(response.Content, cancel).ConfigureAwait(false);
+        (byte[] bytes, bool isWhole) = await ReadBodyAsync(response.Content, cancel).ConfigureAwait(false);
+        // An echoed key goes before a text is cut, which could leave a part of it.
+        ReadOnlyMemory<byte> body = _key.Scrub(bytes);
         TeacherReply reply;
         if (!isWhole && response.IsSuccessStatusCode)
         {
@@ -109,13 +112,12 @@ public sealed class OpenAiTeacher : ITeacher, IDisposable
         }
         else
         {
-            // An echoed key goes before the text is cut, which could leave a part of it.
-            var (kind, text) = ErrorText.Classify(status, Encoding.UTF8.GetBytes(_key.Scrub(Encoding.UTF8.GetString(body))));
+            var (kind, text) = ErrorText.Classify(status, body.Span);
             if (!limitsCompletion && status == 400 && text.Contains("max_completion_tokens", StringComparison.Ordinal))
             {
                 // The same question under the name this model knows can succeed.
                 _limitsCompletion = true;
-                kind = TeacherErrorKind.BadReply;
+                kind = TeacherErrorKind.OtherForm;
             }
             reply = Failure(kind, text);
         }

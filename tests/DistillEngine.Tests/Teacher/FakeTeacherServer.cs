@@ -27,6 +27,9 @@ sealed class FakeTeacherServer : IAsyncDisposable
     /// <summary>What the teacher says to a prompt.</summary>
     public Func<string, string> Answer { get; set; } = prompt => $"One thing follows from another in {prompt.Length} letters. So the answer is yes.";
 
+    /// <summary>Tokens a prompt is counted as.</summary>
+    public int PromptTokens { get; set; } = 40;
+
     /// <summary>How many answers are given to a request for several; 0 refuses it.</summary>
     public Func<int, int> Given { get; set; } = asked => asked;
 
@@ -89,7 +92,7 @@ sealed class FakeTeacherServer : IAsyncDisposable
 
     async Task MisbehaveAsync(HttpContext context, Fault fault, bool isChat, string[] answers)
     {
-        string answer = Body(isChat, answers, fault);
+        string answer = Body(isChat, answers, fault), key = context.Request.Headers.Authorization.ToString().Replace("Bearer ", "");
         switch (fault)
         {
             case Fault.TooManyRequests: await FailAsync(context, 429, Error("slow down", "rate_limit_exceeded")); break;
@@ -99,7 +102,15 @@ sealed class FakeTeacherServer : IAsyncDisposable
             case Fault.HalfSurrogate: await FailAsync(context, 400, """{"error":{"message":"half of a pair: \ud800"}}"""); break;
             case Fault.DamagedBrotli: await FailAsync(context, 400, Error("compressed by nobody", "bad"), ("Content-Encoding", "br")); break;
             case Fault.LateKey:
-                await FailAsync(context, 400, Error(new string('x', 290) + context.Request.Headers.Authorization.ToString().Replace("Bearer ", ""), "bad")); break;
+                await FailAsync(context, 400, Error(new string('x', 290) + key, "bad")); break;
+            case Fault.EscapedKey:
+                string escaped = string.Concat(key.Select((c, i) => c == '/' ? "\\/" : i % 2 == 0 ? $"\\u{(int)c:x4}" : c.ToString()));
+                await FailAsync(context, 401, "{\"error\":{\"message\":\"wrong: " + escaped + " in "
+                    + Quote(Quote(key.Replace("-", "\\u002D")))[1..^1] + "\"}}");
+                break;
+            case Fault.LateKeyWithStatusOk: await FailAsync(context, 200, new string('x', 290) + key); break;
+            case Fault.KeyInHeader: await FailAsync(context, 200, answer, ("x-request-id", $"r-{Uri.EscapeDataString(key)}")); break;
+            case Fault.KeyInAnswer: await FailAsync(context, 200, Body(isChat, [$"Your key is {key}. So the answer is yes."], fault)); break;
             case Fault.RetryAfterTwoHours: await FailAsync(context, 429, Error("slow down", "rate_limit_exceeded"), ("Retry-After", "7200")); break;
             case Fault.NoCredit: await FailAsync(context, 429, Error("You exceeded your current quota", "insufficient_quota")); break;
             case Fault.ServerError: await FailAsync(context, 500, Error("internal", "server_error")); break;
@@ -109,7 +120,7 @@ sealed class FakeTeacherServer : IAsyncDisposable
             case Fault.Unavailable: await FailAsync(context, 503, ""); break;
             case Fault.WrongKey:
                 await FailAsync(context, 401,
-                Error($"Incorrect API key provided: {context.Request.Headers.Authorization.ToString().Replace("Bearer ", "")}", "invalid_api_key")); break;
+                Error($"Incorrect API key provided: {key}", "invalid_api_key")); break;
             case Fault.TooLong: await FailAsync(context, 400, Error("maximum context length exceeded", "context_length_exceeded")); break;
             case Fault.NoSuchModel: await FailAsync(context, 404, Error("model not found", "model_not_found")); break;
             case Fault.WantsMaxCompletionTokens:
@@ -163,7 +174,7 @@ sealed class FakeTeacherServer : IAsyncDisposable
     static string Error(string message, string code) =>
         $$$"""{"error":{"message":{{{Quote(message)}}},"type":{{{Quote(code)}}},"param":null,"code":{{{Quote(code)}}} }}""";
 
-    static string Body(bool isChat, string[] texts, Fault fault)
+    string Body(bool isChat, string[] texts, Fault fault)
     {
         string finish = fault == Fault.UnknownFinish ? "\"eos_token\"" : fault == Fault.NullFinish ? "null" : "\"stop\"";
         // The last one first: clients go by the index.
@@ -172,8 +183,8 @@ sealed class FakeTeacherServer : IAsyncDisposable
             : string.Join(",", texts.Select((text, index) => Choice(isChat, index, fault == Fault.NullText ? "null" : Quote(text), finish)).Reverse());
         string usage = fault == Fault.NoUsage
             ? ""
-            : $$$""","usage":{"prompt_tokens":40,"completion_tokens":{{{20 * texts.Length}}},"total_tokens":"""
-                + $$$"""{{{40 + 20 * texts.Length}}},"prompt_tokens_details":{"cached_tokens":8}}""";
+            : $$$""","usage":{"prompt_tokens":{{{PromptTokens}}},"completion_tokens":{{{20 * texts.Length}}},"total_tokens":"""
+                + $$$"""{{{PromptTokens + 20 * texts.Length}}},"prompt_tokens_details":{"cached_tokens":8}}""";
         return $$"""{"id":"cmpl-1","object":"{{(isChat ? "chat.completion" : "text_completion")}}","created":"""
             + $$"""1700000000,"model":"fake-1","system_fingerprint":"fp","choices":[{{choices}}]{{usage}}}""";
     }

@@ -37,4 +37,8 @@ public enum Fault
     HalfSurrogate,
     DamagedBrotli,
     LateKey,
+    EscapedKey,
+    LateKeyWithStatusOk,
+    KeyInHeader,
+    KeyInAnswer,
 }

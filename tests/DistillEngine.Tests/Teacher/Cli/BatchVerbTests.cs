@@ -40,6 +40,46 @@ public class BatchVerbTests
         Assert.Equal(8, TeacherFixtures.ReadJournal(run).Count(e => e.IsAnswer));
     }
 
+    [Fact]
+    public void Import_OfARunOfTheFirstRows_IsCompleteWithThem()
+    {
+        using var folder = new TeacherFolder();
+        string run = folder.File("run");
+        TeacherProgram.Run("export-batch", "--task", "svamp", "--input", TeacherProgram.WriteQuestions(folder, 8), "--output", run, "--model", "fake-1",
+            "--rows", "3");
+        string[] requests = File.ReadAllLines(Path.Combine(run, "batch", "requests-0001.jsonl"));
+        Assert.Equal(3, requests.Length);
+        File.WriteAllLines(folder.File("out.jsonl"), requests[..2].Select(line => Answer(line, isChat: false)));
+        Assert.Equal(6, TeacherProgram.Run("import-batch", run, folder.File("out.jsonl")).Code);
+        File.WriteAllLines(folder.File("out.jsonl"), requests.Select(line => Answer(line, isChat: false)));
+        Assert.Equal(0, TeacherProgram.Run("import-batch", run, folder.File("out.jsonl")).Code);
+    }
+
+    [Theory]
+    [InlineData("""{"id":"b1","custom_id":"KEY","response":{"status_code":500,"request_id":"r1","body":{"error":{"message":"oh"} } },"error":null}""")]
+    [InlineData("""{"id":"b1","custom_id":"KEY","response":null,"error":{"code":"batch_expired","message":"late"} }""")]
+    public void Import_OfTheSameErrorAgain_ChangesNothing(string template)
+    {
+        using var folder = new TeacherFolder();
+        string run = folder.File("run");
+        TeacherProgram.Run("export-batch", "--task", "svamp", "--input", TeacherProgram.WriteQuestions(folder, 1), "--output", run, "--model", "fake-1");
+        string key = (string)JsonNode.Parse(File.ReadAllText(Path.Combine(run, "batch", "requests-0001.jsonl")))!["custom_id"]!;
+        string line = template.Replace("KEY", key, StringComparison.Ordinal);
+        File.WriteAllLines(folder.File("errors.jsonl"), [line, line]);
+        Assert.Equal((1, 1), Import());
+        Assert.Equal((2, 0), Import());
+        Assert.Single(TeacherFixtures.ReadJournal(run));
+        // Another batch that fails alike is another attempt.
+        File.WriteAllLines(folder.File("errors.jsonl"), [line.Replace("b1", "b2", StringComparison.Ordinal).Replace("r1", "r2", StringComparison.Ordinal)]);
+        Assert.Equal((0, 1), Import());
+
+        (int Repeated, int Failed) Import()
+        {
+            using JsonDocument json = JsonDocument.Parse(TeacherProgram.Run("import-batch", run, folder.File("errors.jsonl"), "--json").Output);
+            return (json.RootElement.GetProperty("repeated").GetInt32(), json.RootElement.GetProperty("failed").GetInt32());
+        }
+    }
+
     static string Answer(string request, bool isChat)
     {
         JsonNode line = JsonNode.Parse(request)!;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using DistillEngine.Data.Rationales;
 using DistillEngine.Teacher.Runs;
@@ -65,20 +66,41 @@ public class RunVerbTests
     }
 
     [Theory]
-    [InlineData("--budget-requests", "7", 7)]
-    [InlineData("--budget-tokens", "420", 7)]
-    [InlineData("--budget-usd", "0.00042", 7)]
-    public async Task Run_WhenTheBudgetIsReached_StopsWithItsOwnCodeAndGoesOnWithMore(string option, string value, int expected)
+    [InlineData("--budget-requests", 1e0, 0, 1)]
+    [InlineData("--budget-tokens", 1e0, 20, 1)]
+    [InlineData("--budget-tokens", 1e0, 20, 8)]
+    [InlineData("--budget-usd", 1e-6, 20, 1)]
+    [InlineData("--budget-usd", 1e-6, 20, 8)]
+    public async Task Run_WhenTheBudgetIsReached_StopsBeforeItAndGoesOnWithMore(string option, double unit, int written, int concurrency)
     {
-        // The fake teacher counts 40 tokens read and 20 written for each answer.
+        const int sent = 7, slack = 15;
         await using FakeTeacherServer server = await StartAsync();
         using var folder = new TeacherFolder();
-        var (code, _, error) = Run(server, folder, 30, option, value, "--price-in", "1", "--price-out", "1", "--concurrency", "1", "--max-tokens", "25");
+        TeacherProgram.WriteQuestions(folder, 30);
+        server.PromptTokens = (int)(Prompts(folder) / 30);
+        // The fake teacher writes 20 tokens where 25 are allowed: the slack is enough for what the last request may take, and for no other.
+        double limit = (written == 0 ? sent : sent * (server.PromptTokens + written) + slack) * unit;
+        var (code, _, error) = Run(server, folder, 30, option, limit.ToString("0.#######", CultureInfo.InvariantCulture), "--price-in", "1", "--price-out", "1",
+            "--concurrency", $"{concurrency}", "--max-tokens", "25");
         Assert.True(code == 4, error);
-        Assert.InRange(server.Requests.Count, 1, expected);
+        Assert.Equal(sent, server.Requests.Count);
         Assert.Equal(server.Requests.Count, TeacherFixtures.ReadJournal(folder.File("run")).Count);
         Assert.Equal(0, Run(server, folder, 30, "--max-tokens", "25").Code);
         Assert.Equal(30, server.Requests.Count);
+    }
+
+    [Theory]
+    [InlineData(2, "--budget-usd needs", "--base-url", "http://127.0.0.1:1/v1", "--budget-usd", "1")]
+    [InlineData(3, "no such key file", "--base-url", "http://127.0.0.1:1/v1", "--key-file", "missing")]
+    [InlineData(3, "no such file", "--replay", "missing.jsonl")]
+    public void Run_WhenItsOptionsCannotWork_LeavesNoRunBehind(int expected, string problem, params string[] options)
+    {
+        using var folder = new TeacherFolder();
+        var (code, _, error) = TeacherProgram.Run(["run", "--task", "svamp", "--input", TeacherProgram.WriteQuestions(folder, 3), "--output",
+            folder.File("run"), "--model", "m", .. options]);
+        Assert.Equal(expected, code);
+        Assert.Contains(problem, error, StringComparison.Ordinal);
+        Assert.False(File.Exists(folder.File("run/manifest.json")));
     }
 
     [Fact]
@@ -214,6 +236,61 @@ public class RunVerbTests
         (code, _, error) = TeacherProgram.Run("parse", folder.File("run"));
         Assert.Equal(3, code);
         Assert.Contains("the prompt is not the one", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\"input\": \"", "\"input\": \"Task: ")]
+    [InlineData("\"question\": \"question\"", "\"question\": \"equation\"")]
+    public async Task Parse_AfterAChangeOfTheColumns_KeepsTheRationalesAndSaysWhy(string before, string now)
+    {
+        await using FakeTeacherServer server = await StartAsync();
+        using var folder = new TeacherFolder();
+        TeacherProgram.Run("init", "--task", "math", "--output", folder.File("own"));
+        string task = folder.File("own/task.json"), text = File.ReadAllText(task).Replace("\"id\": \"id\"", "\"id\": null", StringComparison.Ordinal);
+        File.WriteAllText(task, text);
+        Assert.Equal(0, TeacherProgram.Run("run", "--task", task, "--input", TeacherProgram.WriteQuestions(folder, 6, "question", "equation"), "--output",
+            folder.File("run"), "--base-url", server.BaseUrl, "--model", "m").Code);
+        byte[] rationales = File.ReadAllBytes(folder.File("run/rationales.jsonl"));
+        Assert.Contains(before, text, StringComparison.Ordinal);
+        File.WriteAllText(task, text.Replace(before, now, StringComparison.Ordinal));
+        foreach (string verb in (string[])["parse", "report", "parse"])
+        {
+            var (code, _, error) = TeacherProgram.Run(verb, folder.File("run"));
+            Assert.Equal(3, code);
+            Assert.Contains("6 of the journal's 6 answers", error, StringComparison.Ordinal);
+            Assert.Equal(rationales, File.ReadAllBytes(folder.File("run/rationales.jsonl")));
+        }
+        File.WriteAllText(task, text);
+        Assert.Equal(0, TeacherProgram.Run("parse", folder.File("run")).Code);
+        Assert.Equal(rationales, File.ReadAllBytes(folder.File("run/rationales.jsonl")));
+    }
+
+    [Theory]
+    [InlineData(Fault.None, 0)]
+    [InlineData(Fault.NoUsage, 6)]
+    public async Task StatusAndReport_WhereTheServerCountsNothing_EstimateAndSaySo(Fault fault, int estimated)
+    {
+        await using FakeTeacherServer server = await StartAsync();
+        server.Faults = _ => fault;
+        using var folder = new TeacherFolder();
+        Run(server, folder, 6, "--price-in", "1", "--price-out", "1");
+        long prompts = fault == Fault.None ? 6 * 40 : Prompts(folder);
+        using JsonDocument status = JsonDocument.Parse(TeacherProgram.Run("status", folder.File("run"), "--json").Output);
+        using JsonDocument report = JsonDocument.Parse(TeacherProgram.Run("report", folder.File("run"), "--json").Output);
+        JsonElement results = report.RootElement.GetProperty("results");
+        Assert.Equal((estimated, prompts), (status.RootElement.GetProperty("estimatedAttempts").GetInt32(),
+            status.RootElement.GetProperty("inputTokens").GetInt64()));
+        Assert.Equal((estimated, prompts), (results.GetProperty("estimated_attempts").GetInt32(), results.GetProperty("input_tokens").GetInt64()));
+        Assert.Equal(status.RootElement.GetProperty("usd").GetDouble(), results.GetProperty("spent_usd").GetDouble(), 9);
+        foreach (string verb in (string[])["status", "report"])
+            Assert.Equal(estimated > 0, TeacherProgram.Run(verb, folder.File("run")).Output.Contains("estimated for 6 attempts", StringComparison.Ordinal));
+    }
+
+    static long Prompts(TeacherFolder folder)
+    {
+        using JsonDocument plan = JsonDocument.Parse(
+            TeacherProgram.Run("plan", "--task", "svamp", "--input", folder.File("sums.jsonl"), "--model", "m", "--json").Output);
+        return plan.RootElement.GetProperty("promptTokens").GetInt64();
     }
 
     static async Task<FakeTeacherServer> StartAsync()

@@ -30,6 +30,8 @@ public class ReplyParserTests
     [InlineData("The answer is\n\n(b) fish tank", "fish tank")]
     [InlineData("So the answer is (b) fish tank, not (b) anything else.", "fish tank")]
     [InlineData("So the answer is not (a) but (b).", "fish tank")]
+    [InlineData("So the answer is B, not A.", "fish tank")]
+    [InlineData("So the answer is B. a fish tank", "fish tank")]
     // By text.
     [InlineData("So the answer is fish tank.", "fish tank")]
     [InlineData("So the answer is a fish tank.", "fish tank")]
@@ -47,6 +49,14 @@ public class ReplyParserTests
     [Theory]
     [InlineData("So the answer is either (a) desert or (b) fish tank.", ParseCode.Ambiguous)]
     [InlineData("So the answer is desert or car park.", ParseCode.Ambiguous)]
+    [InlineData("So the answer is B, D.", ParseCode.Ambiguous)]
+    [InlineData("So the answer is b) or d).", ParseCode.Ambiguous)]
+    [InlineData("So the answer is B. D.", ParseCode.Ambiguous)]
+    [InlineData("So the answer is A, B and C.", ParseCode.Ambiguous)]
+    [InlineData("So the answer is A. desert, or D.", ParseCode.Ambiguous)]
+    [InlineData("So the answer is option A or B.", ParseCode.NotInLabelSet)]
+    [InlineData("So the answer is A/B.", ParseCode.NotInLabelSet)]
+    [InlineData("So the answer is b.c. an ocean.", ParseCode.NotInLabelSet)]
     [InlineData("So the answer is one of these four.", ParseCode.NotInLabelSet)]
     [InlineData("So the answer is (z) ocean.", ParseCode.NotInLabelSet)]
     [InlineData("So the answer is not (a).", ParseCode.NotInLabelSet)]
@@ -59,6 +69,20 @@ public class ReplyParserTests
         Assert.Equal((code, null, null), (parsed.Code, parsed.Label, parsed.Rationale));
         Assert.False(string.IsNullOrWhiteSpace(parsed.Reason));
     }
+
+    /// <summary>A fifth choice has the letter that an example begins with.</summary>
+    [Fact]
+    public void Parse_OfAnAbbreviation_IsNoLetter()
+    {
+        string[] choices = [.. Choices, "ocean"];
+        Assert.Equal("fish tank", Parse("cqa", $"{Why} So the answer is e.g. a fish tank.", choices: choices).Label);
+        Assert.Equal(ParseCode.NotInLabelSet, Parse("cqa", $"{Why} So the answer is e.g. the sea.", choices: choices).Code);
+        Assert.Equal("ocean", Parse("cqa", $"{Why} So the answer is E.", choices: choices).Label);
+    }
+
+    [Fact]
+    public void Parse_OfALetterWhoseChoiceNamesLetters_FindsIt() =>
+        Assert.Equal("B and C", Parse("cqa", $"{Why} So the answer is A. B and C.", choices: ["B and C", "vitamin C", "C"]).Label);
 
     [Theory]
     [InlineData("So the answer is either (d) car park or (b) fish tank.", "car park")]
@@ -309,11 +333,11 @@ public class ReplyParserTests
         Assert.Throws<ArgumentException>(() => ReplyParsers.For(task with { Name = "mine" }, "published"));
     }
 
-    static ParsedReply Parse(string task, string text, Func<ParseOptions, ParseOptions>? change = null)
+    static ParsedReply Parse(string task, string text, Func<ParseOptions, ParseOptions>? change = null, string[]? choices = null)
     {
         var definition = TaskReader.Load(task);
         if (change is not null) definition = definition with { Parse = change(definition.Parse) };
-        return new ReplyParser(definition).Parse(text, "stop", Row());
+        return new ReplyParser(definition).Parse(text, "stop", Row() with { Choices = choices ?? Choices });
     }
 
     static SourceRow Row() => new()

@@ -10,46 +10,57 @@ public class BudgetTests
     [Fact]
     public async Task Reserve_OfRequests_NeverPassesTheLimit()
     {
-        var budget = new Budget(new(3, null, null), null, new(1, 10, 10), 1, 1);
-        Assert.NotNull(await budget.ReserveAsync(Estimate, 1, TestContext.Current.CancellationToken));
-        Assert.NotNull(await budget.ReserveAsync(Estimate, 1, TestContext.Current.CancellationToken));
-        Task<Spending?> third = budget.ReserveAsync(Estimate, 1, TestContext.Current.CancellationToken);
+        var budget = new Budget(new(3, null, null), null, new(1, 10, 10), 1);
+        Assert.NotNull(await ReserveAsync(budget));
+        Assert.NotNull(await ReserveAsync(budget));
+        Task<Spending?> third = ReserveAsync(budget);
         Assert.False(third.IsCompleted);
-        budget.Settle(new(1, 10, 10), new(1, 10, 10), answers: 1);
-        budget.Settle(new(1, 10, 10), new(1, 10, 10), answers: 1);
+        budget.Settle(Estimate, Estimate, new(1, 10, 10));
+        budget.Settle(Estimate, Estimate, new(1, 10, 10));
         Assert.Null(await third);
-        Assert.Contains("3 of 3 requests", budget.Describe(Estimate, 1), StringComparison.Ordinal);
+        Assert.Contains("3 of 3 requests", budget.Describe(Estimate), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Reserve_OfDollars_StopsBeforeThePriceIsPassed()
+    public async Task Reserve_OfDollars_StartsNothingThatCouldPassTheLimit()
     {
-        var budget = new Budget(new(null, null, 0.01), new(10, 30), default, 0, 0);
+        var budget = new Budget(new(null, null, 0.01), new(10, 30), default, 1);
         int sent = 0;
-        while (await budget.ReserveAsync(Estimate, 1, TestContext.Current.CancellationToken) is { } reserved)
+        while (await ReserveAsync(budget) is { } reserved)
         {
-            budget.Settle(reserved, new(1, 100, 50), answers: 1);
+            budget.Settle(Estimate, reserved, new(1, 100, 50));
             sent++;
         }
-        Assert.Equal(4, sent);
-        Assert.Equal(0.01, budget.Dollars!.Value, 9);
+        // 0.0025 each, and 0.004 at the most.
+        Assert.Equal(3, sent);
+        Assert.Equal(0.0075, budget.Dollars!.Value, 9);
     }
 
     [Fact]
-    public async Task Reserve_BeforeAnyAnswer_LetsOneThroughThoughItsEstimateIsTooLarge()
+    public async Task Reserve_OfTheFirstRequest_IsRefusedWhereItCouldPassTheLimit()
     {
-        var budget = new Budget(new(null, 50, null), null, default, 0, 0);
-        Spending? first = await budget.ReserveAsync(Estimate, 1, TestContext.Current.CancellationToken);
-        Task<Spending?> second = budget.ReserveAsync(Estimate, 1, TestContext.Current.CancellationToken);
-        Assert.False(second.IsCompleted);
-        budget.Settle(first!.Value, new(1, 10, 10), answers: 1);
-        Assert.Equal(new Spending(1, 10, 10), await second);
+        var budget = new Budget(new(null, 199, null), null, default, 1);
+        Assert.Null(await ReserveAsync(budget));
+        Assert.Contains("0 of 199 tokens are used, and the next request can need 200", budget.Describe(Estimate), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Reserve_OfSeveralSamples_CountsThePromptOnce()
+    public async Task Reserve_AfterShortAnswers_StillSetsTheLongestAside()
     {
-        var budget = new Budget(new(null, 1000, null), null, new(1, 100, 40), 1, 4);
-        Assert.Equal(new Spending(1, 100, 30), await budget.ReserveAsync(Estimate, 3, TestContext.Current.CancellationToken));
+        var budget = new Budget(new(null, 1000, null), null, default, 1);
+        budget.Settle(Estimate, (await ReserveAsync(budget))!.Value, new(1, 100, 1));
+        Assert.Equal(Estimate, await ReserveAsync(budget));
     }
+
+    [Fact]
+    public async Task Reserve_WhenPromptsCountMoreThanEstimated_ReckonsWithThatFromThenOn()
+    {
+        var budget = new Budget(new(null, 1000, null), null, default, 1);
+        budget.Settle(Estimate, (await ReserveAsync(budget))!.Value, new(1, 250, 10));
+        Assert.Equal(new Spending(1, 250, 100), await ReserveAsync(budget));
+        budget.Settle(Estimate, new(1, 250, 100), new(1, 120, 10));
+        Assert.Equal(new Spending(1, 250, 100), await ReserveAsync(budget));
+    }
+
+    static Task<Spending?> ReserveAsync(Budget budget) => budget.ReserveAsync(Estimate, TestContext.Current.CancellationToken);
 }

@@ -11,7 +11,7 @@ public class JournalTests
         Entry(0) with { Text = "It follows.\nSo the answer is \"yes\" – 😀.", Finish = "stop", Usage = new(40, 20, 8), Reasoning = "hm", RequestId = "r-1",
             Model = "m", Fingerprint = "fp" },
         Entry(1) with { Status = 429, Error = "rate_limited: status 429: slow down" },
-        Entry(2) with { Text = "", Usage = new(40, null, null) },
+        Entry(2) with { Text = "", Usage = new(40, null, null), Estimated = new(null, 64, null) },
     ];
 
     [Fact]
@@ -54,6 +54,21 @@ public class JournalTests
             Assert.Equal(isTorn ? 1 : 0, warnings.Count);
             Assert.Equal([.. Entries[..expected], Entries[2]], TeacherFixtures.ReadJournal(folder.Path));
         }
+    }
+
+    /// <summary>Some editors put a mark at the start of what they save.</summary>
+    [Fact]
+    public void Open_WithAByteOrderMarkAndATornLine_CutsOffTheTornLineAlone()
+    {
+        using var folder = new TeacherFolder();
+        string path = folder.File("journal.jsonl");
+        Write(folder, Entries);
+        byte[] whole = File.ReadAllBytes(path);
+        File.WriteAllBytes(path, [0xEF, 0xBB, 0xBF, .. whole[..^9]]);
+        Journal.Open(folder.Path, Durability.AtTheEnd, TimeProvider.System, _ => { }, _ => { }).Dispose();
+        Assert.Equal(Entries[..2], TeacherFixtures.ReadJournal(folder.Path));
+        int kept = whole.AsSpan(0, whole.Length - 1).LastIndexOf((byte)'\n') + 1;
+        Assert.Equal([0xEF, 0xBB, 0xBF, .. whole[..kept]], File.ReadAllBytes(path));
     }
 
     [Fact]

@@ -101,6 +101,46 @@ public class RunnerFaultTests
         Assert.DoesNotContain("sk-secret-of-the-test", result.Reason + File.ReadAllText(folder.File("journal.jsonl")), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(Fault.ResetInBody)]
+    [InlineData(Fault.TornJson)]
+    [InlineData(Fault.Hangs)]
+    [InlineData(Fault.NullText)]
+    public async Task Run_WhenAnswersAreLost_CountsThemAtTheirLongest(Fault fault)
+    {
+        var time = new VirtualTime();
+        await using FakeTeacherServer server = await FakeTeacherServer.StartAsync(time);
+        server.Faults = number => number == 0 ? fault : Fault.None;
+        using var folder = new TeacherFolder();
+        RunPlan plan = TeacherFixtures.Plan(3);
+        RunResult result = await RunAsync(folder, server, time, plan, TeacherFixtures.Options(1));
+
+        Assert.Equal(RunOutcome.Complete, result.Outcome);
+        // A body with counts tells what it cost.
+        (long read, long written) = fault == Fault.NullText ? (40, 20) : (plan.Requests[0].PromptTokens, TeacherFixtures.Parameters.MaxTokens);
+        Assert.Equal(new Spending(4, 3 * 40 + read, 3 * 20 + written), result.Last.Spent);
+        var again = new RunHistory(plan);
+        foreach (JournalEntry entry in TeacherFixtures.ReadJournal(folder.Path)) again.Add(entry);
+        Assert.Equal(result.Last.Spent, again.Spent);
+        Assert.Equal(result.Last.Spent, JournalSummary.Of(folder.Path).Spent);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(16)]
+    public async Task Run_WhenAnswersAreLost_StaysWithinItsBudget(int concurrency)
+    {
+        var time = new VirtualTime();
+        await using FakeTeacherServer server = await FakeTeacherServer.StartAsync(time);
+        server.Faults = _ => Fault.ResetInBody;
+        using var folder = new TeacherFolder();
+        RunPlan plan = TeacherFixtures.Plan(50);
+        long most = plan.Requests[0].PromptTokens + TeacherFixtures.Parameters.MaxTokens;
+        RunResult result = await RunAsync(folder, server, time, plan,
+            TeacherFixtures.Options(concurrency) with { Budget = new(null, 5 * most, null) });
+        Assert.Equal((RunOutcome.Budget, 5), (result.Outcome, server.Requests.Count));
+    }
+
     [Fact]
     public async Task Run_WhenNobodyListens_StopsAfterThreeTriesAndSaysSo()
     {

@@ -76,6 +76,7 @@ public class OpenAiTeacherTests
         server.Faults = number => number == 0 ? Fault.WantsMaxCompletionTokens : Fault.None;
         using var teacher = TeacherFixtures.Client(server);
         TeacherReply first = await teacher.AskAsync(TeacherFixtures.Request(isChat: true), TestContext.Current.CancellationToken);
+        Assert.Equal(TeacherErrorKind.OtherForm, first.ErrorKind);
         Assert.True(DistillEngine.Teacher.Runs.RetryOptions.CanSucceed(first.ErrorKind));
         Assert.True((await teacher.AskAsync(TeacherFixtures.Request(isChat: true), TestContext.Current.CancellationToken)).IsAnswer);
         Assert.Contains("\"max_completion_tokens\":64", System.Text.Encoding.UTF8.GetString(server.Requests.Last().Body), StringComparison.Ordinal);
@@ -113,11 +114,33 @@ public class OpenAiTeacherTests
     public async Task Ask_WhenTheKeyIsRepeatedByTheServer_HidesIt() =>
         Assert.Contains("Incorrect API key provided: (key)", (await ReplyToAsync(Fault.WrongKey)).Error, StringComparison.Ordinal);
 
-    static async Task<TeacherReply> ReplyToAsync(Fault fault)
+    [Theory]
+    [InlineData(Fault.EscapedKey)]
+    [InlineData(Fault.LateKeyWithStatusOk)]
+    [InlineData(Fault.KeyInHeader)]
+    [InlineData(Fault.KeyInAnswer)]
+    public async Task Ask_WhereverTheServerRepeatsTheKey_HidesIt(Fault fault)
+    {
+        TeacherReply reply = await ReplyToAsync(fault, "sk/very-secret/and-long");
+        string shown = Uri.UnescapeDataString(JsonSerializer.Serialize(reply));
+        foreach (string part in (string[])["very", "secret", "and-long", "u0073"]) Assert.DoesNotContain(part, shown, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("a+b/c&d-12", "is a+b/c&d-12.", "is (key).")]
+    [InlineData("a+b/c&d-12", "is %61%2Bb%2fc%26d-12.", "is (key).")]
+    [InlineData("a+b/c&d-12", "is a&#43;b&#x2F;c&amp;d-12.", "is (key).")]
+    [InlineData("a+b/c&d-12", "is A\\u002Bb\\\\/c\\\\u0026d-12.", "is (key).")]
+    [InlineData("a+b/c&d-12", "is a+b/c&d-11.", "is a+b/c&d-11.")]
+    [InlineData("short", "a short word", "a short word")]
+    public void Scrub_OfAnyFormOfAKey_LeavesNothingOfIt(string key, string text, string expected) =>
+        Assert.Equal(expected, DistillEngine.Teacher.Wire.ApiKey.Of(key, "test").Scrub(text));
+
+    static async Task<TeacherReply> ReplyToAsync(Fault fault, string key = "sk-very-secret-and-long")
     {
         await using FakeTeacherServer server = await FakeTeacherServer.StartAsync();
         server.Faults = _ => fault;
-        using var teacher = TeacherFixtures.Client(server, key: "sk-very-secret-and-long");
+        using var teacher = TeacherFixtures.Client(server, key: key);
         return await teacher.AskAsync(TeacherFixtures.Request(), TestContext.Current.CancellationToken);
     }
 }
