@@ -1,5 +1,6 @@
 using System.Text.Json;
 using DistillEngine.Tests.Formats;
+using DistillEngine.Tests.Verification;
 using Xunit;
 
 namespace DistillEngine.Tests.Cli;
@@ -48,6 +49,17 @@ public sealed class LongVerbTests : IDisposable
                 check.ToString());
         });
         Assert.Contains("0 failed", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Verify_WhereEveryCheckIsLeftOut_Fails()
+    {
+        using var copy = new GoldenCopy(GoldenFolders.InRepository(), "optimizers");
+        const string Recorded = "adafactor-optax-momentum-decay.safetensors";
+        File.Delete(copy.PathOf($"optimizers/{Recorded}"));
+        File.AppendAllText(copy.PathOf("optimizers/left-out.txt"), Recorded);
+        CliResult result = CliResult.Of("verify", "--golden", copy.PathOf(""), "--threads", "1");
+        Assert.True(result.Code == 1 && result.Error.Contains("nothing is verified", StringComparison.Ordinal), result.ToString());
     }
 
     [Fact]
