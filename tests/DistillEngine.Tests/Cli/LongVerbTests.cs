@@ -1,4 +1,5 @@
 using System.Text.Json;
+using DistillEngine.Terminal;
 using DistillEngine.Tests.Formats;
 using DistillEngine.Tests.Verification;
 using Xunit;
@@ -22,6 +23,18 @@ public sealed class LongVerbTests : IDisposable
         Assert.Equal((0, 2, 2, 0.5), (result.Code, report.GetProperty("rows").GetInt32(), report.GetProperty("parsed").GetInt32(),
             report.GetProperty("teacherAccuracy").GetDouble()));
         Assert.Equal(0, CliResult.Of("data", "validate", _folder["out.jsonl"], "--task", "svamp").Code);
+    }
+
+    [Theory]
+    [InlineData("train", "Next: distill train --data ")]
+    [InlineData("test", "Next: distill eval --data ")]
+    public void ImportDss_OfASplit_SuggestsWhatItIsFor(string split, string next)
+    {
+        Publish(questions: 1, outputs: ["The answer is (3)."], split);
+        string output = _folder["my rows.jsonl"];
+        CliResult result = CliResult.Of("data", "import", "dss", "--task", "svamp", "--split", split, "--input", _folder.Path, "--output", output);
+        Assert.Equal(0, result.Code);
+        Assert.Contains(next + CommandText.Quote(output), result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -81,10 +94,10 @@ public sealed class LongVerbTests : IDisposable
     }
 
     /// <summary>A data set in the published layout.</summary>
-    void Publish(int questions, string[] outputs)
+    void Publish(int questions, string[] outputs, string split = "train")
     {
         Directory.CreateDirectory(_folder["llm"]);
-        File.WriteAllLines(_folder["svamp_train.json"], Enumerable.Range(0, questions).Select(i => $$"""{"input":"Question {{i}}","label":"( 1.0 + 2.0 )"}"""));
-        File.WriteAllText(Path.Combine(_folder["llm"], "train_CoT_0.json"), JsonSerializer.Serialize(outputs));
+        File.WriteAllLines(_folder[$"svamp_{split}.json"], Enumerable.Range(0, questions).Select(i => $$"""{"input":"Question {{i}}","label":"( 1.0 + 2.0 )"}"""));
+        File.WriteAllText(Path.Combine(_folder["llm"], $"{split}_CoT_0.json"), JsonSerializer.Serialize(outputs));
     }
 }
