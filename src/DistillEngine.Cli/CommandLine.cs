@@ -13,8 +13,7 @@ public static class CommandLine
     public static int Run(string[] args, TextWriter output, TextWriter error, CancellationToken cancel)
     {
         var io = new Io(output, error, cancel);
-        return Host.Run("distill", Build(io), args, io, "stopped. Run the same command with --resume to go on, where it has that option.",
-            e => e is NonFiniteLossException ? ExitCode.Failure : null);
+        return Host.Run("distill", Build(io), args, io, "stopped.", e => e is NonFiniteLossException ? ExitCode.Failure : null);
     }
 
     static RootCommand Build(Io io)

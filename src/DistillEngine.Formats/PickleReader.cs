@@ -103,7 +103,7 @@ ref struct PickleReader
             case (byte)'e': Append(PopMarked()); break;
             case (byte)'s': SetItems(PopMany(2)); break;
             case (byte)'u': SetItems(PopMarked()); break;
-            default: Refuse($"the pickle has the opcode 0x{opcode:X2}, which tensors do not need"); break;
+            default: Refuse($"the pickle has the opcode 0x{opcode:X2}, {PyTorchBinFile.NotNeeded}"); break;
         }
     }
 
@@ -115,7 +115,7 @@ ref struct PickleReader
     readonly object Global(string module, string name)
     {
         var global = PickleGlobal.Find(module, name);
-        if (global is null) Refuse($"the pickle asks for the global '{Printable(module)}.{Printable(name)}', which tensors do not need");
+        if (global is null) Refuse($"the pickle asks for the global '{Printable(module)}.{Printable(name)}', {PyTorchBinFile.NotNeeded}");
         return global!;
     }
 

@@ -14,6 +14,10 @@ namespace DistillEngine.Formats;
 /// </remarks>
 public sealed class PyTorchBinFile : TensorSource
 {
+    /// <summary>Part of the message about a pickle that asks for what no dictionary of tensors holds: programs, or opcodes that build
+    /// them.</summary>
+    public const string NotNeeded = "which tensors do not need";
+
     // PROTO n, LONG1 of 10 bytes: 0x1950A86A20F9469CFC6C, STOP. The protocol, byte 1, may differ.
     static ReadOnlySpan<byte> LegacyMagic => [0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, (byte)'.'];
 

@@ -7,7 +7,8 @@ public static class GoldenRunner
 {
     const string NotBuiltYet = "not built yet";
 
-    /// <summary>Runs every case found, one after another. A case that cannot be run is a failed check; the others go on.</summary>
+    /// <summary>Runs every case found, one after another. A case that cannot be run, or whose files are incomplete, is a failed check; the
+    /// others go on.</summary>
     /// <param name="goldenFolders">Folders with models/, optimizers/, tokenizers/, checkpoints/, lora/, gguf/, published/, or some of
     /// them.</param>
     /// <param name="dataFolder">The published data sets, or null: what needs them is left out with that reason.</param>
@@ -31,6 +32,7 @@ public static class GoldenRunner
                 cases++;
                 var caseReport = new CaseReport(prefix + folder.NameOf(path), report, cancel);
                 caseReport.Guard("run", () => run(caseReport));
+                if (caseReport.Checks == 0) caseReport.Fail("run", $"{path}: records nothing to check. Copy the golden again.");
             }
             if (cases == 0)
                 report(new(folder.Path, "cases", null, null, null, false,
@@ -43,6 +45,7 @@ public static class GoldenRunner
     static IEnumerable<(string Path, Action<CaseReport> Run)> Cases(GoldenFolder folder, DataFolder? data, PublishedVocabulary? vocabulary,
         IBackend backend)
     {
+        foreach (var (path, file) in folder.Incomplete) yield return (path, report => report.Has("case", path, file, exists: false));
         foreach (string path in folder.Models) yield return (path, report => ModelCase.Run(path, backend, report));
         if (folder.Optimizers is { } optimizers) yield return (optimizers, report => OptimizerCase.Run(optimizers, backend, report));
         foreach (string path in folder.Tokenizers) yield return (path, report => TokenizerCase.Run(path, data, report));

@@ -58,11 +58,12 @@ public sealed class DecodeBench : IDisposable
     }
 
     /// <summary>Times some generations after a warm-up.</summary>
+    /// <param name="warm">Called when the warm-up is over.</param>
     /// <exception cref="OperationCanceledException">Between two generations.</exception>
-    public DecodeBenchResult Run(CancellationToken cancel)
+    public DecodeBenchResult Run(CancellationToken cancel, Action? warm = null)
     {
         List<double> times = [];
-        RunConditions conditions = Repetition.Run(() => Generate(), times.Add, _backend, cancel);
+        RunConditions conditions = Repetition.Run(() => Generate(), times.Add, _backend, warm, cancel);
         return new(times.Count, Timing.Of(times), _options.Batch, _options.Tokens,
             DecodeWork.Of(Config, Batch, _options.Tokens, _options.Weights, _options.Cache), conditions);
     }

@@ -17,14 +17,16 @@ static class Repetition
     /// <param name="run">The work.</param>
     /// <param name="measured">Told the milliseconds of each run after the warm-up.</param>
     /// <param name="backend">Where the work runs.</param>
+    /// <param name="warm">Called when the warm-up is over.</param>
     /// <returns>What else was measured: most resident memory, and bandwidth between the runs.</returns>
     /// <exception cref="OperationCanceledException">Between two runs.</exception>
-    public static RunConditions Run(Action run, Action<double> measured, IBackend backend, CancellationToken cancel)
+    public static RunConditions Run(Action run, Action<double> measured, IBackend backend, Action? warm, CancellationToken cancel)
     {
         Repeat(static () => { }, run, static _ => { }, WarmUpRuns, WarmUpTime, cancel);
         // Later runs take no more than the first ones, and the probe has buffers of its own.
         double peak = PeakMemory.Megabytes;
         using var probe = new BandwidthProbe(backend);
+        warm?.Invoke();
         Repeat(probe.Read, run, measured, LeastRuns, LeastTime, cancel);
         probe.Read();
         return new(peak, probe.ReadGBs, probe.Seconds);

@@ -71,10 +71,13 @@ public sealed class StepBench : IDisposable
     public StepReport Step() => _trainer.Step(_batches);
 
     /// <summary>Times some steps after a warm-up.</summary>
+    /// <param name="warm">Called when the warm-up is over.</param>
     /// <inheritdoc cref="Step"/>
     /// <exception cref="OperationCanceledException">Between two steps.</exception>
-    public StepBenchResult Run(CancellationToken cancel)
+    public StepBenchResult Run(CancellationToken cancel, Action? warm = null)
     {
+        // A step of its own, which takes no part in what the caller records.
+        long updateBytes = UpdateBytes();
         List<double> forward = [], backward = [], optimizer = [], step = [];
         RunConditions conditions = Repetition.Run(() => Step(), whole =>
         {
@@ -82,9 +85,9 @@ public sealed class StepBench : IDisposable
             backward.Add(_trainer.Times.Backward.TotalMilliseconds);
             optimizer.Add(_trainer.Times.Optimizer.TotalMilliseconds);
             step.Add(whole);
-        }, _backend, cancel);
+        }, _backend, warm, cancel);
         return new(step.Count, Timing.Of(forward), Timing.Of(backward), Timing.Of(optimizer), Timing.Of(step), Batch.SourceTokenCount + Batch.TargetTokenCount,
-            ProductFlops.Step(Config, Batch), UpdateBytes(), _options.Operands, conditions);
+            ProductFlops.Step(Config, Batch), updateBytes, _options.Operands, conditions);
     }
 
     /// <summary>Compulsory traffic of the update, as the optimizer's own ops state it.</summary>

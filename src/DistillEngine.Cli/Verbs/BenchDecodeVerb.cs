@@ -20,7 +20,7 @@ static class BenchDecodeVerb
         Option<string> device = DeviceOptions.Device();
         Option<bool> profile = Profiling.Option();
         Option<bool> json = CommonOptions.Json("device, ms (median, encoder included), tokensPerSecond, bytesPerToken, limitMs, "
-            + "shareOfLimit (0 to 1), peakRssMb");
+            + "shareOfLimit (above 1 where data came from caches), peakRssMb");
         var command = new Command("decode", "Time greedy generation from random sources, and compare with what the machine allows")
         {
             model, batch, source, tokens, weights, cache, threads, device, profile, json,
@@ -48,10 +48,7 @@ static class BenchDecodeVerb
     static (DecodeBenchResult Result, Recording? Recording) Measure(Io io, DecodeBenchOptions options, IBackend backend, bool isRecorded)
     {
         using var bench = new DecodeBench(options, backend);
-        // The first generation compiles what the device lacks.
-        if (isRecorded) bench.Generate();
-        using Recording? recording = isRecorded ? new(backend) : null;
-        return (bench.Run(io.Cancel), recording);
+        return BenchVerb.Record(backend, isRecorded, warm => bench.Run(io.Cancel, warm));
     }
 
     static void WriteJson(Io io, IBackend backend, DecodeBenchResult r, Roof roof) => io.WriteJson(w =>

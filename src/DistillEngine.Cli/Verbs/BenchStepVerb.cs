@@ -35,7 +35,7 @@ static class BenchStepVerb
         Option<string> device = DeviceOptions.Device();
         Option<bool> profile = Profiling.Option();
         Option<bool> json = CommonOptions.Json("device, forwardMs, backwardMs, optimizerMs, stepMs (medians), tokensPerSecond, peakRssMb, limitMs, "
-            + "shareOfLimit (0 to 1)");
+            + "shareOfLimit (above 1 where data came from caches)");
         var command = new Command("step", "Time a training step with random tokens, and compare with what the machine allows")
         {
             model, batch, source, target, stepByStep, precision, optimizer, recompute, threads, device, profile, json,
@@ -66,10 +66,7 @@ static class BenchStepVerb
     static (StepBenchResult Result, Recording? Recording) Measure(Io io, StepBenchOptions options, IBackend backend, bool isRecorded)
     {
         using var bench = new StepBench(options, backend);
-        // The first step compiles what the device lacks.
-        if (isRecorded) bench.Step();
-        using Recording? recording = isRecorded ? new(backend) : null;
-        return (bench.Run(io.Cancel), recording);
+        return BenchVerb.Record(backend, isRecorded, warm => bench.Run(io.Cancel, warm));
     }
 
     static void WriteJson(Io io, IBackend backend, StepBenchResult r, Roof roof) => io.WriteJson(w =>

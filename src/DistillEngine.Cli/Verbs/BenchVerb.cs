@@ -22,6 +22,22 @@ static class BenchVerb
     public static Option<int> Count(string name, string description, int standard) =>
         CommonOptions.AtLeast(new Option<int>(name) { Description = description, DefaultValueFactory = _ => standard, HelpName = "N" }, 1);
 
+    /// <summary>Measures, and records the ops of the measured runs if asked.</summary>
+    /// <param name="measure">Calls what it is given when it is warm.</param>
+    public static (T Result, Recording? Recording) Record<T>(IBackend backend, bool isRecorded, Func<Action, T> measure)
+    {
+        Recording? recording = null;
+        try
+        {
+            T result = measure(() => recording = isRecorded ? new(backend) : null);
+            return (result, recording);
+        }
+        finally
+        {
+            recording?.Dispose();
+        }
+    }
+
     /// <summary>Heads the table of times.</summary>
     public static void WriteTimingHead(Io io, IBackend backend)
     {

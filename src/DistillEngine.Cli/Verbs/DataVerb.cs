@@ -52,7 +52,10 @@ static class DataVerb
                     + $"{row.TeacherLabel ?? "(not parsed)"}\n  rationale {OneLine(row.Rationale ?? "(none)")}");
             io.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{report.Rows:N0} rows, {report.Parsed:N0} parsed, teacher {100 * report.TeacherAccuracy:F2} % correct"));
-            io.Error.WriteLine($"Wrote {p.GetValue(output)}. Next: distill train --data {p.GetValue(output)} --task {p.GetValue(task)} …");
+            string data = CommandText.Quote(p.GetValue(output)!), definition = CommandText.Quote(p.GetValue(task)!);
+            // Only what is held out measures a model.
+            io.Error.WriteLine($"Wrote {p.GetValue(output)}. Next: "
+                + (p.GetValue(split) == "train" ? $"distill train --data {data} --task {definition} …" : $"distill eval --data {data} --model DIR"));
             return ExitCode.Ok;
         });
         return new Command("import", "Make a rationale file from other formats") { dss };

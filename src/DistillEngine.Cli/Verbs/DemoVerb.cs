@@ -97,14 +97,15 @@ static class DemoVerb
     static void ShowCommands(Io io, DemoData data, long steps, ulong seed)
     {
         TrainingOptions o = data.Options(TrainingMethod.StepByStep, steps, seed);
-        string again = o.Output + "-again";
+        string again = CommandText.Quote(o.Output + "-again"), train = CommandText.Quote(data.TrainPath), task = CommandText.Quote(data.TaskPath),
+            tokenizer = CommandText.Quote(data.TokenizerPath);
         io.Output.WriteLine();
         io.Output.WriteLine("The same by hand:");
-        io.Output.WriteLine($"  distill data stats {data.TrainPath} --task {data.TaskPath} --tokenizer {data.TokenizerPath}");
+        io.Output.WriteLine($"  distill data stats {train} --task {task} --tokenizer {tokenizer}");
         io.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"  distill train --data {data.TrainPath} --task {data.TaskPath} --model {o.Model} --tokenizer {data.TokenizerPath} --output {again} "
+            $"  distill train --data {train} --task {task} --model {o.Model} --tokenizer {tokenizer} --output {again} "
             + $"--steps {steps} --batch {o.Batch} --lr {o.Optimizer.LearningRate} --warmup {o.Warmup} --seed {seed}"));
-        io.Output.WriteLine($"  distill eval --model {again} --data {data.TestPath}");
+        io.Output.WriteLine($"  distill eval --model {again} --data {CommandText.Quote(data.TestPath)}");
         io.Output.WriteLine($"  distill predict --model {again} \"which is larger, a spoon or a bridge?\" --explain");
     }
 

@@ -64,6 +64,7 @@ static class EvalVerb
         var progress = new ProgressLine(io);
         EvaluationResult result = evaluator.Run(generator, done => progress.Update($"{done:N0}/{examples.Count:N0} rows"), io.Cancel);
         progress.Clear();
+        GenerationOptionSet.ReportEnded(io, generator, examples.Count);
         return result;
     }
 }

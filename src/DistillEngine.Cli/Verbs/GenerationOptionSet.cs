@@ -1,6 +1,7 @@
 using System.CommandLine;
 using DistillEngine.Core;
 using DistillEngine.Model;
+using DistillEngine.Training;
 
 namespace DistillEngine.Cli.Verbs;
 
@@ -50,6 +51,14 @@ sealed class GenerationOptionSet
         command.Options.Add(_minNewTokens);
         command.Options.Add(_repetitionPenalty);
         command.Options.Add(_noRepeatNgram);
+    }
+
+    /// <summary>Says how many texts have no end of their own.</summary>
+    /// <param name="count">Texts generated.</param>
+    public static void ReportEnded(Io io, BatchGenerator generator, int count)
+    {
+        if (generator.Unfinished > 0)
+            io.Error.WriteLine($"{generator.Unfinished:N0} of {count:N0} generated texts were ended by --max-new-tokens {generator.MaxNewTokens:N0}.");
     }
 
     public WeightForm Weights(ParseResult p) => _weights.Of(p);

@@ -44,16 +44,38 @@ static class PredictVerb
             int[][] sources = student.Encode(segments, TaskKind.Label);
             int[][] explainSources = isExplaining ? student.Encode(segments, TaskKind.Rationale) : [];
             if (student.Cuts is { Length: > 0 } cuts) io.Error.WriteLine($"{cuts}.");
-            using BatchGenerator generator = student.Generator([.. sources, .. explainSources], generation.Rows(p), generation.Options(p));
             var progress = new ProgressLine(io);
-            int[][] labels = generator.Generate(sources, done => progress.Update($"{done:N0}/{sources.Length:N0} answers"), io.Cancel);
-            int[][] rationales = generator.Generate(explainSources, done => progress.Update($"{done:N0}/{sources.Length:N0} explanations"), io.Cancel);
-            progress.Clear();
-            for (int i = 0; i < inputs.Count; i++)
-                Write(io, inputs[i], student.Tokenizer.Decode(labels[i]), isExplaining ? student.Tokenizer.Decode(rationales[i]) : null, p.GetValue(jsonl));
+            using BatchGenerator generator = student.Generator([.. sources, .. explainSources], generation.Rows(p), generation.Options(p));
+            int written = 0;
+            try
+            {
+                // Batch by batch in the order of the inputs: whatever stops the program, what is answered stands written.
+                foreach (Range batch in Batches(inputs.Count, generation.Rows(p)))
+                {
+                    int[][] labels = generator.Generate(sources[batch], cancel: io.Cancel);
+                    int[][] rationales = isExplaining ? generator.Generate(explainSources[batch], cancel: io.Cancel) : [];
+                    progress.Clear();
+                    for (int i = 0; i < labels.Length; i++, written++)
+                        Write(io, inputs[written], student.Tokenizer.Decode(labels[i]), isExplaining ? student.Tokenizer.Decode(rationales[i]) : null, p.GetValue(jsonl));
+                    io.Output.Flush();
+                    progress.Update($"{written:N0}/{inputs.Count:N0} answers");
+                }
+                progress.Clear();
+            }
+            catch (OperationCanceledException)
+            {
+                progress.Message($"The first {written:N0} of {inputs.Count:N0} answers are written.");
+                throw;
+            }
+            GenerationOptionSet.ReportEnded(io, generator, (isExplaining ? 2 : 1) * inputs.Count);
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    static IEnumerable<Range> Batches(int count, int rows)
+    {
+        for (long start = 0; start < count; start += rows) yield return (int)start..(int)Math.Min(start + rows, count);
     }
 
     static void Write(Io io, PredictInput input, string label, string? rationale, bool jsonl)

@@ -107,9 +107,19 @@ static class TrainVerb
             };
             using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), precision.Of(p), report: io.Error.WriteLine);
             var observer = new TrainingConsole(io, options.Steps, p.GetValue(json));
-            Profiling.Run(p.GetValue(profile), io, backend, PeakKinds.Of(backend.Precision),
-                () => new TrainingRun(options, backend, observer).Execute(io.Cancel));
-            observer.Finish($"Trained {options.Output}. Next: distill eval --model {options.Output} --data FILE, or distill predict --model {options.Output} \"a question\" --explain");
+            try
+            {
+                Profiling.Run(p.GetValue(profile), io, backend, PeakKinds.Of(backend.Precision),
+                    () => new TrainingRun(options, backend, observer).Execute(io.Cancel));
+            }
+            catch (OperationCanceledException)
+            {
+                observer.Finish("The same command with --resume goes on from here.");
+                throw;
+            }
+            string trained = CommandText.Quote(options.Output);
+            observer.Finish($"Trained {options.Output}. Next: distill eval --model {trained} --data FILE, or distill predict --model {trained} \"a question\""
+                + (options.Method == TrainingMethod.StepByStep ? " --explain" : ""));
             return ExitCode.Ok;
         });
         return command;

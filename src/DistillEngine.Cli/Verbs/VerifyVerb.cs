@@ -26,7 +26,8 @@ static class VerifyVerb
             if (!p.GetValue(json)) io.Output.WriteLine($"{"case",-38} {"check",-34} {"result",-7} {"error",10} {"allowed",10}  worst");
             GoldenRunner.Run(p.GetValue(golden)!, p.GetValue(data), backend, Report, io.Cancel);
             io.Error.WriteLine($"{passed:N0} checks passed, {failed:N0} failed, {skipped:N0} skipped on {backend.Name}.");
-            return failed == 0 ? ExitCode.Ok : ExitCode.Failure;
+            if (passed + failed == 0) io.Error.WriteLine("Every check was skipped, so nothing is verified.");
+            return failed == 0 && passed > 0 ? ExitCode.Ok : ExitCode.Failure;
 
             void Report(CheckResult result)
             {

@@ -9,8 +9,8 @@ public static class TrainingSelection
 {
     /// <summary>Rows as training examples, in file order. Rows without a usable rationale still train their label; only rows of status
     /// <c>ok</c> train a rationale or lend the teacher's label.</summary>
-    /// <exception cref="InvalidDataException">A row lacks a field that the task's segments need, or nothing is left to train
-    /// on.</exception>
+    /// <exception cref="InvalidDataException">A row lacks a field that the task's segments need, its label is none of the task's, or nothing
+    /// is left to train on.</exception>
     public static List<TrainingExample> Select(IReadOnlyList<RationaleRow> rows, TaskDefinition task, LabelSource source,
         MismatchRule onMismatch, out SelectionReport report)
     {
@@ -34,6 +34,9 @@ public static class TrainingSelection
                 withoutLabel++;
                 continue;
             }
+            // Only a teacher's label beside a gold one was not looked at when the row was read.
+            if (TaskRowCheck.LabelFault(label, task) is { } fault)
+                throw new InvalidDataException($"row {row.Id}: teacher_label: {fault} Give --on-mismatch drop to leave such rows out.");
             string[] rationales = [.. row.TrainableRationales()];
             if (rationales.Length > 0) withRationale++;
             examples.Add(new(row.Id, Segments(row, task), label, rationales, (float)row.Weight));

@@ -19,7 +19,18 @@ static class TaskRowCheck
             if (row.Field(name) is null)
                 yield return ("fields", $"lacks '{name}' (expected it: task '{task.Name}' builds inputs or choices from it; import the rows again).");
         }
-        if (task.Labels.Set is { } set && row.Label is { } label && !set.Contains(label))
-            yield return ("label", $"is {DataError.Quote(label)} (expected one of {string.Join(", ", set)}, the labels of task '{task.Name}').");
+        if (LabelFault(row.Label, task) is { } fault) yield return ("label", fault);
+        // Beside a gold label the teacher's may be wrong in any way; alone it is what the row trains.
+        if (row is { Status: RationaleStatus.Ok, Label: null } && LabelFault(row.TeacherLabel, task) is { } teachers) yield return ("teacher_label", teachers);
+    }
+
+    /// <summary>What is wrong with a label that is trained or measured by, or null.</summary>
+    public static string? LabelFault(string? label, TaskDefinition task)
+    {
+        if (label is null) return null;
+        if (string.IsNullOrWhiteSpace(label)) return "is blank (expected a label, or null where there is none).";
+        return task.Labels.Set is { } set && !set.Contains(label)
+            ? $"is {DataError.Quote(label)} (expected one of {string.Join(", ", set)}, the labels of task '{task.Name}')."
+            : null;
     }
 }

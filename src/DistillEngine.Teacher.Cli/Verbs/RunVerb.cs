@@ -82,7 +82,7 @@ static class RunVerb
         io.Output.Write(RunReport.Of(ManifestFile.Read(folder.FolderPath), report));
         string rationales = Path.Combine(folder.FolderPath, AnswerFiles.RationalesName);
         io.Error.WriteLine(result.Outcome is RunOutcome.Complete
-            ? $"Next: distill train --data {rationales} --task {task} …"
+            ? $"Next: distill train --data {CommandText.Quote(rationales)} --task {CommandText.Quote(task)} …"
             : result.Outcome is RunOutcome.Unparsed
             ? $"See {Path.Combine(folder.FolderPath, AnswerFiles.RejectsName)}; change the prompt and start in another folder, "
                 + $"or change the parsing rules and run 'distill-teacher parse {folder.FolderPath}'."

@@ -59,50 +59,62 @@ public sealed class CheckpointFolder
         for (int i = 0; i < steps.Count - keep; i++) Leftovers.DeleteFolder(PathOf(steps[i]));
     }
 
+    /// <summary>What to do about a checkpoint that cannot be read.</summary>
+    public string RemedyAt(long step) => $"Delete the folder {PathOf(step)} to resume from the checkpoint before it.";
+
     /// <summary>The state of a checkpoint.</summary>
-    /// <exception cref="InvalidDataException">The file is not a run's state.</exception>
+    /// <exception cref="InvalidDataException">The file is absent, or not a run's state.</exception>
     public RunState ReadState(long step)
     {
         string path = StatePathOf(step);
         try
         {
             RunState state = JsonSerializer.Deserialize(File.ReadAllBytes(path), RunStateJson.Default.RunState)
-                ?? throw new InvalidDataException($"{path}: holds null, expected the state of a run. Delete this checkpoint to resume from the one before.");
+                ?? throw new InvalidDataException($"{path}: holds null, expected the state of a run. {RemedyAt(step)}");
             if (state.Schema != RunState.SchemaName)
                 throw new InvalidDataException($"{path}: schema is '{state.Schema}', expected '{RunState.SchemaName}'. Resume with the version that wrote it.");
             return state.Step == step && state.OptimizerStep >= 0 && state.OptimizerStep <= step
                 ? state
                 : throw new InvalidDataException($"{path}: step is {state.Step} and optimizerStep {state.OptimizerStep}, "
-                    + $"expected {step} and 0 to {step}. Delete this checkpoint to resume from the one before.");
+                    + $"expected {step} and 0 to {step}. {RemedyAt(step)}");
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or FileNotFoundException)
         {
-            throw new InvalidDataException($"{path}: {e.Message} Delete this checkpoint to resume from the one before.", e);
+            throw new InvalidDataException($"{path}: {e.Message} {RemedyAt(step)}", e);
         }
     }
 
     /// <summary>Brings weights and optimizer back to a checkpoint.</summary>
-    /// <exception cref="InvalidDataException">A file is malformed or belongs to another model or optimizer.</exception>
+    /// <exception cref="InvalidDataException">A file is absent, malformed, or belongs to another model or optimizer.</exception>
     public void Restore(long step, long optimizerStep, T5Model model, IOptimizer optimizer)
+    {
+        try
+        {
+            Read(step, model, optimizer);
+        }
+        catch (Exception e) when (e is InvalidDataException or FileNotFoundException)
+        {
+            throw new InvalidDataException($"{e.Message} {RemedyAt(step)}", e);
+        }
+        optimizer.StepCount = optimizerStep;
+    }
+
+    void Read(long step, T5Model model, IOptimizer optimizer)
     {
         using (ModelFolder folder = ModelFolder.Open(PathOf(step)))
         {
-            if (folder.Config != model.Config)
-                throw new InvalidDataException($"{folder.File.Path}: the checkpoint's model differs from the one that is trained. "
-                    + "Resume with the --model the run began with.");
+            // The run's settings agree by now, so either means that the folder was changed.
+            if (folder.Config != model.Config) throw new InvalidDataException($"{folder.File.Path}: the checkpoint's model differs from the one that is trained.");
             folder.LoadInto(model);
         }
-        string path = Path.Combine(PathOf(step), OptimizerFile);
-        using SafetensorsFile file = SafetensorsFile.Open(path);
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(PathOf(step), OptimizerFile));
         foreach (var (name, tensor) in optimizer.State) ReadInto(file, name, tensor, model.Backend);
-        optimizer.StepCount = optimizerStep;
     }
 
     static void ReadInto(SafetensorsFile file, string name, Tensor tensor, IDevice device)
     {
         if (file.Info(name).Count != tensor.Count)
-            throw new InvalidDataException($"{file.Path}: tensor '{name}' has {file.Info(name).Count} elements, expected {tensor.Count}. "
-                + "Resume with the --optimizer the run began with.");
+            throw new InvalidDataException($"{file.Path}: tensor '{name}' has {file.Info(name).Count} elements, expected {tensor.Count}.");
         float[] host = new float[(int)Math.Min(1 << 20, tensor.Count)];
         for (long start = 0; start < tensor.Count; start += host.Length)
         {

@@ -29,6 +29,12 @@ public sealed class BatchGenerator : IDisposable
         _generator = new GreedyGenerator(model, options.MaxNewTokens, options.CacheType);
     }
 
+    /// <summary>Most tokens of an answer.</summary>
+    public int MaxNewTokens => _options.MaxNewTokens;
+
+    /// <summary>Answers so far that the limit of tokens ended before the model did.</summary>
+    public int Unfinished { get; private set; }
+
     /// <summary>Limits of an inference model that decodes so many of these sources at a time.</summary>
     public static BatchLimits LimitsFor(IReadOnlyList<int[]> sources, int rows)
     {
@@ -71,6 +77,8 @@ public sealed class BatchGenerator : IDisposable
     int[] Answer(int sequence)
     {
         ReadOnlySpan<int> ids = _sequences.AsSpan(sequence * (1 + _options.MaxNewTokens), _lengths[sequence])[1..];
-        return ids.Length > 0 && ids[^1] == _model.Config.EosId ? ids[..^1].ToArray() : ids.ToArray();
+        if (ids.Length > 0 && ids[^1] == _model.Config.EosId) return ids[..^1].ToArray();
+        Unfinished++;
+        return ids.ToArray();
     }
 }

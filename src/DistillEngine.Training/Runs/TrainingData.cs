@@ -31,6 +31,9 @@ public sealed class TrainingData
     /// <summary>Null where the run does not evaluate.</summary>
     public Evaluator? Validation { get; }
 
+    /// <summary>Rows held out for validation that have no gold label, so that they neither train nor validate.</summary>
+    public int UnlabelledHeld { get; private init; }
+
     /// <summary>SHA-256 of the rationale file's bytes, lower-case hexadecimal.</summary>
     public string Sha256 { get; }
 
@@ -53,12 +56,16 @@ public sealed class TrainingData
             else (rows, held) = HoldOut(rows, options, task);
         }
         List<TrainingExample> examples = Select(rows, options, task, out SelectionReport selection);
+        if (options.Method == TrainingMethod.StepByStep && selection.WithRationale == 0)
+            throw new InvalidDataException($"{options.Data}: no row has a rationale to train on, so a model would never learn to explain. "
+                + "'distill data stats' counts the rows and their status; to train labels alone give --method standard.");
         var encoder = new TaskEncoder(task.Student, tokenizer, options.Method);
         var set = ExampleSet.Encode(examples, encoder);
         Evaluator? validation = held.Count == 0 ? null : Validate(held, options, task, tokenizer);
         return new TrainingData(task, selection, set, encoder, validation, HashOf(options.Data))
         {
             TaskFile = taskFile, TeacherManifestSha256 = TeacherManifestOf(options.Data) is { } manifest ? HashOf(manifest) : null,
+            UnlabelledHeld = validation is null ? 0 : held.Count - validation.Sources.Count,
             ValidationSha256 = options.ValidationData is { } file ? HashOf(file) : null,
         };
     }

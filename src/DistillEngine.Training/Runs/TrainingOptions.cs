@@ -128,6 +128,10 @@ public sealed record TrainingOptions
                 + $"{Optimizer.Name} without --lr takes its own relative step. Give --lr (1e-3 fine-tunes T5), or leave it out.");
         if (Patience > 0 && EvalEvery == 0) throw new ArgumentException("--patience counts evaluations; give --eval-every too.");
         if (ValidationData is not null && EvalEvery == 0) throw new ArgumentException("--validation is looked at every --eval-every steps; give that too.");
+        if (ValidationFraction > 0 && EvalEvery == 0)
+            throw new ArgumentException("--validation-fraction holds rows out for every --eval-every steps; give that too.");
+        if (EvalEvery > Steps)
+            throw new ArgumentException($"--eval-every {Text(EvalEvery)} exceeds --steps {Text(Steps)}, so nothing would be evaluated; lower it, or leave it out.");
         if (EvalEvery > 0 && ValidationData is null && ValidationFraction == 0)
             throw new ArgumentException("--eval-every needs rows to evaluate on: give --validation FILE or a --validation-fraction above 0.");
     }

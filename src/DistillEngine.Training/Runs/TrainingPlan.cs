@@ -83,7 +83,8 @@ public sealed record TrainingPlan
         yield return $"model       {o.Model}: {ParameterCount:N0} parameters, vocabulary {Config.VocabularySize:N0}";
         yield return $"method      {Method(o)}, {o.Optimizer.Name}, {Rate(o)}";
         yield return $"steps       {o.Steps:N0} of {stepRows:N0} rows: {o.Steps / (double)epochSteps:F1} epochs"
-            + (Data.Validation is { } v ? $"; validation on {v.Sources.Count:N0} rows every {o.EvalEvery:N0}" : "");
+            + (Data.Validation is { } v ? $"; validation on {v.Sources.Count:N0} rows every {o.EvalEvery:N0}" : "")
+            + (Data.UnlabelledHeld > 0 ? $"; {Data.UnlabelledHeld:N0} rows held out without a gold label are of no use" : "");
         yield return $"memory      {MiB(TotalBytes)} MiB: parameters {MiB(Model.Parameters)}, gradients {MiB(Model.Gradients)}, "
             + $"optimizer {MiB(OptimizerBytes)}, activations {MiB(Model.Activations)}"
             + (GenerationBytes > 0 ? $", generation {MiB(GenerationBytes)}" : "");

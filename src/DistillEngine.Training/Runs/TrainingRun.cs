@@ -21,6 +21,8 @@ public sealed class TrainingRun
     readonly ITrainingObserver _observer;
     readonly CheckpointFolder _checkpoints;
 
+    string BestPath => Path.Combine(_options.Output, BestFolder);
+
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
     public TrainingRun(TrainingOptions options, IBackend backend, ITrainingObserver observer)
     {
@@ -32,7 +34,8 @@ public sealed class TrainingRun
     /// <summary>Runs to the end, or until cancelled; a cancelled run leaves a checkpoint of its last step.</summary>
     /// <returns>The last step done.</returns>
     /// <exception cref="OperationCanceledException">After the checkpoint was written.</exception>
-    /// <exception cref="InvalidDataException">Data, model or tokenizer cannot be used; or the folder holds another run.</exception>
+    /// <exception cref="InvalidDataException">Data, model or tokenizer cannot be used; or the folder holds another run, or one that goes
+    /// on.</exception>
     public long Execute(CancellationToken cancel = default)
     {
         CheckOutput();
@@ -47,6 +50,10 @@ public sealed class TrainingRun
         // Other devices say themselves when their memory is used up.
         if (_backend is CpuBackend) plan.RequireMemory(SystemMemory.AvailableBytes);
         Directory.CreateDirectory(_options.Output);
+        using var held = RunLock.Take(_options.Output);
+        // Meanwhile another run may have been here.
+        CheckOutput();
+        RestoreBest();
         // What a kill in the middle of writing the best or the last model left.
         Leftovers.Delete(_options.Output);
 
@@ -92,33 +99,35 @@ public sealed class TrainingRun
     {
         EvaluationResult result = c.Plan.Data.Validation!.Run(c.Generator!);
         bool isBest = c.Progress.Record(step, result.Accuracy);
-        if (isBest) SaveModelTo(c, Path.Combine(_options.Output, BestFolder), step, result.Accuracy);
+        if (isBest) SaveModelTo(c, BestPath, step, result.Accuracy);
         _observer.Evaluated(step, result, isBest);
     }
 
     void Save(Context c, long step)
     {
         RunState state = c.Progress.StateAt(step, c.Batches.Position, c.Optimizer.StepCount, c.Trainer.SkippedInARow);
-        _checkpoints.Save(state, c.Model, c.Optimizer, c.Template, c.TokenizerFiles, _options.Keep);
+        // Checkpoints from before a training went astray are what its user goes back to: none is deleted while steps are skipped.
+        _checkpoints.Save(state, c.Model, c.Optimizer, c.Template, c.TokenizerFiles, c.Trainer.SkippedInARow > 0 ? 0 : _options.Keep);
         _observer.Saved(step, _checkpoints.PathOf(step));
     }
 
     /// <summary>The model a user takes: the best one where the run evaluated, else the last.</summary>
     void SaveModel(Context c)
     {
-        string best = Path.Combine(_options.Output, BestFolder);
-        if (c.Progress.BestAccuracy is { } accuracy && Directory.Exists(best))
+        long step = c.Trainer.StepCount;
+        double? accuracy = c.Progress.BestAccuracy;
+        if (accuracy is not null)
         {
-            using ModelFolder folder = ModelFolder.Open(best);
+            using ModelFolder folder = ModelFolder.Open(BestPath);
             folder.LoadInto(c.Model);
-            WriteModel(c, _options.Output, c.Progress.BestStep, accuracy);
+            step = c.Progress.BestStep;
         }
         else
         {
             c.Trainer.RequireConvergence();
-            WriteModel(c, _options.Output, c.Trainer.StepCount, null);
         }
-        _observer.Saved(c.Trainer.StepCount, _options.Output);
+        WriteModel(c, _options.Output, step, accuracy);
+        _observer.Saved(step, _options.Output);
     }
 
     void SaveModelTo(Context c, string path, long step, double accuracy)
@@ -139,11 +148,22 @@ public sealed class TrainingRun
         }.Write(folder, c.Plan.Data.TaskFile);
     }
 
+    /// <summary>A kill between the two renames of a replacement leaves the best model aside.</summary>
+    void RestoreBest()
+    {
+        if (Directory.Exists(BestPath)) return;
+        string? aside = Leftovers.Find(_options.Output).FirstOrDefault(p => Path.GetFileName(p).StartsWith($"{BestFolder}.replaced-", StringComparison.Ordinal));
+        if (aside is not null) Directory.Move(aside, BestPath);
+    }
+
     bool TryResume(Context c)
     {
         if (!_options.Resume || _checkpoints.Steps is not [.., var step]) return false;
         RunState state = _checkpoints.ReadState(step);
         c.Progress.Restore(state, _checkpoints.PathOf(step));
+        if (state.BestAccuracy is not null && !Directory.Exists(BestPath))
+            throw new InvalidDataException($"{BestPath}: is missing, though the best model so far, of step {state.BestStep}, belongs there. "
+                + "Put the folder back, or give another --output.");
         _checkpoints.Restore(step, state.OptimizerStep, c.Model, c.Optimizer);
         Seek(c.Batches, state);
         c.Trainer.Resume(step, state.SkippedInARow);
@@ -160,7 +180,7 @@ public sealed class TrainingRun
         catch (ArgumentException e)
         {
             throw new InvalidDataException($"{_checkpoints.StatePathOf(state.Step)}: "
-                + $"no step of this run starts at row {state.Row} of epoch {state.Epoch}. Delete this checkpoint to resume from the one before.", e);
+                + $"no step of this run starts at row {state.Row} of epoch {state.Epoch}. {_checkpoints.RemedyAt(state.Step)}", e);
         }
     }
 

@@ -16,15 +16,15 @@ sealed class PublishedEvaluation
     public BatchLimits Limits => Batches().Select(rows => PaddedBatch.LimitsOf([.. _parts.Select(part => part.Batch(rows))]))
         .Aggregate(BatchLimits.Larger);
 
-    /// <summary>Null where the run recorded no evaluation.</summary>
-    public static PublishedEvaluation? TryRead(PublishedRun run, int vocabulary)
+    /// <summary>Null where the folder lacks the evaluation, which the report is told of.</summary>
+    public static PublishedEvaluation? TryRead(PublishedRun run, int vocabulary, CaseReport report)
     {
-        string path = run.PathOf("evaluation.safetensors");
-        if (!File.Exists(path)) return null;
+        string path = run.PathOf("evaluation.safetensors"), texts = run.PathOf("evaluation.json");
+        if (!report.Has("evaluation", path) || !report.Has("evaluation", texts)) return null;
         using var file = GoldenTensors.Open(path);
         var parts = new List<Part> { Part.Read(file, "predict", TaskKind.Label, vocabulary) };
-        if (file.Contains("explain.generated")) parts.Add(Part.Read(file, "explain", TaskKind.Rationale, vocabulary));
-        return new(run, GoldenJson.Load(run.PathOf("evaluation.json")), parts);
+        if (run.OutputsRationales || file.Contains("explain.generated")) parts.Add(Part.Read(file, "explain", TaskKind.Rationale, vocabulary));
+        return new(run, GoldenJson.Load(texts), parts);
     }
 
     /// <param name="model">With the trained weights.</param>

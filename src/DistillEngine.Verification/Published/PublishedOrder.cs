@@ -9,11 +9,7 @@ static class PublishedOrder
     public static void Run(PublishedRun run, CaseReport report)
     {
         string path = run.PathOf("rows.safetensors");
-        if (!File.Exists(path))
-        {
-            report.Skip("row order", "rows.safetensors is not in the folder");
-            return;
-        }
+        if (!report.Has("row order", path)) return;
         using var file = GoldenTensors.Open(path);
         GoldenJson sampler = GoldenJson.Load(run.PathOf("sampler.json")), call = sampler["split_call"];
         int[] train = file.Integers("train_source_rows");

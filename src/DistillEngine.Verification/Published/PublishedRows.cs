@@ -28,9 +28,10 @@ sealed class PublishedRows
     public static void Run(PublishedRun run, PaddedBatch[][][] batches, DataFolder? data, PublishedVocabulary vocabulary, CaseReport report)
     {
         string path = run.PathOf("rows.safetensors");
-        if (data is null || !File.Exists(path))
+        if (!report.Has("rows", path)) return;
+        if (data is null)
         {
-            report.Skip("rows", data is null ? DataFolder.Missing : "rows.safetensors is not in the folder");
+            report.Skip("rows", DataFolder.Missing);
             return;
         }
         var rows = new PublishedRows(run, data, vocabulary);

@@ -16,6 +16,8 @@ sealed class PublishedRun
         _command = record["command"].Texts;
         Arguments = record["training_arguments"];
         Steps = record["steps"].Items;
+        if (Steps.Count != Arguments["max_steps"].Integer)
+            throw record["steps"].Error($"has {Steps.Count} steps", $"{Arguments["max_steps"].Integer}, the run's max_steps");
     }
 
     public string Folder { get; }
@@ -39,6 +41,9 @@ sealed class PublishedRun
 
     /// <summary>Share of the label loss; 1 where there is no other.</summary>
     public double Alpha => Record.FindValue("alpha")?.Number ?? 1;
+
+    /// <summary>Whether the evaluation generated rationales beside labels.</summary>
+    public bool OutputsRationales => Record.FindValue("output_rationale")?.Boolean ?? false;
 
     public int Accumulate => Arguments["gradient_accumulation_steps"].Integer;
 

@@ -48,6 +48,8 @@ static class BadData
         RowOf("weight beyond all numbers", "weight", w => w.EditRow(2, r => r["weight"] = JsonNode.Parse("1e999"))),
         RowOf("weight beyond float32", "weight", w => w.EditRow(2, r => r["weight"] = JsonNode.Parse("1e300"))),
         RowOf("weight below float32", "weight", w => w.EditRow(2, r => r["weight"] = JsonNode.Parse("1e-300"))),
+        RowOf("label that is blank", "label: is blank", w => w.EditRow(2, r => r["label"] = " ")),
+        RowOf("teacher's label that is blank and alone", "teacher_label: is blank", w => w.EditRow(2, r => (r["label"], r["teacher_label"]) = (null, ""))),
         RowOf("label that is a number", "label", w => w.EditRow(2, r => r["label"] = 3)),
         RowOf("rationale that is a list", "rationale", w => w.EditRow(2, r => r["rationale"] = new JsonArray())),
         RowOf("row without its origin", "prov", w => w.EditRow(2, r => r.Remove("prov"))),

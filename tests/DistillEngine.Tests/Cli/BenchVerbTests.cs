@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using DistillEngine.Tests.Verification;
 using Xunit;
 
@@ -39,6 +41,17 @@ public class BenchVerbTests
         string[] ops =
             ["matmul.forward", "matmul.backward.weight", "attention.backward", "linear_cross_entropy.backward", "adamw.update", "outside of ops"];
         Assert.All(ops, op => Assert.Contains(result.ErrorLines, line => line.StartsWith(op, StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Step_WithProfile_CountsTheMeasuredStepsAlone()
+    {
+        CliResult result = CliResult.Of("bench", "step", "--model", SmallModel, "--batch", "1", "--source", "2", "--target", "2", "--threads", "1", "--profile");
+        Assert.True(result.Code == 0, result.ToString());
+        string steps = Regex.Match(result.Output, @", ([\d,]+) steps\)").Groups[1].Value;
+        string update = Assert.Single(result.ErrorLines, line => line.StartsWith("adamw.update", StringComparison.Ordinal));
+        Assert.Equal(int.Parse(steps, NumberStyles.AllowThousands, CultureInfo.InvariantCulture),
+            int.Parse(update.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], NumberStyles.AllowThousands, CultureInfo.InvariantCulture));
     }
 
     [Fact]

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using DistillEngine.Terminal;
 using DistillEngine.Tests.Formats;
+using DistillEngine.Tests.Verification;
 using Xunit;
 
 namespace DistillEngine.Tests.Cli;
@@ -21,6 +23,18 @@ public sealed class LongVerbTests : IDisposable
         Assert.Equal((0, 2, 2, 0.5), (result.Code, report.GetProperty("rows").GetInt32(), report.GetProperty("parsed").GetInt32(),
             report.GetProperty("teacherAccuracy").GetDouble()));
         Assert.Equal(0, CliResult.Of("data", "validate", _folder["out.jsonl"], "--task", "svamp").Code);
+    }
+
+    [Theory]
+    [InlineData("train", "Next: distill train --data ")]
+    [InlineData("test", "Next: distill eval --data ")]
+    public void ImportDss_OfASplit_SuggestsWhatItIsFor(string split, string next)
+    {
+        Publish(questions: 1, outputs: ["The answer is (3)."], split);
+        string output = _folder["my rows.jsonl"];
+        CliResult result = CliResult.Of("data", "import", "dss", "--task", "svamp", "--split", split, "--input", _folder.Path, "--output", output);
+        Assert.Equal(0, result.Code);
+        Assert.Contains(next + CommandText.Quote(output), result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -51,6 +65,17 @@ public sealed class LongVerbTests : IDisposable
     }
 
     [Fact]
+    public void Verify_WhereEveryCheckIsLeftOut_Fails()
+    {
+        using var copy = new GoldenCopy(GoldenFolders.InRepository(), "optimizers");
+        const string Recorded = "adafactor-optax-momentum-decay.safetensors";
+        File.Delete(copy.PathOf($"optimizers/{Recorded}"));
+        File.AppendAllText(copy.PathOf("optimizers/left-out.txt"), Recorded);
+        CliResult result = CliResult.Of("verify", "--golden", copy.PathOf(""), "--threads", "1");
+        Assert.True(result.Code == 1 && result.Error.Contains("nothing is verified", StringComparison.Ordinal), result.ToString());
+    }
+
+    [Fact]
     public void Verify_OfAFolderThatIsNotThere_Fails()
     {
         CliResult result = CliResult.Of("verify", "--golden", _folder["none"]);
@@ -69,10 +94,10 @@ public sealed class LongVerbTests : IDisposable
     }
 
     /// <summary>A data set in the published layout.</summary>
-    void Publish(int questions, string[] outputs)
+    void Publish(int questions, string[] outputs, string split = "train")
     {
         Directory.CreateDirectory(_folder["llm"]);
-        File.WriteAllLines(_folder["svamp_train.json"], Enumerable.Range(0, questions).Select(i => $$"""{"input":"Question {{i}}","label":"( 1.0 + 2.0 )"}"""));
-        File.WriteAllText(Path.Combine(_folder["llm"], "train_CoT_0.json"), JsonSerializer.Serialize(outputs));
+        File.WriteAllLines(_folder[$"svamp_{split}.json"], Enumerable.Range(0, questions).Select(i => $$"""{"input":"Question {{i}}","label":"( 1.0 + 2.0 )"}"""));
+        File.WriteAllText(Path.Combine(_folder["llm"], $"{split}_CoT_0.json"), JsonSerializer.Serialize(outputs));
     }
 }

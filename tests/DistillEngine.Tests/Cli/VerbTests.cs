@@ -1,4 +1,5 @@
 using System.Text.Json;
+using DistillEngine.Cli;
 using DistillEngine.Training;
 using Xunit;
 
@@ -172,6 +173,33 @@ public class VerbTests(TrainedTask trained) : IClassFixture<TrainedTask>
             "2", "--weights", weights, "--jsonl");
         Assert.Equal(0, result.Code);
         Assert.Equal(JsonValueKind.String, Assert.Single(result.Json).GetProperty("label").ValueKind);
+    }
+
+    [Fact]
+    public void Predict_ThatIsStopped_KeepsWhatItHasAnswered()
+    {
+        string file = trained.Task.Output("many.txt");
+        File.WriteAllLines(file, Enumerable.Range(0, 5).Select(i => string.Join(' ', Enumerable.Repeat("a cup or a car?", 5 - i))));
+        string[] call = ["predict", "--model", trained.Model, "--input", file, "--explain", "--max-new-tokens", "4", "--batch", "2"];
+        CliResult whole = CliResult.Of(call);
+        using var cancel = new CancellationTokenSource();
+        using var output = new CancellingWriter(cancel);
+        using var error = new StringWriter();
+        int code = CommandLine.Run(call, output, error, cancel.Token);
+        Assert.True(code == 130 && whole.Code == 0, whole.ToString());
+        Assert.StartsWith(output.ToString(), whole.Output, StringComparison.Ordinal);
+        Assert.Equal(2, output.ToString().Split("because:").Length - 1);
+        Assert.Contains("The first 2 of 5 answers are written.", error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("--resume", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Predict_WhoseAnswersHaveNoEnd_SaysHowMany()
+    {
+        CliResult result = CliResult.Of("predict", "--model", trained.Model, "which is larger, a cup or a car?", "--explain", "--max-new-tokens", "3",
+            "--min-new-tokens", "3");
+        Assert.True(result.Code == 0 && result.Error.Contains("2 of 2 generated texts were ended by --max-new-tokens 3.", StringComparison.Ordinal),
+            result.ToString());
     }
 
     [Fact]

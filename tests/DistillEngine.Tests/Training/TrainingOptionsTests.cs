@@ -24,6 +24,7 @@ public sealed class TrainingOptionsTests
         { "--patience is -1", o => o with { Patience = -1 } },
         { "--max-new-tokens is 0", o => o with { MaxNewTokens = 0 } }, { "--seed is", o => o with { Order = RowOrder.Published, Seed = 1UL << 32 } },
         { "--patience counts", o => o with { Patience = 1 } }, { "--validation is looked at", o => o with { ValidationData = "v.jsonl" } },
+        { "--validation-fraction holds", o => o with { ValidationFraction = 0.2 } }, { "--eval-every 20000 exceeds --steps", o => o with { EvalEvery = 20_000 } },
         { "--eval-every needs rows", o => o with { EvalEvery = 1, ValidationFraction = 0 } },
     };
 

@@ -96,6 +96,7 @@ public sealed class TrainingRunTests : IDisposable
         Assert.Equal(8, observer.Steps.Count);
         AssertSameFile(Path.Combine("run", ModelFiles.Safetensors), Path.Combine("run", "best", ModelFiles.Safetensors));
         Assert.Equal(2, StudentFile.TryRead(_task.Output("run"))!.Step);
+        Assert.Equal((2L, _task.Output("run")), observer.Saves[^1]);
     }
 
     [Fact]

@@ -65,6 +65,15 @@ sealed class GoldenCopy : IDisposable
         File.WriteAllBytes(PathOf(file), bytes);
     }
 
+    /// <summary>Renames tensors of a safetensors file; both texts are of one length.</summary>
+    public void Rename(string file, string name, string other)
+    {
+        byte[] bytes = File.ReadAllBytes(PathOf(file));
+        int header = checked((int)BinaryPrimitives.ReadInt64LittleEndian(bytes));
+        Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(bytes, 8, header).Replace($"\"{name}", $"\"{other}", StringComparison.Ordinal)).CopyTo(bytes, 8);
+        File.WriteAllBytes(PathOf(file), bytes);
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     static void Copy(string from, string to)

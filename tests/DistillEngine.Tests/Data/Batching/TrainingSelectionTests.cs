@@ -36,6 +36,16 @@ public class TrainingSelectionTests
                 MismatchRule.Keep, out _)).Message);
 
     [Fact]
+    public void Select_OfATeachersLabelThatTheTaskDoesNotHave_NamesRowAndLabel()
+    {
+        RationaleRow row = Row("nli", "neutral", "perhaps", null, RationaleStatus.Ok) with { Fields = [new("premise", "P"), new("hypothesis", "H")] };
+        TaskDefinition task = TaskReader.Load("esnli");
+        Assert.Single(TrainingSelection.Select([row], task, LabelSource.Gold, MismatchRule.Keep, out _));
+        string message = Assert.Throws<InvalidDataException>(() => TrainingSelection.Select([row], task, LabelSource.Teacher, MismatchRule.Keep, out _)).Message;
+        Assert.StartsWith("row nli: teacher_label: is 'perhaps' (expected one of ", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Segments_WhenAFieldIsMissing_NamesRowAndField()
     {
         var row = Row("nli", "neutral", null, null, RationaleStatus.Ok) with { Fields = [new("premise", "P")] };
