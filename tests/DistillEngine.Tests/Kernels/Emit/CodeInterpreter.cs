@@ -64,7 +64,6 @@ sealed unsafe class CodeInterpreter
             case Mnemonic.Jl: return _sign != _overflow;
             case Mnemonic.Jge: return _sign == _overflow;
             case Mnemonic.Prefetcht0 or Mnemonic.Prefetcht1: _asked.Add((Address(i), _executed)); break;
-            case Mnemonic.Prefetcht0: break;
             case Mnemonic.Push: _stack.Push(Integer(i, 0)); break;
             case Mnemonic.Pop: Set(i, _stack.Pop()); break;
             case Mnemonic.Mov: Set(i, Integer(i, 1)); break;
