@@ -25,8 +25,9 @@ static class Repetition
         Repeat(static () => { }, run, static _ => { }, WarmUpRuns, WarmUpTime, cancel);
         // Later runs take no more than the first ones, and the probe has buffers of its own.
         double peak = PeakMemory.Megabytes;
-        using var probe = new BandwidthProbe(backend);
+        // Before the probe, all of whose time counts as beside the work.
         warm?.Invoke();
+        using var probe = new BandwidthProbe(backend);
         Repeat(probe.Read, run, measured, LeastRuns, LeastTime, cancel);
         probe.Read();
         return new(peak, probe.ReadGBs, probe.Seconds);

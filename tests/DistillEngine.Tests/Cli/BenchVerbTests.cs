@@ -52,6 +52,10 @@ public class BenchVerbTests
         string update = Assert.Single(result.ErrorLines, line => line.StartsWith("adamw.update", StringComparison.Ordinal));
         Assert.Equal(int.Parse(steps, NumberStyles.AllowThousands, CultureInfo.InvariantCulture),
             int.Parse(update.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], NumberStyles.AllowThousands, CultureInfo.InvariantCulture));
+        // Of the measured time, so that ops and what is outside of them are all of it; each is rounded to a tenth.
+        double[] shares = [.. result.ErrorLines.Select(line => Regex.Match(line, @"^\S.*?[\d.]+ +([\d.]+) %")).Where(m => m.Success)
+            .Select(m => double.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture))];
+        Assert.InRange(shares.Sum(), 99, 101);
     }
 
     [Fact]
