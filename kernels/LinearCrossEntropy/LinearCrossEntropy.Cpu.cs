@@ -104,10 +104,11 @@ sealed unsafe class LinearCrossEntropyCpu<TVector>(ComputePool pool, Gemm gemm) 
             else Multiply(ref job, x, w);
             pool.Run(job.Parts, &GradientPart, &job);
             long offset = (long)job.First * w.Inputs;
-            _products.BackwardInput(job.Logits, job.Stride, values + offset, job.Rows, job.Words, w.Inputs,
+            GemmProduct dxPart = MatMulCpu<TVector>.InputGradient(job.Logits, job.Stride, values + offset, job.Rows, job.Words, w.Inputs,
                 job.First == 0 ? Into.Overwrite : Into.Add, dx.HostPointer<float>());
-            _products.BackwardWeight(job.Logits, job.Stride, x.HostPointer<float>(), job.Rows, job.Words, w.Inputs,
+            GemmProduct dWeightPart = MatMulCpu<TVector>.WeightGradient(job.Logits, job.Stride, x.HostPointer<float>(), job.Rows, job.Words, w.Inputs,
                 dWeight.Into, dValues + offset);
+            gemm.Multiply(new(in dxPart), new(in dWeightPart));
         }
     }
 

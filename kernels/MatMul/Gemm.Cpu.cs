@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using DistillEngine.Core;
 
 namespace DistillEngine.Kernels;
@@ -32,81 +33,117 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
     /// <summary>The driver of the same products without rounded operands; this one where it rounds none.</summary>
     public Gemm WithFloat32Operands() => kernel.Float32 == kernel ? this : new(pool, kernel.Float32);
 
-    /// <param name="a">Its lines are the rows of the result.</param>
-    /// <param name="b">Its lines are the columns of the result.</param>
-    /// <param name="depth">Length of the contracted axis; 0 gives zeros.</param>
-    /// <param name="c">Rows <paramref name="stride"/> elements apart.</param>
-    public void Multiply(GemmOperand a, GemmOperand b, int rows, int columns, int depth, Into into, float* c, long stride)
+    /// <summary>One product.</summary>
+    public void Multiply(in GemmProduct product) => Multiply([], new(in product));
+
+    /// <summary>
+    /// Products in one run, in which no thread waits for another until its end. What a product that is cut costs beside its multiply-adds is packing:
+    /// each part packs the lines of both factors that it needs. So of products that are alike each thread takes as many whole ones as all
+    /// threads can have, and only the rest are cut.
+    /// </summary>
+    /// <param name="sum">Products with one and the same result, added to it in this order.</param>
+    /// <param name="apart">Products with results of their own. No product takes the result of another one.</param>
+    public void Multiply(ReadOnlySpan<GemmProduct> sum, ReadOnlySpan<GemmProduct> apart)
     {
-        if (rows == 0 || columns == 0) return;
-        if (depth == 0)
+        long work = 0;
+        bool isAlike = true;
+        foreach (ref readonly GemmProduct product in sum) work += ClearedOr(product);
+        foreach (ref readonly GemmProduct product in apart)
         {
-            if (into == Into.Overwrite)
-                for (int row = 0; row < rows; row++) new Span<float>(c + row * stride, columns).Clear();
-            return;
+            work += ClearedOr(product);
+            isAlike &= product.Work == apart[0].Work;
         }
-        var (gridRows, gridColumns) = Grid(rows, columns, Split.Parts((long)rows * columns * depth, LeastPartWork, pool.ThreadCount));
-        int parts = gridRows * gridColumns;
+        if (work == 0) return;
+        int parts = Split.Parts(work, LeastPartWork, pool.ThreadCount), count = 0;
+        GemmShare* shares = stackalloc GemmShare[sum.Length + apart.Length];
+        foreach (ref readonly GemmProduct product in sum) shares[count++] = Cut(product, parts, firstPart: 0);
+        int whole = isAlike ? apart.Length / parts * parts : 0, cut = apart.Length - whole;
+        // All parts, or as many as are alike for each.
+        int partsOfOne = cut > 0 && parts % cut == 0 ? parts / cut : parts;
+        for (int i = 0; i < apart.Length; i++)
+            shares[count++] = i < whole ? new(apart[i], 1, 1, i % parts) : Cut(apart[i], partsOfOne, (i - whole) * partsOfOne % parts);
         float** scratch = stackalloc float*[parts];
         for (int thread = 0; thread < parts; thread++) scratch[thread] = (float*)pool.ThreadScratch(thread, ScratchBytes);
-        var job = new Job
-        {
-            Kernel = kernel,
-            Scratch = scratch,
-            A = a,
-            B = b,
-            C = c,
-            Stride = stride,
-            Rows = rows,
-            Columns = columns,
-            Depth = depth,
-            Into = into,
-            GridRows = gridRows,
-            GridColumns = gridColumns,
-        };
-        // The job lies on this stack until every part is done, and the collector follows the reference in it.
-        pool.Run(parts, &Part, Unsafe.AsPointer(ref job));
+        var run = new Run { Kernel = kernel, Scratch = scratch, Shares = shares, ShareCount = count };
+        // It lies on this stack until every part is done, and the collector follows the reference in it.
+        pool.Run(parts, &Part, Unsafe.AsPointer(ref run));
     }
 
-    /// <summary>The grid whose largest part takes least time, counting tiles and, at half a multiply-add vector each, packed elements.</summary>
-    (int Rows, int Columns) Grid(int rows, int columns, int parts)
+    /// <summary>The product's multiply-adds; where there are none, its result is set to what the sum of nothing is.</summary>
+    static long ClearedOr(in GemmProduct product)
     {
-        long rowTiles = Tiles(rows, kernel.Rows), columnTiles = Tiles(columns, kernel.Columns);
-        (int, int) best = (1, 1);
-        long bestTime = long.MaxValue;
+        if (product.Depth == 0 && product.Into == Into.Overwrite)
+            for (int row = 0; row < product.Rows; row++) new Span<float>((float*)product.C + row * product.Stride, product.Columns).Clear();
+        return product.Work;
+    }
+
+    /// <summary>The grid whose largest part takes least time, counting tiles and, at half a multiply-add vector each, packed elements. It depends on
+    /// the shape of the result alone, so that products with one result are cut alike.</summary>
+    GemmShare Cut(in GemmProduct product, int parts, int firstPart)
+    {
+        long rowTiles = Tiles(product.Rows, kernel.Rows), columnTiles = Tiles(product.Columns, kernel.Columns), bestTime = long.MaxValue;
+        var (bestRows, bestColumns) = (1, 1);
         for (int gridRows = 1; gridRows <= parts; gridRows++)
         {
             int gridColumns = parts / gridRows;
             long partRows = Tiles(rowTiles, gridRows) * kernel.Rows;
             long partColumns = Tiles(columnTiles, gridColumns) * kernel.Columns;
             long time = 2 * partRows * partColumns + kernel.Lanes * (partRows + partColumns);
-            if (time < bestTime) (best, bestTime) = ((gridRows, gridColumns), time);
+            if (time < bestTime) (bestRows, bestColumns, bestTime) = (gridRows, gridColumns, time);
         }
-        return best;
+        return new(product, bestRows, bestColumns, firstPart);
     }
 
     static long Tiles(long count, long size) => (count + size - 1) / size;
 
     static void Part(void* context, int part, int thread)
     {
-        ref readonly Job job = ref Unsafe.AsRef<Job>(context);
-        GemmKernel kernel = job.Kernel;
-        var (firstRow, endRow) = Split.Range(job.Rows, kernel.Rows, part / job.GridColumns, job.GridRows);
-        var (firstColumn, endColumn) = Split.Range(job.Columns, kernel.Columns, part % job.GridColumns, job.GridColumns);
+        ref readonly Run run = ref Unsafe.AsRef<Run>(context);
+        for (int i = 0; i < run.ShareCount; i++)
+        {
+            ref readonly GemmShare share = ref run.Shares[i];
+            int field = share.Field(part);
+            if (field >= 0 && share.Product.Work > 0) Multiply(run.Kernel, share, field, run.Scratch[thread]);
+        }
+    }
+
+    /// <summary>A field of a product's grid.</summary>
+    static void Multiply(GemmKernel kernel, in GemmShare share, int field, float* scratch)
+    {
+        GemmProduct product = share.Product;
+        var (firstRow, endRow) = Split.Range(product.Rows, kernel.Rows, field / share.GridColumns, share.GridRows);
+        var (firstColumn, endColumn) = Split.Range(product.Columns, kernel.Columns, field % share.GridColumns, share.GridColumns);
         if (firstRow == endRow || firstColumn == endColumn) return;
-        int depthStep = EvenStep(job.Depth, PackedWords * kernel.StepsPerWord, DepthGrain), rowWords = (int)Tiles(depthStep, kernel.StepsPerWord);
+        int depthStep = EvenStep(product.Depth, PackedWords * kernel.StepsPerWord, DepthGrain), rowWords = (int)Tiles(depthStep, kernel.StepsPerWord);
         var blocks = new GemmBlocks(firstRow, endRow, EvenStep(endRow - firstRow, kernel.RowBlock(rowWords), kernel.Rows),
-            firstColumn, endColumn, EvenStep(endColumn - firstColumn, ColumnBlock, kernel.Columns), job.Depth, depthStep);
-        float* packedB = job.Scratch[thread];
-        var packedA = new PackedRows(packedB + (long)PackedWords * ColumnBlock, rowWords);
+            firstColumn, endColumn, EvenStep(endColumn - firstColumn, ColumnBlock, kernel.Columns), product.Depth, depthStep);
+        var packedA = new PackedRows(scratch + (long)PackedWords * ColumnBlock, rowWords);
+        var job = new Job
+        {
+            Kernel = kernel,
+            A = product.A,
+            B = product.B,
+            C = (float*)product.C,
+            Stride = product.Stride,
+            Into = product.Into,
+            Streams = Streams(product, depthStep),
+        };
         int packedPanels = 0;
         for (GemmBlock here = blocks.First; here.Exists;)
         {
             GemmBlock next = blocks.After(here);
-            packedPanels = Block(job, here, next, packB: here.Row == firstRow, keepB: here.Rows < endRow - firstRow, packedPanels, packedA, packedB);
+            packedPanels = Block(job, here, next, packB: here.Row == firstRow, keepB: here.Rows < endRow - firstRow, packedPanels, packedA, scratch);
             here = next;
         }
+        // What other threads read of the result must not come before it.
+        if (job.Streams) Sse.StoreFence();
     }
+
+    /// <summary>Whether a result is written past the caches: whole lines of it at once, or the processor reads them after all.</summary>
+    static bool Streams(in GemmProduct product, int depthStep) =>
+        product.IsReadLate && product.Into == Into.Overwrite && depthStep >= product.Depth && Sse.IsSupported
+        && ((product.C | product.Stride * sizeof(float)) & (GemmPrefetch.CacheLine - 1)) == 0
+        && sizeof(float) * product.Rows * product.Stride >= Processor.SecondCacheBytes / 2;
 
     /// <summary>Lines a block, so that no block is much smaller than the others: whole tiles, at most <paramref name="most"/> lines.</summary>
     static int EvenStep(long lines, int most, int tile) => (int)(Tiles(Tiles(lines, Tiles(lines, most)), tile) * tile);
@@ -131,7 +168,7 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
         TileCall tile;
         tile.Words = words;
         tile.StrideBytes = sizeof(float) * job.Stride;
-        tile.Add = here.Start > 0 || job.Into == Into.Add ? 1 : 0;
+        tile.Store = job.Streams ? TileStore.Stream : here.Start > 0 || job.Into == Into.Add ? TileStore.Add : TileStore.Overwrite;
         tile.Ahead = default;
         GemmPlan plan = default;
         for (int column = 0; column < here.Columns; column += tileColumns)
@@ -166,7 +203,7 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
                 tile.Ahead.Spread(tilesLeft);
                 bool isBottom = panel == panels - 1;
                 tile.Ahead.Result = isBottom ? job.C + here.Row * job.Stride + here.Column + nextColumn : tile.C + tileRows * job.Stride;
-                tile.Ahead.ResultRows = isBottom && isLast ? 0 : tileRows;
+                tile.Ahead.ResultRows = job.Streams || isBottom && isLast ? 0 : tileRows;
                 kernel.Multiply(&tile, Math.Min(tileRows, here.Rows - panel * tileRows), columns);
                 tile.A += tileRows * packedA.Words;
                 tile.C += tileRows * job.Stride;
@@ -217,14 +254,23 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
         public readonly int Words = words;
     }
 
-    struct Job
+    struct Run
     {
         public GemmKernel Kernel;
         public float** Scratch;
+        public GemmShare* Shares;
+        public int ShareCount;
+    }
+
+    struct Job
+    {
+        public GemmKernel Kernel;
         public GemmOperand A, B;
         public float* C;
         public long Stride;
-        public int Rows, Columns, Depth, GridRows, GridColumns;
         public Into Into;
+
+        /// <summary>Whether the result is written past the caches.</summary>
+        public bool Streams;
     }
 }

@@ -81,17 +81,44 @@ public abstract class MatMul
         RefineGreatestCore(x, w, y);
     }
 
-    /// <summary>dx = dy W and dWeight = or += dyᵀ x.</summary>
+    /// <summary>dx = or += dy W and dWeight = or += dyᵀ x.</summary>
     /// <param name="dy">float32 [rows, outputs].</param>
     /// <param name="x">float32 [rows, inputs], as given to Forward.</param>
     /// <param name="into">For dx.</param>
     /// <param name="dx">float32 [rows, inputs]; may not overlap dy or x.</param>
     /// <param name="dWeight">float32 [outputs, inputs].</param>
     /// <exception cref="ArgumentException">A shape or dtype differs from the above.</exception>
-    public void Backward(Tensor dy, Tensor x, Weight w, Into into, Tensor dx, Gradient dWeight)
+    public void Backward(Tensor dy, Tensor x, Weight w, Into into, Tensor dx, Gradient dWeight) => BackwardShared([dy], x, [w], into, dx, [dWeight]);
+
+    /// <summary>dx = or += Σ dy[i] W[i], summed map by map in their order, and dWeights[i] = or += dy[i]ᵀ x: what <see cref="ForwardShared"/> needs,
+    /// in one run of the threads.</summary>
+    /// <param name="dys">For each map a tensor float32 [rows, its outputs].</param>
+    /// <param name="x">float32 [rows, inputs], as given to Forward.</param>
+    /// <param name="weights">At least one map.</param>
+    /// <param name="into">For dx.</param>
+    /// <param name="dx">float32 [rows, inputs]; may not overlap dys or x.</param>
+    /// <param name="dWeights">For each map float32 [its outputs, inputs]; no two overlap.</param>
+    /// <exception cref="ArgumentException">There is no map, or a shape or dtype differs from the above.</exception>
+    public void BackwardShared(ReadOnlySpan<Tensor> dys, Tensor x, ReadOnlySpan<Weight> weights, Into into, Tensor dx, ReadOnlySpan<Gradient> dWeights)
     {
-        BackwardInput(dy, w, into, dx);
-        BackwardWeight(dy, x, dWeight);
+        Check.That(weights.Length > 0, "matmul.backward", "at least one map");
+        Check.That(dys.Length == weights.Length && dWeights.Length == weights.Length, "matmul.backward",
+            $"{weights.Length} gradients of outputs and of weights, got {dys.Length} and {dWeights.Length}");
+        Cost cost = default;
+        int rows = x.Shape.D0;
+        for (int i = 0; i < weights.Length; i++)
+        {
+            Weight w = weights[i];
+            Check.Shape(dys[i], new(rows, w.Outputs), "matmul.backward");
+            Check.Shape(x, new(rows, w.Inputs), "matmul.backward");
+            Check.Shape(dx, new(rows, w.Inputs), "matmul.backward");
+            Check.Shape(dWeights[i].Sum, new(w.Outputs, w.Inputs), "matmul.backward");
+            Cost input = ForwardCost(rows, w.Outputs, w.Inputs, i == 0 ? into : Into.Add);
+            Cost weight = BackwardWeightCost(rows, w.Inputs, w.Outputs, dWeights[i].Into);
+            cost = new(cost.Flops + input.Flops + weight.Flops, cost.Bytes + input.Bytes + weight.Bytes);
+        }
+        using var _ = Trace.Op("matmul.backward", cost);
+        BackwardSharedCore(dys, x, weights, into, dx, dWeights);
     }
 
     /// <summary>dx = or += dy W.</summary>
@@ -152,6 +179,16 @@ public abstract class MatMul
     protected virtual void ForwardSharedCore(Tensor x, ReadOnlySpan<Weight> weights, ReadOnlySpan<Tensor> outputs)
     {
         for (int i = 0; i < weights.Length; i++) ForwardCore(x, weights[i], Into.Overwrite, outputs[i]);
+    }
+
+    protected virtual void BackwardSharedCore(
+        ReadOnlySpan<Tensor> dys, Tensor x, ReadOnlySpan<Weight> weights, Into into, Tensor dx, ReadOnlySpan<Gradient> dWeights)
+    {
+        for (int i = 0; i < weights.Length; i++)
+        {
+            BackwardInputCore(dys[i], weights[i], i == 0 ? into : Into.Add, dx);
+            BackwardWeightCore(dys[i], x, dWeights[i].Into, dWeights[i].Sum);
+        }
     }
 
     /// <summary>Only devices that fuse it have it.</summary>

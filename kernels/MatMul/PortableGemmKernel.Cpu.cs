@@ -30,7 +30,7 @@ sealed unsafe class PortableGemmKernel<TVector>(bool rounds) : GemmKernel where 
         long stride = tile->StrideBytes / sizeof(float);
         tile->Ahead.AskForResult(stride);
         tile->Ahead.Ask(tile->Ahead.Lines);
-        Into into = tile->Add != 0 ? Into.Add : Into.Overwrite;
+        Into into = tile->Store == TileStore.Add ? Into.Add : Into.Overwrite;
         if (rows == GemmTile<TVector>.Rows && columns == GemmTile<TVector>.Columns)
             GemmTile<TVector>.Multiply(tile->A, tile->B, (int)tile->Words, into, tile->C, stride);
         else Edge(tile->A, tile->B, (int)tile->Words, into, tile->C, stride, rows, columns);

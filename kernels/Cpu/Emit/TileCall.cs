@@ -7,7 +7,7 @@ namespace DistillEngine.Kernels;
 [StructLayout(LayoutKind.Explicit)]
 unsafe struct TileCall
 {
-    public const int AtA = 0, AtB = 8, AtC = 16, AtStrideBytes = 24, AtWords = 32, AtAdd = 40, AtIsMasked = 48, AtMask = 56, AtAhead = 88, AtIterations = 152;
+    public const int AtA = 0, AtB = 8, AtC = 16, AtStrideBytes = 24, AtWords = 32, AtStore = 40, AtIsMasked = 48, AtMask = 56, AtAhead = 88, AtIterations = 152;
 
     /// <summary>Packed words [words, rows].</summary>
     [FieldOffset(AtA)] public float* A;
@@ -23,8 +23,7 @@ unsafe struct TileCall
     /// <summary>Words of the contracted axis, at least 1.</summary>
     [FieldOffset(AtWords)] public long Words;
 
-    /// <summary>0 overwrites c without reading it, 1 adds.</summary>
-    [FieldOffset(AtAdd)] public long Add;
+    [FieldOffset(AtStore)] public TileStore Store;
 
     /// <summary>0 where the last vector of the columns is whole, else 1: then <see cref="Mask"/> tells which lanes exist.</summary>
     [FieldOffset(AtIsMasked)] public long IsMasked;
@@ -37,4 +36,17 @@ unsafe struct TileCall
 
     /// <summary>The code's own.</summary>
     [FieldOffset(AtIterations)] public long Iterations;
+}
+
+/// <summary>What becomes of a tile's sums.</summary>
+enum TileStore : long
+{
+    /// <summary>c is not read.</summary>
+    Overwrite,
+
+    /// <summary>To c.</summary>
+    Add,
+
+    /// <summary>As Overwrite, past the caches where rows of the tile are whole; c and its stride are multiples of a cache line. The caller fences.</summary>
+    Stream,
 }

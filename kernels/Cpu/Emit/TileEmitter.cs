@@ -166,36 +166,40 @@ sealed class TileEmitter
     /// <summary>Stores the sums, or adds them to what is there; whole rows, or rows whose last vector is masked.</summary>
     void Finish()
     {
-        Label masked = _code.CreateLabel(), add = _code.CreateLabel(), maskedAdd = _code.CreateLabel();
+        Label masked = _code.CreateLabel(), add = _code.CreateLabel(), stream = _code.CreateLabel(), maskedAdd = _code.CreateLabel();
         _code.cmp(Argument(TileCall.AtIsMasked), 0);
         _code.jne(masked);
-        _code.cmp(Argument(TileCall.AtAdd), 0);
-        _code.jne(add);
-        Store(adds: false, masks: false);
+        _code.cmp(Argument(TileCall.AtStore), (int)TileStore.Add);
+        _code.je(add);
+        _code.jg(stream);
+        Store(TileStore.Overwrite, masks: false);
         _code.Label(ref add);
-        Store(adds: true, masks: false);
+        Store(TileStore.Add, masks: false);
+        _code.Label(ref stream);
+        Store(TileStore.Stream, masks: false);
         _code.Label(ref masked);
         if (_format.HasMaskRegisters) Put(Instruction.Create(Code.VEX_Kmovw_kr_km16, Register.K1, Field(TileCall.AtMask)));
         else Put(Instruction.Create(_format.Load, MaskVector, Field(TileCall.AtMask)));
-        _code.cmp(Argument(TileCall.AtAdd), 0);
-        _code.jne(maskedAdd);
-        Store(adds: false, masks: true);
+        _code.cmp(Argument(TileCall.AtStore), (int)TileStore.Add);
+        _code.je(maskedAdd);
+        Store(TileStore.Overwrite, masks: true);
         _code.Label(ref maskedAdd);
-        Store(adds: true, masks: true);
+        Store(TileStore.Add, masks: true);
     }
 
-    void Store(bool adds, bool masks)
+    void Store(TileStore store, bool masks)
     {
         for (int row = 0; row < _rows; row++)
         {
-            for (int v = 0; v < _vectors; v++) Store(Sum(row, v), At(C, v * _format.VectorBytes), adds, masks && v == _vectors - 1);
+            for (int v = 0; v < _vectors; v++) Store(Sum(row, v), At(C, v * _format.VectorBytes), store, masks && v == _vectors - 1);
             if (row + 1 < _rows) Put(Instruction.Create(Code.Add_rm64_r64, C, Stride));
         }
         End();
     }
 
-    void Store(Register sum, MemoryOperand c, bool adds, bool masks)
+    void Store(Register sum, MemoryOperand c, TileStore store, bool masks)
     {
+        bool adds = store == TileStore.Add;
         Register old = Right(0);
         if (masks && _format.HasMaskRegisters)
         {
@@ -207,9 +211,9 @@ sealed class TileEmitter
                 Put(load);
                 Put(Instruction.Create(_format.Add, sum, sum, old));
             }
-            Instruction store = Instruction.Create(_format.Store, c, sum);
-            store.OpMask = Register.K1;
-            Put(store);
+            Instruction masked = Instruction.Create(_format.Store, c, sum);
+            masked.OpMask = Register.K1;
+            Put(masked);
         }
         else if (masks)
         {
@@ -223,7 +227,7 @@ sealed class TileEmitter
         else
         {
             if (adds) Put(Instruction.Create(_format.Add, sum, sum, c));
-            Put(Instruction.Create(_format.Store, c, sum));
+            Put(Instruction.Create(store == TileStore.Stream ? _format.Stream : _format.Store, c, sum));
         }
     }
 

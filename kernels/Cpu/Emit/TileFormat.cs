@@ -12,9 +12,10 @@ namespace DistillEngine.Kernels;
 /// all the registers.</param>
 /// <param name="StepsPerWord">Steps of the contracted axis in a word: 1, or 2 for bfloat16.</param>
 /// <param name="FirstRegister">The vector register with number 0.</param>
+/// <param name="Stream">A store past the caches, of a whole aligned vector.</param>
 /// <param name="MultiplyAdd">sum += left · right, by lanes.</param>
 sealed record TileFormat(CpuIsa Isa, int VectorBytes, int Rows, int StepsPerWord, Register FirstRegister,
-    Code Load, Code Store, Code Broadcast, Code Zero, Code Add, Code MultiplyAdd)
+    Code Load, Code Store, Code Stream, Code Broadcast, Code Zero, Code Add, Code MultiplyAdd)
 {
     /// <summary>Vectors of a full tile's row.</summary>
     public const int Vectors = 2;
@@ -35,11 +36,11 @@ sealed record TileFormat(CpuIsa Isa, int VectorBytes, int Rows, int StepsPerWord
     public Code Ask { get; init; } = Processor.IsZen5OrLater ? Code.Prefetcht0_m8 : Code.Prefetcht1_m8;
 
     public static TileFormat Avx2 { get; } = new(CpuIsa.Avx2, 32, 6, 1, Register.YMM0, Code.VEX_Vmovups_ymm_ymmm256, Code.VEX_Vmovups_ymmm256_ymm,
-        Code.VEX_Vbroadcastss_ymm_m32, Code.VEX_Vxorps_ymm_ymm_ymmm256, Code.VEX_Vaddps_ymm_ymm_ymmm256, Code.VEX_Vfmadd231ps_ymm_ymm_ymmm256);
+        Code.VEX_Vmovntps_m256_ymm, Code.VEX_Vbroadcastss_ymm_m32, Code.VEX_Vxorps_ymm_ymm_ymmm256, Code.VEX_Vaddps_ymm_ymm_ymmm256, Code.VEX_Vfmadd231ps_ymm_ymm_ymmm256);
 
     public static TileFormat Avx512 { get; } = new(CpuIsa.Avx512, 64, 12, 1, Register.ZMM0, Code.EVEX_Vmovups_zmm_k1z_zmmm512,
-        Code.EVEX_Vmovups_zmmm512_k1z_zmm, Code.EVEX_Vbroadcastss_zmm_k1z_xmmm32, Code.EVEX_Vpxord_zmm_k1z_zmm_zmmm512b32,
-        Code.EVEX_Vaddps_zmm_k1z_zmm_zmmm512b32_er, Code.EVEX_Vfmadd231ps_zmm_k1z_zmm_zmmm512b32_er)
+        Code.EVEX_Vmovups_zmmm512_k1z_zmm, Code.EVEX_Vmovntps_m512_zmm, Code.EVEX_Vbroadcastss_zmm_k1z_xmmm32,
+        Code.EVEX_Vpxord_zmm_k1z_zmm_zmmm512b32, Code.EVEX_Vaddps_zmm_k1z_zmm_zmmm512b32_er, Code.EVEX_Vfmadd231ps_zmm_k1z_zmm_zmmm512b32_er)
     {
         BroadcastsOperands = !Processor.IsZen5OrLater,
     };

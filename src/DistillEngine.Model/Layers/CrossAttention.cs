@@ -65,8 +65,8 @@ sealed class CrossAttention : SubLayer
         pass.Backward(_weights.O, dBranch, context, Into.Overwrite, dContext);
         ops.Attention.Backward(dContext, pass[_q, n], pass[_k, sources], pass[_v, sources], context, pass[_logSumExp, n], rows.CrossSpans,
             _heads, Masking.None, default, pass.Dropout(_site), dQ, dK, dV, default, default);
-        pass.Backward(_weights.V, dV, pass.Encoded, Into.Add, pass.EncodedGradient);
-        pass.Backward(_weights.K, dK, pass.Encoded, Into.Add, pass.EncodedGradient);
+        ops.MatMul.BackwardShared([dV, dK], pass.Encoded, [pass.Weight(_weights.V), pass.Weight(_weights.K)], Into.Add, pass.EncodedGradient,
+            [pass.Gradient(_weights.V), pass.Gradient(_weights.K)]);
         pass.Backward(_weights.Q, dQ, norm, Into.Overwrite, dNorm);
     }
 

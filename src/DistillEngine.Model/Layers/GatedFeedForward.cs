@@ -53,8 +53,7 @@ sealed class GatedFeedForward : SubLayer
         k.GatedGelu.Backward(dHidden, gate, up, dGate, dUp, hidden);
         Drop(pass, rows, hidden);
         pass.BackwardWeight(_wo, dBranch, hidden);
-        pass.Backward(_wi1, dUp, norm, Into.Overwrite, dNorm);
-        pass.Backward(_wi0, dGate, norm, Into.Add, dNorm);
+        k.MatMul.BackwardShared([dUp, dGate], norm, [pass.Weight(_wi1), pass.Weight(_wi0)], Into.Overwrite, dNorm, [pass.Gradient(_wi1), pass.Gradient(_wi0)]);
     }
 
     /// <summary>Whether gate and up exist only within one op; backward needs them.</summary>

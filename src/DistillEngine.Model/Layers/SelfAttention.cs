@@ -51,8 +51,7 @@ sealed class SelfAttention : SubLayer
         pass.Backward(_weights.O, dBranch, context, Into.Overwrite, dContext);
         ops.Attention.Backward(dContext, pass[_q, n], pass[_k, n], pass[_v, n], context, pass[_logSumExp, n], rows.SelfSpans, _heads, _masking,
             _bias.Values(pass), pass.Dropout(_site), dQ, dK, dV, _bias.Gradient(pass), pass[_tablePartials, rows.SelfSpans.Shape.D0]);
-        pass.Backward(_weights.V, dV, norm, Into.Overwrite, dNorm);
-        pass.Backward(_weights.K, dK, norm, Into.Add, dNorm);
-        pass.Backward(_weights.Q, dQ, norm, Into.Add, dNorm);
+        ops.MatMul.BackwardShared([dV, dK, dQ], norm, [pass.Weight(_weights.V), pass.Weight(_weights.K), pass.Weight(_weights.Q)], Into.Overwrite, dNorm,
+            [pass.Gradient(_weights.V), pass.Gradient(_weights.K), pass.Gradient(_weights.Q)]);
     }
 }

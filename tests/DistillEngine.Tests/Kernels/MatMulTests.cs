@@ -159,6 +159,80 @@ public class MatMulTests
         Assert.Contains("matmul.backward: 'the.y'", backward.Message);
     }
 
+    [Theory]
+    [MemberData(nameof(CpuVariants.ProductIsas), MemberType = typeof(CpuVariants))]
+    public void SharedProducts_OnAnyThreadCount_GiveTheBitsOfOneMapAfterTheOther(CpuIsa isa)
+    {
+        // As many alike maps as threads, fewer, more; maps of several sizes, one of them empty; more than fit one run.
+        int[][] maps = [[90], [96, 96], [80, 80, 80], [40, 200, 0], [.. Enumerable.Repeat(48, 9)]];
+        foreach (int[] outputs in maps)
+            foreach (Into into in new[] { Into.Overwrite, Into.Add })
+                for (int threads = 1; threads <= 5; threads++) AssertSharedEqualsSingle(isa, threads, rows: 130, inputs: 70, outputs, into);
+        // No rows: gradients of weights are zeros, or stay.
+        AssertSharedEqualsSingle(isa, 2, rows: 0, inputs: 70, [40, 40], Into.Overwrite);
+        AssertSharedEqualsSingle(isa, 2, rows: 0, inputs: 70, [40, 40], Into.Add);
+    }
+
+    static void AssertSharedEqualsSingle(CpuIsa isa, int threads, int rows, int inputs, int[] outputs, Into into)
+    {
+        using var host = new HostTensors(seed: outputs.Length);
+        using var pool = new ComputePool(threads);
+        MatMul op = Create(isa, pool);
+        Tensor x = host.Random("x", new(rows, inputs)), dx = host.Random("dx", new(rows, inputs)), expectedDx = host.Copy(dx);
+        Weight[] weights = [.. outputs.Select(width => new Weight(host.Random("w", new(width, inputs))))];
+        Tensor[] dys = [.. outputs.Select(width => host.Random("dy", new(rows, width)))];
+        Tensor[] ys = [.. outputs.Select(width => host.Empty("y", new(rows, width)))], expectedYs = [.. ys.Select(host.Copy)];
+        Tensor[] dWeights = [.. outputs.Select(width => host.Random("dw", new(width, inputs)))], expectedDWeights = [.. dWeights.Select(host.Copy)];
+
+        op.ForwardShared(x, weights, ys);
+        op.BackwardShared(dys, x, weights, into, dx, [.. dWeights.Select(sum => new Gradient(sum, into))]);
+        for (int i = 0; i < outputs.Length; i++)
+        {
+            op.Forward(x, weights[i], Into.Overwrite, expectedYs[i]);
+            op.BackwardInput(dys[i], weights[i], i == 0 ? into : Into.Add, expectedDx);
+            op.BackwardWeight(dys[i], x, new(expectedDWeights[i], into));
+        }
+
+        Assert.Equal(expectedYs.Select(Bits), ys.Select(Bits));
+        Assert.Equal(Bits(expectedDx), Bits(dx));
+        Assert.Equal(expectedDWeights.Select(Bits), dWeights.Select(Bits));
+        Assert.True(host.GuardsAreIntact());
+
+        static int[] Bits(Tensor tensor) => [.. tensor.HostSpan<float>().ToArray().Select(BitConverter.SingleToInt32Bits)];
+    }
+
+    /// <summary>A gradient that no cache keeps until it is read: its tiles are written past the caches, those with edges too.</summary>
+    [Theory]
+    [MemberData(nameof(CpuVariants.ProductIsas), MemberType = typeof(CpuVariants))]
+    public void BackwardWeight_OfALargeResult_EqualsTheSumFromZeroOn(CpuIsa isa)
+    {
+        using var host = new HostTensors(seed: 4);
+        using var pool = new ComputePool(2);
+        MatMul op = Create(isa, pool);
+        foreach (int inputs in new[] { 656, 650 })
+        {
+            Tensor x = host.Random("x", new(21, inputs)), dy = host.Random("dy", new(21, 1030));
+            Tensor overwritten = host.Empty("dw", new(1030, inputs)), summed = host.Filled("sum", new(1030, inputs), 0);
+            op.BackwardWeight(dy, x, new(overwritten, Into.Overwrite));
+            op.BackwardWeight(dy, x, new(summed, Into.Add));
+            Assert.True(summed.HostSpan<float>().SequenceEqual(overwritten.HostSpan<float>()));
+        }
+        Assert.True(host.GuardsAreIntact());
+    }
+
+    [Fact]
+    public void BackwardShared_OfNoMapsOrOtherCounts_IsRefused()
+    {
+        using var host = new HostTensors(seed: 1);
+        using var pool = new ComputePool(1);
+        MatMul op = Create(CpuIsa.Scalar, pool);
+        Tensor x = host.Random("x", new(2, 3)), dx = host.Empty("dx", new(2, 3)), dy = host.Random("dy", new(2, 4));
+        var w = new Weight(host.Random("w", new(4, 3)));
+        Assert.Contains("matmul.backward: expected at least one map", Assert.Throws<ArgumentException>(() => op.BackwardShared([], x, [], Into.Add, dx, [])).Message);
+        Assert.Contains("matmul.backward: expected 1 gradients of outputs and of weights, got 1 and 0",
+            Assert.Throws<ArgumentException>(() => op.BackwardShared([dy], x, [w], Into.Add, dx, [])).Message);
+    }
+
     [Fact]
     public void ForwardShared_OfNoMaps_IsRefused()
     {

@@ -58,6 +58,7 @@ sealed unsafe class CodeInterpreter
         {
             case Mnemonic.Jmp: return true;
             case Mnemonic.Je: return _zero;
+            case Mnemonic.Jg: return !_zero && _sign == _overflow;
             case Mnemonic.Jne: return !_zero;
             case Mnemonic.Js: return _sign;
             case Mnemonic.Jns: return !_sign;
@@ -75,6 +76,7 @@ sealed unsafe class CodeInterpreter
             case Mnemonic.Cmp: Flags(Integer(i, 0), Integer(i, 1), subtracts: true); break;
             case Mnemonic.Kmovw: _masks[i.Op0Register - Register.K0] = *(ushort*)Address(i); break;
             case Mnemonic.Vmovups: Move(i); break;
+            case Mnemonic.Vmovntps when Address(i) % (Width(i) * sizeof(uint)) == 0: Move(i); break;
             case Mnemonic.Vmaskmovps: MaskedMove(i); break;
             case Mnemonic.Vbroadcastss or Mnemonic.Vpbroadcastd:
                 Array.Fill(Begin(i), i.Op1Kind == OpKind.Memory ? *(uint*)Address(i) : _vectors[i.Op1Register.GetNumber()][0], 0, Width(i));

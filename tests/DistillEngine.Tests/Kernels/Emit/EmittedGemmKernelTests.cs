@@ -49,7 +49,7 @@ public unsafe class EmittedGemmKernelTests
             C = c.HostPointer<float>() + stride + 2,
             StrideBytes = sizeof(float) * stride,
             Words = words,
-            Add = add ? 1 : 0,
+            Store = add ? TileStore.Add : TileStore.Overwrite,
         };
         kernel.Multiply(&tile, rows, columns);
 

@@ -21,7 +21,8 @@ public unsafe class InterpretedTileTests
             {
                 var code = new CodeInterpreter(TileEmitter.Emit(format, rows, vectors, windows: false));
                 foreach (int columns in new[] { vectors * format.Lanes, (vectors - 1) * format.Lanes + 3 })
-                    foreach (int words in new[] { 1, 6, 17 }) AssertTile(code, format, rows, columns, words, lines: 7 * words % 11, add: words == 6);
+                    foreach (int words in new[] { 1, 6, 17 }) AssertTile(code, format, rows, columns, words, lines: 7 * words % 11,
+                        words switch { 1 => TileStore.Stream, 6 => TileStore.Add, _ => TileStore.Overwrite });
             }
     }
 
@@ -58,10 +59,12 @@ public unsafe class InterpretedTileTests
             Ask = broadcasts ? Code.Prefetcht1_m8 : Code.Prefetcht0_m8,
         };
 
-    static void AssertTile(CodeInterpreter code, TileFormat format, int rows, int columns, int words, int lines, bool add)
+    static void AssertTile(CodeInterpreter code, TileFormat format, int rows, int columns, int words, int lines, TileStore store)
     {
         using var host = new HostTensors(seed: rows * 100 + columns + words);
-        int vectors = (columns + format.Lanes - 1) / format.Lanes, width = vectors * format.Lanes, stride = columns + 2;
+        int vectors = (columns + format.Lanes - 1) / format.Lanes, width = vectors * format.Lanes;
+        // Rows past the caches are whole lines of them.
+        int stride = store == TileStore.Stream ? 4 * format.Lanes : columns + 2;
         // Words of two numbers hold small whole ones, so that sums are exact in any order.
         bool isBf16 = format.StepsPerWord == 2;
         Tensor a = host.Random("a", new(words, rows)), b = host.Random("b", new(words, width)), c = host.Random("c", new(rows, stride));
@@ -73,7 +76,7 @@ public unsafe class InterpretedTileTests
         call.A = a.HostPointer<float>();
         call.B = b.HostPointer<float>();
         call.C = c.HostPointer<float>();
-        (call.StrideBytes, call.Words, call.Add) = (stride * sizeof(float), words, add ? 1 : 0);
+        (call.StrideBytes, call.Words, call.Store) = (stride * sizeof(float), words, store);
         int last = columns - (vectors - 1) * format.Lanes;
         call.IsMasked = last < format.Lanes ? 1 : 0;
         if (format.HasMaskRegisters) call.Mask[0] = (1 << last) - 1;
@@ -95,7 +98,7 @@ public unsafe class InterpretedTileTests
                 float expected = 0;
                 for (int k = 0; k < words; k++)
                     expected = Dot(a.HostSpan<float>()[k * rows + row], column < width ? b.HostSpan<float>()[k * width + column] : 0, expected, isBf16);
-                Assert.Equal(column >= columns ? old[at] : add ? old[at] + expected : expected, got[at]);
+                Assert.Equal(column >= columns ? old[at] : store == TileStore.Add ? old[at] + expected : expected, got[at]);
             }
         Assert.True(host.GuardsAreIntact());
     }
