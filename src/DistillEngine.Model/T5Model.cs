@@ -12,7 +12,8 @@ namespace DistillEngine.Model;
 /// <list type="bullet">
 /// <item>Padding does not exist: the rows of all sequences lie one behind the other, and attention takes each sequence's extent.</item>
 /// <item>Dropout masks are functions of (seed, step, site, sequence, position), not of a generator's state.</item>
-/// <item>The head and the loss are one op, so the logits of a training batch never exist together.</item>
+/// <item>The head and the loss are one op. The logits of a training batch exist together only where they take at most 256 MiB, which spares backward
+/// computing them again.</item>
 /// </list>
 /// </remarks>
 public sealed class T5Model : IDisposable
