@@ -19,7 +19,7 @@ enum { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_PTX = 218, NOT_FOUN
        MISALIGNED_ADDRESS = 716, LAUNCH_FAILED = 719 };
 
 /* The last accesses of a word of 4 bytes, by which races are found. */
-typedef struct { uint32_t write_launch, write_block, write_thread, write_epoch, read_launch, read_block, read_thread, read_epoch; } Shadow;
+typedef struct { uint32_t write_era, write_thread, read_era, read_thread; } Shadow;
 
 typedef struct { char *start, *end; Shadow *shadow; } Allocation;
 
@@ -33,7 +33,7 @@ struct Insn {
     int guard, guard_is_negated;      /* Predicate's offset, or -1. */
     int64_t displacement;             /* Of an address; the number of a barrier or of groups to wait for. */
     int bytes, words;                 /* Of an element of a load or store; elements. */
-    int target, join;                 /* Of a branch: where it leads, and where its two ways meet again. */
+    int target, join, is_flow;        /* Of a branch: where it leads, and where its two ways meet again. */
     const char *text;
     Allocation *last;                 /* Hit last. */
 };
@@ -59,7 +59,7 @@ typedef struct {
     const Kernel *kernel;
     char *shared, *arguments;
     Shadow *shared_shadow;
-    uint32_t shared_bytes, dynamic_bytes, launch, block, epoch, grid[3], group[3], index[3];
+    uint32_t shared_bytes, dynamic_bytes, launch_era, first_era, era, grid[3], group[3], index[3];
     jmp_buf on_failure;
     int status;
 } Block;
@@ -114,9 +114,9 @@ extern const Row *row_of(const char *opcode);
 Run load_or_store(const char *opcode, Insn *in);
 
 /* memory.c, races.c, launch.c */
-char *global_at(Warp *w, Insn *in, int lane, uint64_t address, int bytes, int is_write);
-char *shared_at(Warp *w, Insn *in, int lane, uint64_t address, int bytes, int is_write);
-void touch(Warp *w, int lane, Shadow *shadow, int bytes, int is_write);
+char *shared_at(Warp *w, Insn *in, int lane, uint64_t address, int bytes, Shadow **shadow);
+typedef enum { READS, WRITES, REWRITES } Touch;
+void touch(Warp *w, int lane, Shadow *shadow, int bytes, Touch kind);
 enum { COPYING = 0xffffffffu };
 void begin_copy(Shadow *shadow, int bytes);
 void end_copy(Warp *w, int lane, Shadow *shadow, int bytes);

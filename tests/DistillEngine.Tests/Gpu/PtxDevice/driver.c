@@ -119,7 +119,19 @@ OR_DO(cuCtxGetSharedMemConfig(int *value), *value = 0)
 OR_DO(cuCtxGetCacheConfig(int *value), *value = 0)
 OR_DO(cuMemHostGetDevicePointer_v2(void **to, void *host, int flags), *to = host)
 DOES_NOTHING(cuInit) DOES_NOTHING(cuCtxSetCurrent) DOES_NOTHING(cuEventCreate) DOES_NOTHING(cuEventDestroy_v2)
-WAITS(cuCtxDestroy_v2) WAITS(cuCtxSynchronize) WAITS(cuStreamSynchronize)
+WAITS(cuCtxSynchronize) WAITS(cuStreamSynchronize)
+
+/* Contexts after this one work again. */
+static int destroy(void) {
+    int status = wait_for_work();
+    s_status = OK;
+    return status;
+}
+int cuCtxDestroy_v2(void) {
+    pthread_mutex_lock(&s_lock);
+    int status = fails(__func__), waited = capability() ? destroy() : OK;
+    return leave(status ? status : waited);
+}
 
 CALL(cuMemAlloc_v2(void **to, size_t bytes), *to = calloc(1, bytes), status = add_allocation(to, bytes))
 CALL(cuMemFree_v2(void *memory), free(memory), if (!(status = wait_for_work())) status = remove_allocation(memory))

@@ -63,6 +63,7 @@ int find_joins(Kernel *k) {
         /* A branch from which no way leads to the end has none. */
         for (int i = 0; i < k->count; i++) k->code[i].join = parent[i] < 0 ? k->count : parent[i];
     }
+    for (int i = 0; i < k->count; i++) k->code[i].is_flow = k->code[i].run == run_branch || k->code[i].run == run_end || k->code[i].run == run_barrier;
     free(first); free(from); free(parent); free(number); free(order); free(stack); free(next);
     return is_good;
 }
@@ -116,7 +117,7 @@ void run_warp(Warp *w) {
         Path *top = &w->paths[w->depth - 1];
         if (!top->mask || top->pc == top->join) { w->depth--; continue; }
         Insn *in = w->at = &code[top->pc];
-        if (in->run == run_branch || in->run == run_end || in->run == run_barrier) { in->run(w, in, top->mask); continue; }
+        if (in->is_flow) { in->run(w, in, top->mask); continue; }
         uint32_t mask = guarded(w, in, top->mask);
         if (mask) in->run(w, in, mask);
         top->pc++;

@@ -4,8 +4,7 @@
 
 void run_warp(Warp *w);
 
-/* Of the launch, so that the accesses of earlier ones are told from its own. */
-static uint32_t s_launch;
+static uint32_t s_era;
 
 void fail(Warp *w, int lane, int status, const char *format, ...) {
     const Block *b = w->block;
@@ -56,9 +55,9 @@ static void begin_warp(Warp *w, Block *b, int first, int threads) {
 static void run_block(Block *b, Warp *warps, int warp_count, int threads) {
     memset(b->shared, 0xff, b->shared_bytes);
     memset(b->shared_shadow, 0, (b->shared_bytes / 4 + 1) * sizeof(Shadow));
-    b->epoch = 1;
+    b->first_era = b->era = ++s_era;
     for (int i = 0; i < warp_count; i++) begin_warp(&warps[i], b, i * LANES, threads);
-    for (int running = 1; running; b->epoch++) {
+    for (int running = 1; running; b->era = ++s_era) {
         running = 0;
         for (int i = 0; i < warp_count; i++) {
             run_warp(&warps[i]);
@@ -77,7 +76,7 @@ int run_launch(const Kernel *k, const uint32_t grid[3], const uint32_t group[3],
     b->shared_bytes = k->shared_bytes + dynamic_bytes;
     b->shared = aligned_alloc(128, (b->shared_bytes + 255) / 128 * 128);
     b->shared_shadow = malloc((b->shared_bytes / 4 + 1) * sizeof(Shadow));
-    b->launch = ++s_launch;
+    b->launch_era = s_era + 1;
     memcpy(b->grid, grid, sizeof b->grid);
     memcpy(b->group, group, sizeof b->group);
     for (int i = 0; i < warp_count; i++) {
@@ -87,7 +86,7 @@ int run_launch(const Kernel *k, const uint32_t grid[3], const uint32_t group[3],
     if (!setjmp(b->on_failure))
         for (b->index[2] = 0; b->index[2] < grid[2]; b->index[2]++)
             for (b->index[1] = 0; b->index[1] < grid[1]; b->index[1]++)
-                for (b->index[0] = 0; b->index[0] < grid[0]; b->index[0]++, b->block++) run_block(b, warps, warp_count, threads);
+                for (b->index[0] = 0; b->index[0] < grid[0]; b->index[0]++) run_block(b, warps, warp_count, threads);
     int status = b->status;
     for (int i = 0; i < warp_count; i++) {
         free(warps[i].registers);

@@ -5,7 +5,8 @@ static void check_aligned(Warp *w, int lane, uint64_t address, int bytes) {
     if (address % bytes) fail(w, lane, MISALIGNED_ADDRESS, "address 0x%llx is no multiple of %d", (unsigned long long)address, bytes);
 }
 
-char *global_at(Warp *w, Insn *in, int lane, uint64_t address, int bytes, int is_write) {
+/* Where an address leads; what remembers its accesses is set, too. */
+static char *global_at(Warp *w, Insn *in, int lane, uint64_t address, int bytes, Shadow **shadow) {
     char *at = (char *)address;
     check_aligned(w, lane, address, bytes);
     Allocation *hit = in->last;
@@ -14,49 +15,83 @@ char *global_at(Warp *w, Insn *in, int lane, uint64_t address, int bytes, int is
         if (!hit || at + bytes > hit->end)
             fail(w, lane, ILLEGAL_ADDRESS, "%d bytes at 0x%llx are not within an allocation", bytes, (unsigned long long)address);
     }
-    touch(w, lane, hit->shadow + (at - hit->start) / 4, bytes, is_write);
+    *shadow = hit->shadow + (at - hit->start) / 4;
     return at;
 }
 
-char *shared_at(Warp *w, Insn *in, int lane, uint64_t address, int bytes, int is_write) {
+char *shared_at(Warp *w, Insn *in, int lane, uint64_t address, int bytes, Shadow **shadow) {
     (void)in;
     check_aligned(w, lane, address, bytes);
     if (address < SHARED_BASE || address + bytes > SHARED_BASE + (uint64_t)w->block->shared_bytes)
         fail(w, lane, ILLEGAL_ADDRESS, "%d bytes at %lld of the shared memory of %u", bytes, (long long)address - SHARED_BASE, w->block->shared_bytes);
-    touch(w, lane, w->block->shared_shadow + (address - SHARED_BASE) / 4, bytes, is_write);
+    *shadow = w->block->shared_shadow + (address - SHARED_BASE) / 4;
     return w->block->shared + (address - SHARED_BASE);
 }
 
-static char *local_at(Warp *w, Insn *in, int lane, uint64_t address, int bytes, int is_write) {
-    (void)in; (void)is_write;
+/* Words of a thread's local memory lie apart, those of the lanes side by side, as on a device: kernels mostly use one address in all lanes. */
+static uint32_t *local_at(Warp *w, int lane, uint64_t address, int bytes) {
     uint64_t most = w->block->kernel->local_bytes;
     check_aligned(w, lane, address, bytes);
     if (address < LOCAL_BASE || address + bytes > LOCAL_BASE + most)
         fail(w, lane, ILLEGAL_ADDRESS, "%d bytes at %lld of the local memory of %llu", bytes, (long long)address - LOCAL_BASE, (unsigned long long)most);
-    return w->local + most * lane + (address - LOCAL_BASE);
+    return (uint32_t *)w->local + (address - LOCAL_BASE) / 4 * LANES + lane;
 }
+
+static int is_one_address(const uint64_t *addresses, uint32_t mask) {
+    uint64_t difference = 0;
+    for (int l = 0; l < LANES; l++) difference |= addresses[l] ^ addresses[0];
+    return mask == ~0u && !difference;
+}
+
+/* Which 4 bytes of which value word i is. */
+#define WORD(i) ((uint32_t *)(w->registers + in->operands[1 + (in->bytes == 4 ? i : i / 2)]) + (in->bytes == 4 ? 0 : i % 2))
+#define ACCESS_LOCAL(name, assign) \
+    static void name(Warp *w, Insn *in, uint32_t mask) { \
+        const uint64_t *addresses = AT(uint64_t, 0); \
+        int bytes = in->bytes * in->words, step = in->bytes / 4; \
+        if (step == 1 && in->words == 1 && is_one_address(addresses, mask)) { \
+            uint32_t *at = local_at(w, 0, addresses[0] + in->displacement, bytes), *value = WORD(0); \
+            for (int l = 0; l < LANES; l++) assign(at[l], value[l]); \
+            return; \
+        } \
+        for (uint32_t rest = mask; rest; rest &= rest - 1) { \
+            int l = __builtin_ctz(rest); \
+            uint32_t *at = local_at(w, l, addresses[l] + in->displacement, bytes); \
+            for (int i = 0; i < bytes / 4; i++) assign(at[i * LANES], WORD(i)[l * step]); \
+        } \
+    }
+#define GET(memory, value) value = memory
+#define PUT(memory, value) memory = value
+ACCESS_LOCAL(load_local, GET)
+ACCESS_LOCAL(store_local, PUT)
 
 #define ACCESS(space) \
     static void load_##space(Warp *w, Insn *in, uint32_t mask) { \
+        int bytes = in->bytes * in->words; \
+        Shadow *shadow; \
         for (uint32_t rest = mask; rest; rest &= rest - 1) { \
             int l = __builtin_ctz(rest); \
-            const char *from = space##_at(w, in, l, AT(uint64_t, 0)[l] + in->displacement, in->bytes * in->words, 0); \
+            const char *from = space##_at(w, in, l, AT(uint64_t, 0)[l] + in->displacement, bytes, &shadow); \
+            touch(w, l, shadow, bytes, READS); \
             /* The address may lie in a register that the load overwrites. */ \
             if (in->bytes == 4) for (int i = 0; i < in->words; i++) AT(uint32_t, 1 + i)[l] = ((const uint32_t *)from)[i]; \
             else for (int i = 0; i < in->words; i++) AT(uint64_t, 1 + i)[l] = ((const uint64_t *)from)[i]; \
         } \
     } \
     static void store_##space(Warp *w, Insn *in, uint32_t mask) { \
+        int bytes = in->bytes * in->words; \
+        Shadow *shadow; \
         for (uint32_t rest = mask; rest; rest &= rest - 1) { \
             int l = __builtin_ctz(rest); \
-            char *to = space##_at(w, in, l, AT(uint64_t, 0)[l] + in->displacement, in->bytes * in->words, 1); \
-            if (in->bytes == 4) for (int i = 0; i < in->words; i++) ((uint32_t *)to)[i] = AT(uint32_t, 1 + i)[l]; \
-            else for (int i = 0; i < in->words; i++) ((uint64_t *)to)[i] = AT(uint64_t, 1 + i)[l]; \
+            uint32_t words[4]; \
+            char *to = space##_at(w, in, l, AT(uint64_t, 0)[l] + in->displacement, bytes, &shadow); \
+            for (int i = 0; i < bytes / 4; i++) words[i] = WORD(i)[l * (in->bytes / 4)]; \
+            touch(w, l, shadow, bytes, memcmp(to, words, bytes) ? WRITES : REWRITES); \
+            memcpy(to, words, bytes); \
         } \
     }
 ACCESS(global)
 ACCESS(shared)
-ACCESS(local)
 
 /* The reader has checked that it lies within a parameter. */
 static void load_param(Warp *w, Insn *in, uint32_t mask) {
@@ -86,20 +121,21 @@ Run load_or_store(const char *opcode, Insn *in) {
     return NULL;
 }
 
-/* Queues 16 bytes; the rest beyond those of the source are zeros. The source is read and the destination written when they are waited for, as late
+/* Queues 16 bytes, or zeros. The source is read and the destination written when they are waited for, as late
    as a device may. */
 static void cp_async(Warp *w, Insn *in, uint32_t mask) {
     for (uint32_t rest = mask; rest; rest &= rest - 1) {
         int l = __builtin_ctz(rest);
+        Shadow *shadow;
         Copy copy = { AT(uint64_t, 1)[l], AT(uint32_t, 0)[l], AT(uint32_t, 3)[l], w->commits[l], l };
         if (in->displacement != 16) fail(w, l, ILLEGAL_INSTRUCTION, "copies of other than 16 bytes are not known");
         if (copy.bytes > 16) fail(w, l, LAUNCH_FAILED, "%u bytes of a source of 16", copy.bytes);
         check_aligned(w, l, copy.from, 16);
-        if (copy.bytes) global_at(w, in, l, copy.from, copy.bytes == 16 ? 16 : 4, 0);
-        if (copy.bytes % 4) fail(w, l, ILLEGAL_INSTRUCTION, "parts of words are not known");
-        check_aligned(w, l, copy.to, 16);
-        shared_at(w, in, l, copy.to, 16, 1);
-        begin_copy(w->block->shared_shadow + (copy.to - SHARED_BASE) / 4, 16);
+        if (copy.bytes % 16) fail(w, l, ILLEGAL_INSTRUCTION, "parts of 16 bytes are not known");
+        if (copy.bytes) global_at(w, in, l, copy.from, 16, &shadow);
+        shared_at(w, in, l, copy.to, 16, &shadow);
+        touch(w, l, shadow, 16, WRITES);
+        begin_copy(shadow, 16);
         if (w->copy_count == w->copy_capacity) w->copies = realloc(w->copies, (w->copy_capacity = 2 * w->copy_capacity + 64) * sizeof(Copy));
         w->copies[w->copy_count++] = copy;
     }
@@ -121,10 +157,13 @@ static void cp_async_wait(Warp *w, Insn *in, uint32_t mask) {
             w->copies[kept++] = *copy;
             continue;
         }
-        char *to = w->block->shared + (copy->to - SHARED_BASE);
-        end_copy(w, copy->lane, w->block->shared_shadow + (copy->to - SHARED_BASE) / 4, 16);
+        Shadow *shadow;
+        char *to = shared_at(w, in, copy->lane, copy->to, 16, &shadow);
+        end_copy(w, copy->lane, shadow, 16);
         memset(to, 0, 16);
-        if (copy->bytes) memcpy(to, global_at(w, in, copy->lane, copy->from, copy->bytes == 16 ? 16 : 4, 0), copy->bytes);
+        if (!copy->bytes) continue;
+        memcpy(to, global_at(w, in, copy->lane, copy->from, 16, &shadow), 16);
+        touch(w, copy->lane, shadow, 16, READS);
     }
     w->copy_count = kept;
 }

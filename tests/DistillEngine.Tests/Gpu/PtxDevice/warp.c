@@ -27,8 +27,12 @@ ROW(shfl_bfly, "shfl.sync.bfly.b32", "wwwww", 0);
    of the transposed matrix. */
 static void load_matrices(Warp *w, Insn *in, uint32_t mask, int is_transposed) {
     uint16_t rows[LANES][8];
+    Shadow *shadow;
     check_whole(w, mask);
-    for (int l = 0; l < LANES; l++) memcpy(rows[l], shared_at(w, in, l, AT(uint32_t, 4)[l] + in->displacement, 16, 0), 16);
+    for (int l = 0; l < LANES; l++) {
+        memcpy(rows[l], shared_at(w, in, l, AT(uint32_t, 4)[l] + in->displacement, 16, &shadow), 16);
+        touch(w, l, shadow, 16, READS);
+    }
     for (int matrix = 0; matrix < 4; matrix++) {
         uint16_t (*m)[8] = &rows[8 * matrix];
         for (int l = 0; l < LANES; l++) {
