@@ -1,5 +1,5 @@
-/* A CUDA device that is a program: drivers' calls (driver.c, queue.c), the reader of PTX (names.c, parse.c), and what runs it (flow.c, launch.c,
-   arithmetic.c, memory.c, races.c, warp.c). Written from the PTX ISA alone, so that it judges the kernels rather than repeats them. */
+/* A CUDA device that is a program: drivers' calls (driver.c, queue.c), the reader of PTX (tokens.c, names.c, parse.c, fuse.c), and what runs it
+   (flow.c, launch.c, arithmetic.c, memory.c, races.c, warp.c). Written from the PTX ISA alone, so that it judges the kernels rather than repeats them. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ typedef void (*Run)(Warp *, Insn *, uint32_t mask);
 
 struct Insn {
     Run run;
-    int line, operands[MAX_OPERANDS]; /* Offsets into a warp's registers. */
+    int line, operand_count, operands[MAX_OPERANDS]; /* Offsets into a warp's registers. */
     int guard, guard_is_negated;      /* Predicate's offset, or -1. */
     int64_t displacement;             /* Of an address; the number of a barrier or of groups to wait for. */
     int bytes, words;                 /* Of an element of a load or store; elements. */
@@ -107,6 +107,8 @@ void free_names(Names *names);
 Module *parse_module(const char *text, int capability, char *error, int error_bytes);
 void free_module(Module *module);
 int find_joins(Kernel *kernel);
+void fuse_products(Kernel *kernel);
+int fuses(void);
 void run_branch(Warp *w, Insn *in, uint32_t mask);
 void run_end(Warp *w, Insn *in, uint32_t mask);
 void run_barrier(Warp *w, Insn *in, uint32_t mask);

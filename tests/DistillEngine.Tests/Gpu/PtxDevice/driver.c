@@ -1,25 +1,34 @@
 /* The driver's calls, and those of cuBLAS, which computes nothing. Without STAND_IN_EXECUTES launches do nothing either; with it, it is the compute
-   capability (70, 80, 90), and kernels run. STAND_IN_FAILS names calls that fail, and how: cuMemAlloc_v2=2,cuCtxDestroy_v2=700. */
+   capability (70, 80, 90), and kernels run, products fused with sums unless STAND_IN_FUSES is 0. STAND_IN_FAILS names calls that fail, and how: cuMemAlloc_v2=2,cuCtxDestroy_v2=700. */
 #include "device.h"
 #include <pthread.h>
 
 static pthread_mutex_t s_lock = PTHREAD_MUTEX_INITIALIZER;
 /* By address; never moved, as instructions remember which one they hit last. */
 static Allocation s_allocations[1 << 16];
-static int s_count, s_status;
+static int s_count, s_status, s_capability;
+static char s_complaint[1024];
 
 void complain(const char *format, ...) {
     va_list arguments;
-    fputs("stand-in: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(s_complaint, sizeof s_complaint, format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    if (!s_capability) fprintf(stderr, "stand-in: %s\n", s_complaint);
 }
+
+/* For tests in whose process it is loaded: the capability, and what was wrong last. */
+void stand_in_execute(int capability) { s_capability = capability; }
+const char *stand_in_complaint(void) { return s_complaint; }
 
 static int capability(void) {
     const char *text = getenv("STAND_IN_EXECUTES");
-    return text ? atoi(text) : 0;
+    return s_capability ? s_capability : text ? atoi(text) : 0;
+}
+
+int fuses(void) {
+    const char *text = getenv("STAND_IN_FUSES");
+    return !text || strcmp(text, "0");
 }
 
 /* The first allocation that ends beyond an address. */

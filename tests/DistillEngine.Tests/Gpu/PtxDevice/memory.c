@@ -85,8 +85,9 @@ ACCESS_LOCAL(store_local, PUT)
             int l = __builtin_ctz(rest); \
             uint32_t words[4]; \
             char *to = space##_at(w, in, l, AT(uint64_t, 0)[l] + in->displacement, bytes, &shadow); \
-            for (int i = 0; i < bytes / 4; i++) words[i] = WORD(i)[l * (in->bytes / 4)]; \
-            touch(w, l, shadow, bytes, memcmp(to, words, bytes) ? WRITES : REWRITES); \
+            uint32_t differs = 0; \
+            for (int i = 0; i < bytes / 4; i++) differs |= (words[i] = WORD(i)[l * (in->bytes / 4)]) ^ ((uint32_t *)to)[i]; \
+            touch(w, l, shadow, bytes, differs ? WRITES : REWRITES); \
             memcpy(to, words, bytes); \
         } \
     }

@@ -1,73 +1,15 @@
 /* Reads PTX into instructions whose operands are offsets into a warp's registers. What it does not know it refuses. */
-#include "device.h"
-#include <ctype.h>
+#include "parser.h"
 
 extern const Row __start_rows[], __stop_rows[];
 
 /* Constants lie before the registers; where those begin is known at the end. */
 enum { IS_CONSTANT = 1 << 30 };
 
-typedef struct {
-    const char *at, *statement;
-    int line, capability, target, register_bytes, constant_capacity, code_capacity;
-    Names names, module_names;
-    Kernel *kernel;
-    Module *module;
-    char *error;
-    int error_bytes;
-    jmp_buf on_error;
-} Parser;
-
-static _Noreturn void refuse(Parser *p, const char *format, ...) {
-    va_list arguments;
-    int length = snprintf(p->error, p->error_bytes, "%s, line %d: `%.*s`: ", p->kernel ? p->kernel->name : "module", p->line,
-        p->statement ? (int)strcspn(p->statement, ";\n") : 0, p->statement);
-    va_start(arguments, format);
-    if (length < p->error_bytes) vsnprintf(p->error + length, p->error_bytes - length, format, arguments);
-    va_end(arguments);
-    longjmp(p->on_error, 1);
-}
-
 const Row *row_of(const char *opcode) {
     for (const Row *row = __start_rows; row < __stop_rows; row++)
         if (!strcmp(row->name, opcode)) return row;
     return NULL;
-}
-
-static void skip_blanks(Parser *p) {
-    for (;; p->at++) {
-        if (p->at[0] == '/' && p->at[1] == '/') p->at += strcspn(p->at, "\n");
-        if (*p->at == '\n') p->line++;
-        if (!*p->at || !isspace((unsigned char)*p->at)) return;
-    }
-}
-
-static int is_of_word(int c) { return isalnum(c) || c == '_' || c == '$' || c == '%' || c == '.'; }
-
-/* The next word or sign. */
-static int next_word(Parser *p, char *word, int bytes) {
-    skip_blanks(p);
-    int length = 0;
-    while (is_of_word((unsigned char)p->at[length])) length++;
-    if (!length && *p->at) length = 1;
-    if (length >= bytes) refuse(p, "a word is too long");
-    memcpy(word, p->at, length);
-    word[length] = 0;
-    p->at += length;
-    return length > 0;
-}
-
-static void expect(Parser *p, const char *expected) {
-    char word[256];
-    if (!next_word(p, word, sizeof word) || strcmp(word, expected)) refuse(p, "expected '%s', got '%s'", expected, word);
-}
-
-static int64_t next_number(Parser *p) {
-    char word[256], *end;
-    next_word(p, word, sizeof word);
-    int64_t value = strtoll(word, &end, 0);
-    if (*end || end == word) refuse(p, "expected a number, got '%s'", word);
-    return value;
 }
 
 static int bits_of_type(Parser *p, const char *type) {
@@ -217,6 +159,7 @@ static void split_operands(Parser *p, Insn *in, Operands *all) {
 
 static void take_operands(Parser *p, Insn *in, const Row *row, const Operands *all) {
     if ((int)strlen(row->operands) != all->count) refuse(p, "%d operands, expected %d", all->count, (int)strlen(row->operands));
+    in->operand_count = all->count;
     for (int i = 0; i < all->count; i++) {
         char kind = row->operands[i];
         const char *word = all->words[i];
@@ -240,6 +183,7 @@ static void take_load_or_store(Parser *p, Insn *in, const char *opcode, const Op
     } else {
         in->operands[0] = operand(p, all->words[address], 64);
     }
+    in->operand_count = 1 + in->words;
     for (int i = 0; i < in->words; i++) in->operands[1 + i] = operand(p, all->words[is_load ? i : i + 1], 8 * in->bytes);
 }
 
@@ -305,7 +249,8 @@ static void resolve(Parser *p, Names *branches) {
     for (int i = 0; i < k->count; i++) {
         Insn *in = &k->code[i];
         for (int o = 0; o < MAX_OPERANDS; o++) {
-            if (in->operands[o] & IS_CONSTANT) in->operands[o] &= ~IS_CONSTANT; else in->operands[o] += k->constant_bytes;
+            if (o >= in->operand_count) in->operands[o] = k->constant_bytes;
+            else if (in->operands[o] & IS_CONSTANT) in->operands[o] &= ~IS_CONSTANT; else in->operands[o] += k->constant_bytes;
         }
         if (in->guard >= 0) in->guard += k->constant_bytes;
     }
@@ -343,6 +288,7 @@ static void read_body(Parser *p) {
     if (p->kernel->count == 0 || (p->kernel->code[p->kernel->count - 1].run != run_end && p->kernel->code[p->kernel->count - 1].run != run_branch))
         refuse(p, "the kernel ends without ret");
     if (!find_joins(p->kernel)) refuse(p, "its branches are not understood");
+    if (fuses()) fuse_products(p->kernel);
 }
 
 static void read_entry(Parser *p) {
