@@ -6,6 +6,7 @@ namespace DistillEngine.Tests.Gpu;
 /// <summary>The device that judges kernels, on PTX of a few lines whose results the PTX ISA tells.</summary>
 public class PtxDeviceTests
 {
+    // CUresult of cuda.h.
     const int InvalidValue = 1, InvalidPtx = 218, IllegalAddress = 700, MisalignedAddress = 716, LaunchFailed = 719;
 
     // The registers of every text, and the address of this thread's word of p0 in %d1.
@@ -182,7 +183,7 @@ public class PtxDeviceTests
     public static TheoryData<string, int, int, string> Mistakes => new()
     {
         { "ld.global.b32 %r1, [%d1+4];", IllegalAddress, 32, "within an allocation" },
-        { "ld.global.b32 %r1, [%d1+-256];", IllegalAddress, 32, "within an allocation" },
+        { "add.s64 %d2, %d1, -256; ld.global.b32 %r1, [%d2];", IllegalAddress, 32, "within an allocation" },
         { "st.global.v2.b32 [%d1], {%r0, %r0};", MisalignedAddress, 32, "no multiple of 8" },
         { "mov.b64 %d2, dynamic; ld.shared.b32 %r1, [%d2+128];", IllegalAddress, 32, "of the shared memory of 128" },
         { "mov.b64 %d2, dynamic; st.shared.b32 [%d2], %r0;", LaunchFailed, 32, "a race: it writes what thread 0 writes" },
