@@ -6,7 +6,9 @@ namespace DistillEngine.DeviceTests;
 /// <summary>The device that DISTILL_DEVICE names.</summary>
 static class DeviceUnderTest
 {
-    const string Variable = "DISTILL_DEVICE";
+    public const string Variable = "DISTILL_DEVICE";
+
+    public static bool IsNamed => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(Variable));
 
     /// <summary>Its name, once <see cref="Open"/> opened it.</summary>
     public static string Name => Environment.GetEnvironmentVariable(Variable)!;

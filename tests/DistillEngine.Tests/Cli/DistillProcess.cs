@@ -39,6 +39,9 @@ sealed partial class DistillProcess : IDisposable
     /// <summary>Messages; complete once the process has ended.</summary>
     public string Error => _error.ToString();
 
+    /// <summary>Results that nobody took line by line; complete once the process has ended.</summary>
+    public string Output { get; private set; } = "";
+
     /// <summary>Waits until it has written so many lines.</summary>
     /// <returns>Whether it did before it ended.</returns>
     public bool WaitForLines(int count)
@@ -65,7 +68,7 @@ sealed partial class DistillProcess : IDisposable
     /// <returns>The exit status.</returns>
     public int WaitForExit()
     {
-        _process.StandardOutput.ReadToEnd();
+        Output = _process.StandardOutput.ReadToEnd();
         if (!_process.WaitForExit(Patience)) throw new TimeoutException("distill did not end.");
         // Only the wait without a limit also waits for the last messages.
         _process.WaitForExit();
