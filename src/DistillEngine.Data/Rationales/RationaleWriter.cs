@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Collections.Immutable;
 using System.IO.Compression;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -35,7 +34,7 @@ public static class RationaleWriter
     });
 
     /// <summary>SHA-256 of the UTF-8 bytes of an input, lower-case hexadecimal.</summary>
-    public static string Hash(string input) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(input)));
+    public static string Hash(string input) => Sha256.HexOf(Encoding.UTF8.GetBytes(input));
 
     /// <summary>Name of a status in files.</summary>
     public static string NameOf(RationaleStatus status) => StatusNames[(int)status];

@@ -1,6 +1,6 @@
 using System.Buffers;
-using System.Security.Cryptography;
 using System.Text.Json;
+using DistillEngine.Core;
 using DistillEngine.Data.Metrics;
 
 namespace DistillEngine.Data.Tasks;
@@ -262,6 +262,6 @@ public static class TaskReader
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer)) root.WriteCanonical(writer);
-        return Convert.ToHexStringLower(SHA256.HashData(buffer.WrittenSpan));
+        return Sha256.HexOf(buffer.WrittenSpan);
     }
 }

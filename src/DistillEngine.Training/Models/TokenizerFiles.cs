@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 using DistillEngine.Core;
 using DistillEngine.Data.Tokenization;
@@ -42,16 +41,16 @@ public sealed class TokenizerFiles
     }
 
     /// <summary>SHA-256 over names and contents, lower-case hexadecimal: equal files encode texts to equal ids.</summary>
-    public string Sha256()
+    public string HashOfContents()
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var hash = new Sha256();
         foreach (var (source, name) in _files)
         {
             byte[] contents = File.ReadAllBytes(source);
-            hash.AppendData(Encoding.UTF8.GetBytes($"{name} {contents.Length}\n"));
-            hash.AppendData(contents);
+            hash.Append(Encoding.UTF8.GetBytes($"{name} {contents.Length}\n"));
+            hash.Append(contents);
         }
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        return hash.FinishHex();
     }
 
     public void CopyTo(string folder)

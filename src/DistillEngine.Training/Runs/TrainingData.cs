@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using DistillEngine.Data.Batching;
 using DistillEngine.Data.Metrics;
 using DistillEngine.Data.Rationales;
@@ -87,7 +86,7 @@ public sealed class TrainingData
     static string HashOf(string path)
     {
         using FileStream stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
+        return Core.Sha256.HexOf(stream);
     }
 
     static (List<RationaleRow> Train, List<RationaleRow> Held) HoldOut(List<RationaleRow> rows, TrainingOptions options, TaskDefinition task)

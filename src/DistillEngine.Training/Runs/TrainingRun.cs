@@ -62,7 +62,7 @@ public sealed class TrainingRun
         using var trainer = new Trainer(model, optimizer, _options.NewSchedule(), Settings(config));
         var batches = new Batcher(data.Examples, new BatcherOptions(_options.Batch, _options.Accumulate, _options.Seed, _options.Order, _options.BucketSteps));
         var tokenizerFiles = new TokenizerFiles(tokenizerPath);
-        var progress = new RunProgress(_options.Settings(_backend.Precision, data.Sha256, data.Task.Sha256, tokenizerFiles.Sha256(), data.ValidationSha256),
+        var progress = new RunProgress(_options.Settings(_backend.Precision, data.Sha256, data.Task.Sha256, tokenizerFiles.HashOfContents(), data.ValidationSha256),
             _backend.Name);
         using var context = new Context(plan, model, optimizer, trainer, batches, progress, start?.File, tokenizerFiles);
         if (!TryResume(context))

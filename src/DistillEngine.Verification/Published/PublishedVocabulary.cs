@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using DistillEngine.Core;
 using DistillEngine.Data.Tokenization;
 
 namespace DistillEngine.Verification;
@@ -10,7 +10,7 @@ sealed class PublishedVocabulary
     public const string Missing = "needs T5's spiece.model, under tokenizers/ of a golden folder or beside the student";
 
     const string FileName = SentencePieceTokenizer.ModelFileName;
-    const string Sha256 = "d60acb128cf7b7f2536e8f38a5b18a05535c9e14c7a355904270e15b0945ea86";
+    const string KnownSha256 = "d60acb128cf7b7f2536e8f38a5b18a05535c9e14c7a355904270e15b0945ea86";
 
     readonly int _space;
 
@@ -30,7 +30,7 @@ sealed class PublishedVocabulary
             foreach (string candidate in folder.Vocabularies)
             {
                 string path = Path.Combine(candidate, FileName);
-                if (File.Exists(path) && Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))) == Sha256)
+                if (File.Exists(path) && Sha256.HexOf(File.ReadAllBytes(path)) == KnownSha256)
                     return new(SentencePieceTokenizer.Load(path));
             }
         }

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using System.Text.Json;
+using DistillEngine.Core;
 using DistillEngine.Data.Tokenization;
 
 namespace DistillEngine.Verification;
@@ -32,7 +32,7 @@ static class CorpusChecks
     static (int Strings, int Tokens, int Unknown, string Sha256) Count(SentencePieceTokenizer tokenizer, string path,
         CancellationToken cancel)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var hash = new Sha256();
         int strings = 0, tokens = 0, unknown = 0;
         List<int> ids = [];
         foreach (string text in Strings(path))
@@ -44,9 +44,9 @@ static class CorpusChecks
             tokens += ids.Count;
             foreach (int id in ids) if (id == tokenizer.UnknownId) unknown++;
             ids.Add(-1);
-            hash.AppendData(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(ids)));
+            hash.Append(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(ids)));
         }
-        return (strings, tokens, unknown, Convert.ToHexStringLower(hash.GetHashAndReset()));
+        return (strings, tokens, unknown, hash.FinishHex());
     }
 
     /// <summary>String values of one document, or of one document a line; names of members are none.</summary>
