@@ -157,7 +157,7 @@ sealed class Gpu : IDisposable
         try
         {
             CompiledKernel compiled = Accelerator.CompileKernel(kernel.EntryPoint, new KernelSpecialization(kernel.GroupSize, null));
-            KernelSource.Correct(compiled, _hasGenericPointers);
+            KernelSource.Correct(compiled, _hasGenericPointers, (Accelerator as CudaAccelerator)?.Architecture);
             Kernel loaded = Accelerator.LoadKernel(compiled);
             if (loaded is CudaKernel cuda && kernel.DynamicSharedBytes > 0)
             {

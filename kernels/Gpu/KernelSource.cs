@@ -2,6 +2,7 @@ using System.Reflection;
 using ILGPU.Backends;
 using ILGPU.Backends.OpenCL;
 using ILGPU.Backends.PTX;
+using ILGPU.Runtime.Cuda;
 using Regex = System.Text.RegularExpressions.Regex;
 
 namespace DistillEngine.Kernels;
@@ -25,11 +26,16 @@ static class KernelSource
 
     /// <summary>Corrects a kernel that was just compiled. ILGPU keeps compiled kernels, so each is corrected once.</summary>
     /// <param name="hasGenericPointers">Whether the OpenCL device has the generic address space that ILGPU's code assumes.</param>
-    public static void Correct(CompiledKernel kernel, bool hasGenericPointers)
+    /// <param name="architecture">The CUDA device's; null on others.</param>
+    public static void Correct(CompiledKernel kernel, bool hasGenericPointers, CudaArchitecture? architecture)
     {
-        if (kernel is PTXCompiledKernel ptx) PtxText.SetValue(ptx, CorrectPtx(ptx.PTXAssembly));
+        if (kernel is PTXCompiledKernel ptx) PtxText.SetValue(ptx, CorrectPtx(Retarget(ptx.PTXAssembly, architecture)));
         if (kernel is CLCompiledKernel openCl) OpenClText.SetValue(openCl, CorrectOpenCl(openCl.Source, hasGenericPointers));
     }
+
+    // ILGPU names sm_80 for all that came after it. sm_90 is the newest that every driver of such a device translates.
+    static string Retarget(string text, CudaArchitecture? architecture) =>
+        architecture >= CudaArchitecture.SM_90 ? text.Replace(".target sm_80", ".target sm_90", StringComparison.Ordinal) : text;
 
     // At level O2 ILGPU marks every branch uniform, divergent ones too: threads that part would then never be brought together again.
     static string CorrectPtx(string text) => NameSharedMemory(LocalSlots.InRegisters(text.Replace("bra.uni", "bra", StringComparison.Ordinal)

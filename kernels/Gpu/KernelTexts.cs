@@ -43,7 +43,7 @@ public static class KernelTexts
                 string name = $"{kernel.Name} of {kernel.GroupSize}";
                 if (texts.Any(text => text.Name == name)) continue;
                 CompiledKernel compiled = compiler.Compile(kernel.EntryPoint, new KernelSpecialization(kernel.GroupSize, null));
-                KernelSource.Correct(compiled, hasGenericPointers: true);
+                KernelSource.Correct(compiled, hasGenericPointers: true, (compiler as PTXBackend)?.Architecture);
                 texts.Add((name, KernelSource.TextOf(compiled), kernel.DynamicSharedBytes));
             }
         }

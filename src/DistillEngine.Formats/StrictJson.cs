@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using DistillEngine.Core;
 
 namespace DistillEngine.Formats;
 
@@ -37,8 +38,9 @@ static class StrictJson
     {
         try
         {
-            CheckStrings(utf8);
-            var node = JsonNode.Parse(utf8, documentOptions: new() { AllowDuplicateProperties = false });
+            // Decodes every string: the document decodes lazily, and would otherwise fail far from here.
+            if (JsonKeys.FindRepeated(utf8) is { } key) Malformed.Throw(path, $"not valid JSON: the key '{key}' stands twice in one object", "Remove one of them.");
+            var node = JsonNode.Parse(utf8);
             if (node is JsonObject document) return document;
             Malformed.Throw(path, "the file is not a JSON object");
             return null;
@@ -56,13 +58,5 @@ static class StrictJson
     {
         value = "";
         return node is JsonValue text && text.TryGetValue(out value!);
-    }
-
-    /// <summary>Decodes every string once: the document decodes lazily, and would otherwise fail far from here.</summary>
-    static void CheckStrings(ReadOnlySpan<byte> utf8)
-    {
-        var reader = new Utf8JsonReader(utf8);
-        while (reader.Read())
-            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName) reader.GetString();
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using DistillEngine.Core;
 using DistillEngine.Data.Batching;
 using DistillEngine.Data.Rationales;
 using DistillEngine.Data.Tasks;
@@ -13,8 +14,6 @@ namespace DistillEngine.Cli.Verbs;
 /// <param name="Segments">Its parts as the task joins them.</param>
 sealed record PredictInput(string Id, string Text, IReadOnlyList<string> Segments)
 {
-    static readonly JsonDocumentOptions UniqueKeys = new() { AllowDuplicateProperties = false };
-
     /// <exception cref="UsageException">The task joins several fields, which one text cannot give.</exception>
     public static PredictInput OfText(string text, TaskDefinition task)
     {
@@ -55,7 +54,8 @@ sealed record PredictInput(string Id, string Text, IReadOnlyList<string> Segment
         string place = $"{path}:{number}";
         try
         {
-            using JsonDocument document = JsonDocument.Parse(line, UniqueKeys);
+            if (JsonKeys.FindRepeated(Encoding.UTF8.GetBytes(line)) is { } key) throw Fault(place, $"the key '{key}' stands twice");
+            using JsonDocument document = JsonDocument.Parse(line);
             JsonElement root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object) throw Fault(place, $"the line is {NameOf(root.ValueKind)}");
             string id = root.TryGetProperty("id", out JsonElement given) ? ReadId(place, given) : number;
@@ -68,8 +68,7 @@ sealed record PredictInput(string Id, string Text, IReadOnlyList<string> Segment
         }
         catch (JsonException e)
         {
-            // Only a second key of the same name has no place.
-            throw Fault(place, e.BytePositionInLine is { } at ? $"not valid JSON at byte {at}" : "a key stands twice");
+            throw Fault(place, $"not valid JSON at byte {e.BytePositionInLine}");
         }
         catch (InvalidOperationException)
         {

@@ -84,7 +84,7 @@ static class BadData
         new("no inputs", PredictFile("in.txt"), "in.txt", "no inputs", w => w.Write("in.txt", "")),
         new("inputs with an empty line", PredictFile("in.txt"), "in.txt:2", "the line is empty", w => w.Write("in.txt", "a\n\nb\n")),
         new("inputs as one JSON text", PredictFile("in.json"), "in.json", "expected a text a line, or .jsonl", w => w.Write("in.json", "[]")),
-        new("input that stands twice", PredictFile("in.jsonl"), "in.jsonl:1", "a key stands twice", w => w.Write("in.jsonl", "{\"input\":\"a\",\"input\":\"b\"}")),
+        new("input that stands twice", PredictFile("in.jsonl"), "in.jsonl:1", "the key 'input' stands twice", w => w.Write("in.jsonl", "{\"input\":\"a\",\"input\":\"b\"}")),
         new("no such inputs", PredictFile("in.txt"), "in.txt", "no such file (expected a file of inputs", _ => { }),
         new("inputs in another encoding", PredictFile("in.txt"), "in.txt:2", "not UTF-8", w => w.Write("in.txt", [.. "a\nb"u8, 0xE9, .. "\n"u8])),
         new("JSON inputs in another encoding", PredictFile("in.jsonl"), "in.jsonl:1", "not UTF-8", w =>
