@@ -106,7 +106,7 @@ static class TrainVerb
                 MaxNewTokens = p.GetValue(maxNewTokens), Keep = p.GetValue(keep), Resume = p.GetValue(resume),
             };
             using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), precision.Of(p), report: io.Error.WriteLine);
-            var observer = new TrainingConsole(io, options.Steps, p.GetValue(json));
+            var observer = new TrainingConsole(io, backend, options.Steps, p.GetValue(json));
             try
             {
                 Profiling.Run(p.GetValue(profile), io, backend, PeakKinds.Of(backend.Precision),
