@@ -31,8 +31,9 @@ public class Bf16TrainingTests
     {
         LossDifference[] losses = Losses(root, ComputePrecision.Bf16);
         Assert.All(cases, name => Assert.Contains(losses, r => r.Case == name));
-        // Nearly zero would be the float32 run itself.
-        Assert.All(losses, r => Assert.True(r.Error is > 1e-5 and <= Allowed, r.ToString()));
+        Assert.All(losses, r => Assert.True(r.Error <= Allowed, r.ToString()));
+        // Nearly zero would be the float32 run itself. The published student is one of few inputs, whose forward products are float32.
+        Assert.All(losses.Where(r => r.Case.StartsWith("models/", StringComparison.Ordinal)), r => Assert.True(r.Error > 1e-5, r.ToString()));
         Assert.All(losses, r => Assert.StartsWith("step ", r.Where, StringComparison.Ordinal));
     }
 
