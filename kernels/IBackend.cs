@@ -13,4 +13,8 @@ public interface IBackend : IDevice
 
     /// <summary>Operands of the products: one of the things that decide the bits of a result.</summary>
     ComputePrecision Precision => ComputePrecision.F32;
+
+    /// <summary>Whether products only round their operands to <see cref="Precision"/> and multiply them as float32, for want of instructions that are
+    /// faster.</summary>
+    bool EmulatesPrecision => false;
 }

@@ -10,6 +10,7 @@ static class Program
 
     static int Main(string[] args)
     {
+        if (args.FirstOrDefault() == CompareProject.Suite) return CompareProject.Run(args[1..], ResultPlace.Root());
         bool isRecorded = args.Contains(Record);
         string[] rest = [.. args.Where(arg => arg != Record)];
         if (rest.Length == 0)

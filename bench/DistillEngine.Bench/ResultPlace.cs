@@ -14,11 +14,13 @@ static partial class ResultPlace
     public static string Create(string? device) =>
         Directory.CreateDirectory(Path.Combine(Root(), "bench", "results", device is null ? Processor() : Slug(device))).FullName;
 
-    static string Root()
+    /// <summary>The repository.</summary>
+    /// <exception cref="DirectoryNotFoundException">The program does not run within it.</exception>
+    public static string Root()
     {
         string? folder = AppContext.BaseDirectory;
         while (folder is not null && !File.Exists(Path.Combine(folder, "DistillEngine.sln"))) folder = Path.GetDirectoryName(folder);
-        return folder ?? throw new DirectoryNotFoundException($"{AppContext.BaseDirectory}: no folder above holds DistillEngine.sln; record from a build within the repository.");
+        return folder ?? throw new DirectoryNotFoundException($"{AppContext.BaseDirectory}: no folder above holds DistillEngine.sln; run a build within the repository.");
     }
 
     /// <summary>Name, generation where the name hides it, and cores: amd-epyc-zen4-2cores.</summary>

@@ -20,7 +20,7 @@ static class Suites
     {
         output.WriteLine("Suites:");
         foreach (Type type in Types) output.WriteLine($"  {NameOf(type),-20} {type.GetCustomAttribute<DescriptionAttribute>()?.Description}");
-        output.WriteLine($"  {"compare",-20} training step and generation beside libtorch, in a project of its own: bench/DistillEngine.Compare");
+        output.WriteLine($"  {CompareProject.Suite,-20} training step and generation beside libtorch; starts a project of its own, bench/DistillEngine.Compare");
         output.WriteLine();
         output.WriteLine("Suites of shown, the rows that are published, timed in turns with what they are compared with:");
         foreach (ShownSuite suite in ShownSuite.All) output.WriteLine($"  {suite.Name,-20} {suite.What}");
@@ -30,6 +30,7 @@ static class Suites
             dotnet run -c Release --project bench/DistillEngine.Bench -- all            every suite
             dotnet run -c Release --project bench/DistillEngine.Bench -- shown          every suite of shown of the processor, or of the device
             dotnet run -c Release --project bench/DistillEngine.Bench -- shown SUITE …  some of them
+            dotnet run -c Release --project bench/DistillEngine.Bench -- compare …      beside libtorch, whose first build downloads it; --help has its options
               --record          write Markdown and JSON to bench/results/<device>/
               --filter PATTERN  BenchmarkDotNet's own options work, too
             DISTILL_BENCH_THREADS sets the compute threads, DISTILL_ISA the kernels; DISTILL_DEVICE=cuda:0 runs the suites on a device.

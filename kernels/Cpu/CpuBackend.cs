@@ -17,7 +17,8 @@ public sealed unsafe class CpuBackend : IBackend
         if (precision == ComputePrecision.Tf32) throw new NotSupportedException("cpu: processors do not multiply tf32; take f32 or bf16.");
         _pool = new ComputePool(threads);
         Precision = precision;
-        string suffix = precision == ComputePrecision.F32 ? "" : CpuIsas.HasBf16(isa) ? "+bf16" : "+bf16-emulated";
+        EmulatesPrecision = precision == ComputePrecision.Bf16 && !CpuIsas.HasBf16(isa);
+        string suffix = precision == ComputePrecision.F32 ? "" : EmulatesPrecision ? "+bf16-emulated" : "+bf16";
         Name = $"cpu/{CpuIsas.Name(isa)}{suffix}";
         Kernels = CpuIsas.Width(isa) switch
         {
@@ -39,6 +40,8 @@ public sealed unsafe class CpuBackend : IBackend
     public string Name { get; }
 
     public ComputePrecision Precision { get; }
+
+    public bool EmulatesPrecision { get; }
 
     public KernelSet Kernels { get; }
 

@@ -22,6 +22,21 @@ public static class CpuIsas
     /// <summary>Whether its products take bfloat16 operands as they are; the others round the operands and multiply them as float32.</summary>
     public static bool HasBf16(CpuIsa isa) => isa == CpuIsa.Avx512Bf16;
 
+    /// <summary>The instruction sets of dot products that emitted code can use here, by the names that Linux gives them: they decide which products
+    /// with bf16, int8 and int4 operands are chosen.</summary>
+    public static IReadOnlyList<string> DotProducts
+    {
+        get
+        {
+            (string Name, bool IsUsable)[] sets =
+                [("avx_vnni", Processor.HasAvxVnni), ("avx512_vnni", Processor.HasVnni), ("avx512_bf16", Obstacle(CpuIsa.Avx512Bf16) is null)];
+            return [.. sets.Where(set => set.IsUsable).Select(set => set.Name)];
+        }
+    }
+
+    /// <summary>Bytes of a core's second cache, by which products are cut into blocks; 512 KiB where the processor does not tell.</summary>
+    public static long SecondCacheBytes => Processor.SecondCacheBytes;
+
     /// <summary>Why this machine cannot run it; null where it can.</summary>
     public static string? Obstacle(CpuIsa isa) => Processor.Obstacle(isa);
 

@@ -57,6 +57,8 @@ public sealed class GpuBackend : IBackend
 
     public ComputePrecision Precision => Products.Precision;
 
+    public bool EmulatesPrecision => Precision == ComputePrecision.Bf16 && !Products.HasTensorCores;
+
     public KernelSet Kernels { get; }
 
     /// <summary>How this device multiplies.</summary>

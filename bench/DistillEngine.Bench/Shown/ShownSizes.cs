@@ -46,6 +46,9 @@ sealed record ShownSizes
     /// <inheritdoc cref="AgreementSeeds"/>
     public required long AgreementSteps { get; init; }
 
+    /// <summary>Golden folders whose training runs are made again.</summary>
+    public required string[] Goldens { get; init; }
+
     public required int[] AttentionLengths { get; init; }
 
     /// <summary>Turns of works that take milliseconds, and of those that take up to a second.</summary>
@@ -82,6 +85,8 @@ sealed record ShownSizes
     /// <summary>All threads that compute.</summary>
     public int AllThreads => Threads[^1];
 
+    static string RepositoryGoldens => Path.Combine(ResultPlace.Root(), "tests", "goldens");
+
     /// <summary>What is published.</summary>
     public static ShownSizes Full { get; } = new()
     {
@@ -98,6 +103,8 @@ sealed record ShownSizes
         Small = "v1.1-small", Base = "v1.1-base", Batch = 8, DecodeBatches = [1, 8, 32],
         DecodeForms = [WeightForm.F32, WeightForm.BF16, WeightForm.Int8, WeightForm.Int4], Source = 64, Target = 32,
         AgreementSeeds = [1, 2, 3, 4], AgreementSteps = DemoData.Steps,
+        Goldens = Environment.GetEnvironmentVariable("DISTILL_GOLDEN") is { Length: > 0 } folders
+            ? folders.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries) : [RepositoryGoldens],
         AttentionLengths = [128, 512, 1024, 2048, 4096], ShortTurns = 15, LongTurns = 5,
         Roof = threads => RooflineMeter.Measure(CpuIsas.Choose(), threads),
         DeviceTypes = [ComputePrecision.F32, ComputePrecision.Tf32, ComputePrecision.Bf16],
@@ -126,6 +133,7 @@ sealed record ShownSizes
         Target = 3,
         AgreementSeeds = [1],
         AgreementSteps = 1,
+        Goldens = [RepositoryGoldens],
         AttentionLengths = [8, 16],
         ShortTurns = 1,
         LongTurns = 1,

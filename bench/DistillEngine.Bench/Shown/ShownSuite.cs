@@ -17,6 +17,7 @@ sealed record ShownSuite(string Name, string What, Func<ShownSizes, ShownTable> 
         new("ragged", "rows as long as those of SVAMP and CQA", ShownRagged.Run),
         new("decoding", "greedy generation in every weight form", ShownDecoding.Run),
         new("agreement", "tokens that low forms of the weights choose as fp32 does, four trained models", ShownAgreement.Run),
+        new("bf16-losses", "losses of recorded training runs in fp32 and bf16", ShownBf16Losses.Run),
         new("attention-memory", "memory by length up to 4,096", ShownAttentionMemory.Run),
         new("allocations", "managed bytes of a step and of a token", ShownAllocations.Run),
         new("device-products", "products of a device in every precision, in turns with cuBLAS", ShownDeviceProducts.Run) { IsOfDevice = true },

@@ -9,7 +9,7 @@ public static class ProfileTable
     /// <summary>Lines of the table: a head, a row an op, longest first, the time outside of ops, and the limits that were compared with.</summary>
     /// <param name="log">Recorded over the whole work.</param>
     /// <param name="seconds">Of the whole work.</param>
-    /// <param name="operands">Type of the products' operands.</param>
+    /// <param name="operands">Type of the products' operands; of most of them, where low forms hold some weights finer.</param>
     public static IEnumerable<string> Lines(TraceLog log, double seconds, Roof roof, PeakKind operands)
     {
         yield return $"{"op",-30} {"calls",9} {"ms",11} {"share",7} {"GFLOP/s",9} {"GB/s",8} {"limit",7}";
@@ -17,13 +17,14 @@ public static class ProfileTable
         foreach (var (op, calls, time, cost) in log.Rows)
         {
             inside += time;
-            string limit = cost == default || time == 0 ? "" : Percent(roof.Seconds(cost, operands) / time);
+            string limit = cost == default || time == 0 ? "" : Percent(roof.Seconds(cost, ProductOps.Contains(op) ? operands : PeakKind.Fp32) / time);
             yield return Row(op, calls.ToString("N0", CultureInfo.InvariantCulture), time, seconds, Rate(cost.Flops, time, "F1"),
                 Rate(cost.Bytes, time, "F1"), limit);
         }
         yield return Row("outside of ops", "", Math.Max(0, seconds - inside), seconds, "", "", "");
+        string others = operands == PeakKind.Fp32 ? "" : string.Create(CultureInfo.InvariantCulture, $" (products; {roof.Fp32Gflops:F0} all else)");
         yield return string.Create(CultureInfo.InvariantCulture,
-            $"limit: the least time at {roof.Gflops(operands):F0} GFLOP/s and {roof.ReadGBs:F1} GB/s from memory, measured just now on {roof.Where}, "
+            $"limit: the least time at {roof.Gflops(operands):F0} GFLOP/s{others} and {roof.ReadGBs:F1} GB/s from memory, measured just now on {roof.Where}, "
             + $"by the time taken; above 100 % the data came from caches.");
     }
 

@@ -15,9 +15,9 @@ public static unsafe class PeakLoops
     /// <summary>The loop of a kind, as wide as the products of an ISA, or null where there is none; <see cref="WhyMissing"/> says why.</summary>
     public static PeakLoop? Find(PeakKind kind, CpuIsa isa) => kind switch
     {
-        PeakKind.Bf16 => Emitted(PeakRoutines.Bf16(isa), multiplyAdds: 32),
-        PeakKind.Int8 => Emitted(PeakRoutines.Int8(isa), multiplyAdds: 64),
-        _ => Emitted(PeakRoutines.Fp32(isa), multiplyAdds: 16) ?? CpuIsas.Width(isa) switch
+        PeakKind.Bf16 => Emitted(PeakRoutines.Bf16(isa)),
+        PeakKind.Int8 => Emitted(PeakRoutines.Int8(isa)),
+        _ => Emitted(PeakRoutines.Fp32(isa)) ?? CpuIsas.Width(isa) switch
         {
             CpuIsa.Scalar => Fp32<F32x1>(),
             CpuIsa.Vector128 => Fp32<F32x4>(),
@@ -30,14 +30,13 @@ public static unsafe class PeakLoops
     public static string WhyMissing(PeakKind kind) => kind switch
     {
         PeakKind.Bf16 => "the processor or the chosen kernels have no 512-bit bf16 dot product (AVX-512-BF16)",
-        PeakKind.Int8 => "the processor or the chosen kernels have no 512-bit int8 dot product (AVX-512-VNNI)",
+        PeakKind.Int8 => "the chosen kernels multiply no bytes, as those of AVX2 and AVX-512 do",
         PeakKind.Tf32 => "the processor does not multiply it, only tensor cores of CUDA devices do",
         _ => "this program has no loop for it",
     };
 
-    /// <param name="multiplyAdds">Of one instruction.</param>
-    static PeakLoop? Emitted(nint routine, int multiplyAdds) =>
-        routine == 0 ? null : new PeakLoop(&Call, routine, 2L * multiplyAdds * PeakRoutines.Sums * Steps);
+    internal static PeakLoop? Emitted(PeakRoutine? routine) =>
+        routine is { } loop ? new PeakLoop(&Call, loop.Address, 2L * loop.MultiplyAdds * Steps) : null;
 
     static void Call(void* context, int part, int thread) => ((delegate* unmanaged<long, void>)context)(Steps);
 

@@ -59,11 +59,12 @@ public sealed class DecodeBench : IDisposable
 
     /// <summary>Times some generations after a warm-up.</summary>
     /// <param name="warm">Called when the warm-up is over.</param>
+    /// <param name="lengthy">Told how many generations are measured and how long they will take, if that is long.</param>
     /// <exception cref="OperationCanceledException">Between two generations.</exception>
-    public DecodeBenchResult Run(CancellationToken cancel, Action? warm = null)
+    public DecodeBenchResult Run(CancellationToken cancel, Action? warm = null, Action<int, TimeSpan>? lengthy = null)
     {
         List<double> times = [];
-        RunConditions conditions = Repetition.Run(() => Generate(), times.Add, _backend, warm, cancel);
+        RunConditions conditions = Repetition.Run(() => Generate(), times.Add, _backend, warm, lengthy, cancel);
         return new(times.Count, Timing.Of(times), _options.Batch, _options.Tokens,
             DecodeWork.Of(Config, Batch, _options.Tokens, _options.Weights, _options.Cache), conditions);
     }

@@ -72,9 +72,10 @@ public sealed class StepBench : IDisposable
 
     /// <summary>Times some steps after a warm-up.</summary>
     /// <param name="warm">Called when the warm-up is over.</param>
+    /// <param name="lengthy">Told how many steps are measured and how long they will take, if that is long.</param>
     /// <inheritdoc cref="Step"/>
     /// <exception cref="OperationCanceledException">Between two steps.</exception>
-    public StepBenchResult Run(CancellationToken cancel, Action? warm = null)
+    public StepBenchResult Run(CancellationToken cancel, Action? warm = null, Action<int, TimeSpan>? lengthy = null)
     {
         // A step of its own, which takes no part in what the caller records.
         long updateBytes = UpdateBytes();
@@ -85,7 +86,7 @@ public sealed class StepBench : IDisposable
             backward.Add(_trainer.Times.Backward.TotalMilliseconds);
             optimizer.Add(_trainer.Times.Optimizer.TotalMilliseconds);
             step.Add(whole);
-        }, _backend, warm, cancel);
+        }, _backend, warm, lengthy, cancel);
         return new(step.Count, Timing.Of(forward), Timing.Of(backward), Timing.Of(optimizer), Timing.Of(step), Batch.SourceTokenCount + Batch.TargetTokenCount,
             ProductFlops.Step(Config, Batch), updateBytes, _options.Operands, conditions);
     }

@@ -48,7 +48,7 @@ static class BenchDecodeVerb
     static (DecodeBenchResult Result, Recording? Recording) Measure(Io io, DecodeBenchOptions options, IBackend backend, bool isRecorded)
     {
         using var bench = new DecodeBench(options, backend);
-        return BenchVerb.Record(backend, isRecorded, warm => bench.Run(io.Cancel, warm));
+        return BenchVerb.Record(backend, isRecorded, warm => bench.Run(io.Cancel, warm, BenchVerb.Lengthy(io, "generations")));
     }
 
     static void WriteJson(Io io, IBackend backend, DecodeBenchResult r, Roof roof) => io.WriteJson(w =>

@@ -18,12 +18,12 @@ static class BenchStepVerb
         Option<int> source = BenchVerb.Count("--source", "Tokens of each source", 64);
         var target = CommonOptions.AtLeast(new Option<int?>("--target")
         {
-            Description = $"Tokens of each target; default: {StandardTarget}", HelpName = "N",
+            Description = $"Tokens of each target; default: {StandardTarget}; not used with --step-by-step", HelpName = "N",
         }, 1);
         var stepByStep = new Option<bool>("--step-by-step")
         {
             Description = $"The method's own step: rows to predict ({StepBenchOptions.LabelLength} target tokens) and to explain "
-                + $"({StepBenchOptions.RationaleLength}) together",
+                + $"({StepBenchOptions.RationaleLength}) together, whatever --target says",
         };
         ChoiceOption<ComputePrecision> precision = DeviceOptions.Precision();
         var optimizer = new Option<string>("--optimizer")
@@ -43,8 +43,8 @@ static class BenchStepVerb
         command.SetAction(p =>
         {
             if (p.GetValue(stepByStep) && p.GetValue(target) is not null)
-                throw new UsageException("--target has no meaning with --step-by-step, "
-                    + $"whose targets have {StepBenchOptions.LabelLength} and {StepBenchOptions.RationaleLength} tokens: leave one of them out.");
+                io.Error.WriteLine($"--target {p.GetValue(target)} is not used: the targets of --step-by-step have {StepBenchOptions.LabelLength} and "
+                    + $"{StepBenchOptions.RationaleLength} tokens.");
             var options = new StepBenchOptions
             {
                 Model = p.GetValue(model)!, Batch = p.GetValue(batch), Source = p.GetValue(source), Target = p.GetValue(target) ?? StandardTarget,
@@ -66,7 +66,7 @@ static class BenchStepVerb
     static (StepBenchResult Result, Recording? Recording) Measure(Io io, StepBenchOptions options, IBackend backend, bool isRecorded)
     {
         using var bench = new StepBench(options, backend);
-        return BenchVerb.Record(backend, isRecorded, warm => bench.Run(io.Cancel, warm));
+        return BenchVerb.Record(backend, isRecorded, warm => bench.Run(io.Cancel, warm, BenchVerb.Lengthy(io, "steps")));
     }
 
     static void WriteJson(Io io, IBackend backend, StepBenchResult r, Roof roof) => io.WriteJson(w =>

@@ -38,6 +38,11 @@ static class BenchVerb
         }
     }
 
+    /// <summary>Tells how long the runs will take that are still to come.</summary>
+    /// <param name="work">What runs, in the plural.</param>
+    public static Action<int, TimeSpan> Lengthy(Io io, string work) => (runs, rest) => io.Error.WriteLine(FormattableString.Invariant(
+        $"measuring {runs} {work}: about {Math.Ceiling(rest.TotalSeconds):F0} s more; Ctrl+C ends it"));
+
     /// <summary>Heads the table of times.</summary>
     public static void WriteTimingHead(Io io, IBackend backend)
     {

@@ -50,7 +50,7 @@ static class DemoVerb
     {
         TrainingOptions options = data.Options(method, steps, seed);
         io.Error.WriteLine($"\n=== {DemoData.NameOf(method)} ===");
-        var console = new TrainingConsole(io, steps, json: false);
+        var console = new TrainingConsole(io, backend, steps, json: false);
         new TrainingRun(options, backend, console).Execute(io.Cancel);
         using StudentModel student = StudentModel.Open(options.Output, null, backend);
         EvaluationResult result = EvalVerb.Evaluate(io, student, data.TestPath, DemoData.EvaluationRows, DemoData.Generation);

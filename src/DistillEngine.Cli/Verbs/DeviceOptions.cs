@@ -24,7 +24,8 @@ static class DeviceOptions
 
     /// <summary>Type of the products' operands in training.</summary>
     public static ChoiceOption<ComputePrecision> Precision() =>
-        new("--dtype", "Type of the products' operands, tf32 on CUDA alone; sums, weights and all else are f32",
+        new("--dtype", "Type of the products' operands, tf32 on CUDA alone; sums, weights and all else are f32. bf16 is "
+            + "emulated, no faster than f32, where distill doctor says so",
         ("f32", ComputePrecision.F32), ("bf16", ComputePrecision.Bf16), ("tf32", ComputePrecision.Tf32));
 
     /// <summary>Opens what <c>--device</c> names. <c>auto</c> takes the processor where its threads are counted, or weights, keys or values are held

@@ -35,7 +35,14 @@ static class DoctorVerb
                 ? "dot products of the processor, with --dtype bf16"
                 : "emulated, with --dtype bf16: operands are rounded and multiplied as f32");
             Row("processors", $"{Environment.ProcessorCount}");
+            Row("caches", $"second cache {CpuIsas.SecondCacheBytes >> 10:N0} KiB a core, by which products are cut into blocks (512 where the processor does not tell)");
             Row("memory", $"{SystemMemory.TotalBytes >> 20:N0} MiB, {SystemMemory.AvailableBytes >> 20:N0} MiB free");
+            Row("huge pages", HugePages.Setting switch
+            {
+                null => "none: the system has no transparent huge pages",
+                "never" => "never: the system gives none (setting /sys/kernel/mm/transparent_hugepage/enabled)",
+                var setting => $"{setting}: pages of 2 MiB are asked for behind buffers of 8 MiB and more",
+            });
             Row("devices", $"cpu ({Environment.ProcessorCount} threads)");
             foreach (var (name, description) in Accelerators.Describe()) Row("", $"{name}: {description}");
             return ExitCode.Ok;
@@ -59,6 +66,6 @@ static class DoctorVerb
             ("sse4.2", Sse42.IsSupported), ("avx", Avx.IsSupported), ("avx2", Avx2.IsSupported), ("fma", Fma.IsSupported), ("avx512f", Avx512F.IsSupported),
             ("avx512bw", Avx512BW.IsSupported), ("avx512vbmi", Avx512Vbmi.IsSupported), ("neon", AdvSimd.IsSupported), ("dotprod", Dp.IsSupported),
         ];
-        return sets.Where(s => s.IsSupported).Select(s => s.Name).DefaultIfEmpty("none that this program knows");
+        return sets.Where(s => s.IsSupported).Select(s => s.Name).Concat(CpuIsas.DotProducts).DefaultIfEmpty("none that this program knows");
     }
 }

@@ -59,7 +59,7 @@ static class TrainVerb
             Description = $"{string.Join(", ", LearningRateSchedule.Names)}; default: {TrainingOptions.StandardSchedule}", HelpName = "NAME",
         };
         Option<long> warmup = Number("--warmup", "Steps of warm-up", standard.Warmup);
-        Option<float> clip = Number("--clip", "Greatest global gradient norm; 0 = no clipping", standard.Clip);
+        Option<float> clip = Number("--clip", "Greatest global gradient norm; 0 = no clipping, but the norm is still taken: a step whose norm is no finite number is skipped", standard.Clip);
         var dropout = new Option<float?>("--dropout") { Description = "Dropout probability; default: the model's", HelpName = "X" };
         Option<ulong> seed = Number("--seed", "Seed of weights, order and dropout", standard.Seed);
         Option<long> saveEvery = Number("--save-every", "Steps between checkpoints; 0 = only at the end", standard.SaveEvery);
@@ -106,7 +106,7 @@ static class TrainVerb
                 MaxNewTokens = p.GetValue(maxNewTokens), Keep = p.GetValue(keep), Resume = p.GetValue(resume),
             };
             using IBackend backend = DeviceOptions.Open(p.GetValue(device)!, p.GetValue(threads), precision.Of(p), report: io.Error.WriteLine);
-            var observer = new TrainingConsole(io, options.Steps, p.GetValue(json));
+            var observer = new TrainingConsole(io, backend, options.Steps, p.GetValue(json));
             try
             {
                 Profiling.Run(p.GetValue(profile), io, backend, PeakKinds.Of(backend.Precision),

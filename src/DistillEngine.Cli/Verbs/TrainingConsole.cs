@@ -1,15 +1,20 @@
 using System.Globalization;
+using DistillEngine.Kernels;
 using DistillEngine.Training;
 
 namespace DistillEngine.Cli.Verbs;
 
 /// <summary>Shows how a run goes: the plan, a progress line, validations and checkpoints; with JSON, every step on stdout.</summary>
-sealed class TrainingConsole(Io io, long steps, bool json) : ITrainingObserver
+/// <param name="backend">What computes.</param>
+/// <param name="steps">Of the whole run.</param>
+sealed class TrainingConsole(Io io, IBackend backend, long steps, bool json) : ITrainingObserver
 {
     readonly ProgressLine _progress = new(io);
 
     public void Planned(TrainingPlan plan)
     {
+        io.Error.WriteLine($"device      {backend.Name}{(backend.EmulatesPrecision ? ": bf16 is emulated here, operands are rounded and multiplied as f32, no faster than "
+            + "--dtype f32" : "")}");
         foreach (string line in plan.Describe()) io.Error.WriteLine(line);
     }
 

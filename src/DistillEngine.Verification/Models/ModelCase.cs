@@ -17,6 +17,14 @@ static class ModelCase
         report.Guard("generation", () => GenerationChecks.Run(folder, record, files, backend, report));
     }
 
+    /// <summary>The training runs alone.</summary>
+    public static void Train(string folder, IBackend backend, CaseReport report)
+    {
+        GoldenJson record = GoldenJson.Load(Path.Combine(folder, GoldenFolder.CaseFile));
+        using ModelFolder files = ModelFolder.Open(folder);
+        TrainingChecks.Run(folder, record, files, backend, report);
+    }
+
     static void RunForward(string folder, GoldenJson record, ModelFolder files, IBackend backend, CaseReport report)
     {
         GoldenJson forward = record["forward"];

@@ -10,6 +10,9 @@ namespace DistillEngine.Verification;
 /// steps.</summary>
 static class TrainingChecks
 {
+    /// <summary>Begins the names of a run's checks.</summary>
+    public const string Prefix = "training ";
+
     static readonly string[] Tasks = ["predict", "explain"];
 
     public static void Run(string folder, GoldenJson record, ModelFolder files, IBackend backend, CaseReport report)
@@ -20,7 +23,7 @@ static class TrainingChecks
         using var model = new T5Model(files.Config, limits, backend, training: true);
         Batch[] batches = [.. pairs.Select(p => Pack(p, model))];
         foreach (var (name, run) in runs.Members)
-            report.Guard($"training {name}", () => RunOne(folder, name, run, files, model, batches, report));
+            report.Guard($"{Prefix}{name}", () => RunOne(folder, name, run, files, model, batches, report));
     }
 
     static PaddedBatch[][] ReadPairs(string folder, int vocabulary)
@@ -64,10 +67,10 @@ static class TrainingChecks
             CompareStep(got, steps[i], losses, taskLosses, norms, rates);
             CompareParameters(folder, name, recorded, i + 1, model, report);
         }
-        report.Add($"training {name}: losses", losses);
-        report.Add($"training {name}: losses of the tasks", taskLosses);
-        report.Add($"training {name}: gradient norms", norms);
-        report.Add($"training {name}: learning rates", rates);
+        report.Add($"{Prefix}{name}: losses", losses);
+        report.Add($"{Prefix}{name}: losses of the tasks", taskLosses);
+        report.Add($"{Prefix}{name}: gradient norms", norms);
+        report.Add($"{Prefix}{name}: learning rates", rates);
     }
 
     static void CompareStep(StepReport got, GoldenJson truth, Worst losses, Worst taskLosses, Worst norms, Worst rates)
@@ -86,7 +89,7 @@ static class TrainingChecks
     static void CompareParameters(string folder, string name, GoldenJson errors, int step, T5Model model, CaseReport report)
     {
         if (errors.FindValue(step.ToString(CultureInfo.InvariantCulture)) is not { } recorded) return;
-        string check = $"training {name}: parameters after step {step}";
+        string check = $"{Prefix}{name}: parameters after step {step}";
         string path = Path.Combine(folder, $"training_{name}_step{step:D2}.safetensors");
         if (!report.Has(check, path)) return;
         using var truth = GoldenTensors.Open(path);

@@ -28,11 +28,25 @@ static class PublishedCase
         report.Guard("training", () => RunModel(run, files, batches, vocabulary, backend, report));
     }
 
+    /// <summary>The training alone.</summary>
+    public static void Train(string folder, string student, IBackend backend, CaseReport report)
+    {
+        PublishedRun run = PublishedRun.Read(folder);
+        using ModelFolder files = ModelFolder.Open(student);
+        PaddedBatch[][][] batches = run.ReadBatches(files.Config.VocabularySize);
+        using var model = new T5Model(files.Config, LimitsOf(batches), backend, training: true);
+        files.LoadInto(model);
+        PublishedTraining.Run(run, model, batches, report);
+    }
+
+    static BatchLimits LimitsOf(PaddedBatch[][][] batches) =>
+        batches.SelectMany(step => step).Select(micro => PaddedBatch.LimitsOf(micro)).Aggregate(BatchLimits.Larger);
+
     static void RunModel(PublishedRun run, ModelFolder files, PaddedBatch[][][] batches, PublishedVocabulary? vocabulary, IBackend backend,
         CaseReport report)
     {
         PublishedEvaluation? evaluation = PublishedEvaluation.TryRead(run, files.Config.VocabularySize, report);
-        BatchLimits limits = batches.SelectMany(step => step).Select(micro => PaddedBatch.LimitsOf(micro)).Aggregate(BatchLimits.Larger);
+        BatchLimits limits = LimitsOf(batches);
         if (evaluation is not null) limits = BatchLimits.Larger(limits, evaluation.Limits);
         using var model = new T5Model(files.Config, limits, backend, training: true);
         files.LoadInto(model);

@@ -44,6 +44,16 @@ public class BenchVerbTests
     }
 
     [Fact]
+    public void Step_OfTheMethodWithATarget_SaysThatItIsNotUsed()
+    {
+        CliResult result = CliResult.Of("bench", "step", "--model", "tiny", "--batch", "1", "--source", "4", "--step-by-step", "--target", "32", "--threads", "1",
+            "--json");
+        Assert.True(result.Code == 0, result.ToString());
+        Assert.Single(result.Json);
+        Assert.StartsWith("--target 32 is not used: the targets of --step-by-step have 4 and 64 tokens.", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Step_WithProfile_CountsTheMeasuredStepsAlone()
     {
         CliResult result = CliResult.Of("bench", "step", "--model", SmallModel, "--batch", "1", "--source", "2", "--target", "2", "--threads", "1", "--profile");
@@ -123,7 +133,6 @@ public class BenchVerbTests
         { "step --model tiny --batch 0", "--batch is 0", 2 },
         { "step --model tiny --dtype f16", "--dtype is 'f16'", 2 },
         { "step --model tiny --optimizer lion", "lion", 2 },
-        { "step --model tiny --step-by-step --target 9", "--target", 2 },
         { "step --model v1.1-xxl --batch 64 --source 4096", "MiB", 1 },
         { "step --model tiny --batch 2000000000", "--batch", 2 },
         { "decode --model tiny --source 2000000000", "16,777,216", 2 },

@@ -1,3 +1,4 @@
+using DistillEngine.Kernels;
 using Xunit;
 
 namespace DistillEngine.Tests.Cli;
@@ -103,7 +104,34 @@ public class HelpTests
     {
         CliResult result = CliResult.Of("doctor");
         Assert.Equal((0, ""), (result.Code, result.Error));
-        Assert.All((string[])["processor", "instruction sets", "memory", "threads", "devices"], word =>
+        Assert.All((string[])["processor", "instruction sets", "caches", "memory", "huge pages", "threads", "devices"], word =>
             Assert.Contains(word, result.Output, StringComparison.Ordinal));
     }
+
+    [Fact]
+    public void Doctor_OfInstructionSets_NamesTheDotProductsThatLinuxShows()
+    {
+        if (CpuIsas.Obstacle(CpuIsa.Avx512) is { } obstacle) Assert.Skip(obstacle);
+        if (!File.Exists("/proc/cpuinfo")) Assert.Skip("There is no /proc/cpuinfo.");
+        string[] flags = File.ReadLines("/proc/cpuinfo").First(line => line.StartsWith("flags", StringComparison.Ordinal)).Split(' ');
+        string[] shown = Row("instruction sets").Split(' ');
+        Assert.All((string[])["avx_vnni", "avx512_vnni", "avx512_bf16"], set => Assert.Equal(flags.Contains(set), shown.Contains(set)));
+    }
+
+    [Fact]
+    public void Doctor_OfHugePages_ShowsTheSystemsSetting()
+    {
+        const string file = "/sys/kernel/mm/transparent_hugepage/enabled";
+        string row = Row("huge pages");
+        if (File.Exists(file)) Assert.Contains($"[{row.Split(' ', ':')[0]}]", File.ReadAllText(file), StringComparison.Ordinal);
+        else Assert.StartsWith("none", row, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Doctor_OfCaches_ShowsTheSecondOne() => Assert.StartsWith(
+        FormattableString.Invariant($"second cache {CpuIsas.SecondCacheBytes >> 10:N0} KiB a core"), Row("caches"), StringComparison.Ordinal);
+
+    /// <summary>What doctor says under a name.</summary>
+    static string Row(string name) =>
+        Assert.Single(CliResult.Of("doctor").OutputLines, line => line.StartsWith($"{name} ", StringComparison.Ordinal))[name.Length..].Trim();
 }

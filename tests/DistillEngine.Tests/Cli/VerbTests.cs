@@ -1,5 +1,6 @@
 using System.Text.Json;
 using DistillEngine.Cli;
+using DistillEngine.Kernels;
 using DistillEngine.Training;
 using Xunit;
 
@@ -27,6 +28,34 @@ public class VerbTests(TrainedTask trained) : IClassFixture<TrainedTask>
         CliResult result = CliResult.Of(trained.TrainArguments("quiet", 2));
         Assert.True(result is { Code: 0, Output: "" }, result.ToString());
         Assert.Contains("distill eval", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("f32")]
+    [InlineData("bf16")]
+    public void Train_OfAType_NamesTheDeviceAndWhetherTheTypeIsEmulated(string type)
+    {
+        CpuIsa isa = CpuIsas.Choose();
+        using CpuBackend backend = new(isa, threads: 1, type == "bf16" ? ComputePrecision.Bf16 : ComputePrecision.F32);
+        CliResult result = CliResult.Of([.. trained.TrainArguments($"device-{type}", 1), "--device", "cpu", "--dtype", type]);
+        Assert.True(result.Code == 0, result.ToString());
+        AssertDevice(result, backend.Name, type == "bf16" && !CpuIsas.HasBf16(isa));
+    }
+
+    [Fact]
+    public void Train_InBf16WithoutSuchProducts_SaysThatTheyAreEmulated()
+    {
+        using var train = new DistillProcess([.. trained.TrainArguments("emulated", 1), "--device", "cpu", "--dtype", "bf16"],
+            [(CpuIsas.Variable, "vector256")]);
+        Assert.True(train.WaitForExit() == 0, train.Error);
+        AssertDevice(new(0, "", train.Error), "cpu/vector256+bf16-emulated", isEmulated: true);
+    }
+
+    static void AssertDevice(CliResult result, string name, bool isEmulated)
+    {
+        string line = Assert.Single(result.ErrorLines, line => line.StartsWith("device ", StringComparison.Ordinal));
+        Assert.Equal(name, line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1].TrimEnd(':'));
+        Assert.Equal(isEmulated, line.Contains("bf16 is emulated", StringComparison.Ordinal) && line.Contains("no faster than --dtype f32", StringComparison.Ordinal));
     }
 
     [Fact]

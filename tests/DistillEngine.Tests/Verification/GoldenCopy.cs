@@ -38,10 +38,9 @@ sealed class GoldenCopy : IDisposable
     /// <summary>All checks of this copy.</summary>
     public List<CheckResult> Run() => RunOn(_folder);
 
-    public static List<CheckResult> RunOn(string folder, string? data = null, CpuIsa? isa = null,
-        ComputePrecision precision = ComputePrecision.F32)
+    public static List<CheckResult> RunOn(string folder, string? data = null, CpuIsa? isa = null)
     {
-        using var backend = new CpuBackend(isa ?? CpuIsas.Choose(), threads: 2, precision);
+        using var backend = new CpuBackend(isa ?? CpuIsas.Choose(), threads: 2);
         var results = new List<CheckResult>();
         GoldenRunner.Run([folder], data, backend, results.Add, TestContext.Current.CancellationToken);
         return results;

@@ -95,8 +95,8 @@ public class TileEmitterTests
         var factory = new InstructionInfoFactory();
         Instruction[] routine = [.. Decode(PeakRoutines.Emit(Code.EVEX_Vdpbf16ps_zmm_k1z_zmm_zmmm512b32, 1, windows))];
         Instruction[] sums = [.. routine.Where(i => i.Code == Code.EVEX_Vdpbf16ps_zmm_k1z_zmm_zmmm512b32)];
-        Assert.Equal(PeakRoutines.Sums, sums.Select(i => i.Op0Register).Distinct().Count());
-        Assert.Equal(PeakRoutines.Sums, sums.Length);
+        Assert.Equal(PeakRoutines.Sums512, sums.Select(i => i.Op0Register).Distinct().Count());
+        Assert.Equal(PeakRoutines.Sums512, sums.Length);
         foreach (Instruction instruction in routine)
             foreach (UsedRegister used in factory.GetInfo(instruction).GetUsedRegisters())
             {
@@ -106,5 +106,22 @@ public class TileEmitterTests
                 else if (used.Register.IsVectorRegister() && instruction.Code != Code.VEX_Vzeroupper)
                     Assert.False(used.Register.GetNumber() is >= 6 and <= 15, instruction.ToString());
             }
+    }
+
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public void EmitBytes256_WithAndWithoutDotProducts_SumsEachRegisterOnceAndSavesWhatWindowsKeeps(bool hasDot, bool windows)
+    {
+        Instruction[] routine = [.. Decode(PeakRoutines.EmitBytes256(hasDot, windows))];
+        Code[] step = hasDot ? [Code.VEX_Vpdpbusd_ymm_ymm_ymmm256]
+            : [Code.VEX_Vpmaddubsw_ymm_ymm_ymmm256, Code.VEX_Vpmaddwd_ymm_ymm_ymmm256, Code.VEX_Vpaddd_ymm_ymm_ymmm256];
+        Instruction[] round = [.. routine.Where(i => step.Contains(i.Code))];
+        Assert.Equal(Enumerable.Repeat(step, PeakRoutines.Sums256).SelectMany(codes => codes), round.Select(i => i.Code));
+        Assert.Equal(PeakRoutines.Sums256, round.Where(i => i.Code == step[^1]).Select(i => i.Op0Register).Distinct().Count());
+        Assert.Equal(windows ? 10 : 0, routine.Count(i => i.Code == Code.VEX_Vmovups_xmmm128_xmm));
+        Assert.Equal(windows ? 10 : 0, routine.Count(i => i.Code == Code.VEX_Vmovups_xmm_xmmm128));
     }
 }
