@@ -31,6 +31,8 @@ static class DoctorVerb
             bool isForced = Environment.GetEnvironmentVariable(CpuIsas.Variable) is { Length: > 0 };
             Row("chosen kernels", $"{CpuIsas.Name(chosen)}{others} "
                 + (isForced ? $"(forced by {CpuIsas.Variable})" : $"(set {CpuIsas.Variable} to force others)"));
+            var (rows, words, columns) = CpuBackend.ProductBlocks(chosen);
+            Row("caches", $"{ProcessorCaches.Machine}; products pack {rows} rows × {words} words, {columns} columns");
             Row("bf16 products", CpuIsas.HasBf16(chosen)
                 ? "dot products of the processor, with --dtype bf16"
                 : "emulated, with --dtype bf16: operands are rounded and multiplied as f32");
