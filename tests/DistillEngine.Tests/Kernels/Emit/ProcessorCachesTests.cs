@@ -15,11 +15,11 @@ public class ProcessorCachesTests
         public ProcessorCaches Read() => ProcessorCaches.Read((function, index) => this.GetValueOrDefault((function, index)));
     }
 
-    // A virtual machine on Zen 5 that leaves the list empty.
+    // A virtual machine on Zen 5 that leaves the list empty; its last cache is that of all the host's cores.
     static readonly Answers Zen5Machine = new()
     {
         [(OldFirst, 0)] = (0, 0, 48 << 24 | 0x0C0140, 32 << 24),
-        [(OldOthers, 0)] = (0, 0, 1024 << 16 | 0x6140, 64 << 18),
+        [(OldOthers, 0)] = (0, 0, 1024 << 16 | 0x6140, 1016 << 18),
     };
 
     // AMD, Processor Programming Reference for family 19h, models 10h and up: leaf 0x8000001D of eight cores with two threads each.
@@ -56,8 +56,8 @@ public class ProcessorCachesTests
         ProcessorCaches caches = Zen5Machine.Read();
         Assert.Equal(new(48 << 10, 0, CacheSource.OldLeaves), caches.First);
         Assert.Equal(new(1 << 20, 0, CacheSource.OldLeaves), caches.Second);
-        Assert.Equal(new(32 << 20, 0, CacheSource.OldLeaves), caches.Last);
-        Assert.Equal("48 KiB, 1 MiB a core, 32 MiB shared", caches.ToString());
+        Assert.Equal(new(508 << 20, 0, CacheSource.OldLeaves), caches.Last);
+        Assert.Equal("48 KiB, 1 MiB a core, 508 MiB shared", caches.ToString());
         AssertMeasuredBlocks(caches);
     }
 
