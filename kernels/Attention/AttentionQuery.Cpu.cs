@@ -145,7 +145,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
         float* sums = stackalloc float[MaxHeads] { TVector.Sum(s0), TVector.Sum(s1), TVector.Sum(s2), TVector.Sum(s3) };
         for (int i = 0; i < heads; i++)
         {
-            for (int tail = d; tail < width; tail++) sums[i] = float.MultiplyAddEstimate(q[i * width + tail], TRows.One(key, i * width + tail), sums[i]);
+            for (int tail = d; tail < width; tail++) sums[i] = F32x1.MultiplyAdd(q[i * width + tail], TRows.One(key, i * width + tail), sums[i]);
             scores[i * stride] = sums[i];
         }
     }
@@ -157,7 +157,7 @@ public sealed unsafe partial class AttentionCpu<TVector>
         int d = 0;
         for (; d + TVector.Count <= width; d += TVector.Count)
             TVector.Store(TVector.MultiplyAdd(factor, TRows.Load(value, d), TVector.Load(y + d)), y + d);
-        for (; d < width; d++) y[d] = float.MultiplyAddEstimate(weight, TRows.One(value, d), y[d]);
+        for (; d < width; d++) y[d] = F32x1.MultiplyAdd(weight, TRows.One(value, d), y[d]);
     }
 
     /// <summary>How rows of keys and values are stored.</summary>

@@ -12,7 +12,12 @@ public sealed unsafe class CpuBackend : IBackend
     /// <param name="threads">Compute threads, the caller included; 1 … 1,024.</param>
     /// <param name="precision">Operands of products; forward products of few rows, as in decoding, or few inputs multiply in float32.</param>
     /// <exception cref="NotSupportedException">This machine cannot run the kernels, or no processor multiplies in that precision.</exception>
-    public CpuBackend(CpuIsa isa, int threads, ComputePrecision precision = ComputePrecision.F32)
+    public CpuBackend(CpuIsa isa, int threads, ComputePrecision precision = ComputePrecision.F32) : this(isa, threads, precision, EmittedCode.Machine)
+    {
+    }
+
+    /// <param name="code">The emitted products.</param>
+    internal CpuBackend(CpuIsa isa, int threads, ComputePrecision precision, EmittedCode code)
     {
         if (precision == ComputePrecision.Tf32) throw new NotSupportedException("cpu: processors do not multiply tf32; take f32 or bf16.");
         _pool = new ComputePool(threads);
@@ -22,10 +27,10 @@ public sealed unsafe class CpuBackend : IBackend
         Name = $"cpu/{CpuIsas.Name(isa)}{suffix}";
         Kernels = CpuIsas.Width(isa) switch
         {
-            CpuIsa.Vector512 => Create<F32x16>(isa, _pool, precision),
-            CpuIsa.Vector256 => Create<F32x8>(isa, _pool, precision),
-            CpuIsa.Vector128 => Create<F32x4>(isa, _pool, precision),
-            _ => Create<F32x1>(isa, _pool, precision),
+            CpuIsa.Vector512 => Create<F32x16>(isa, _pool, precision, code),
+            CpuIsa.Vector256 => Create<F32x8>(isa, _pool, precision, code),
+            CpuIsa.Vector128 => Create<F32x4>(isa, _pool, precision, code),
+            _ => Create<F32x1>(isa, _pool, precision, code),
         };
     }
 
@@ -34,6 +39,20 @@ public sealed unsafe class CpuBackend : IBackend
     /// <param name="precision">As in the constructor.</param>
     public static CpuBackend Open(int threads = 0, ComputePrecision precision = ComputePrecision.F32) =>
         new(CpuIsas.Choose(), threads == 0 ? Environment.ProcessorCount : threads, precision);
+
+    /// <summary>The largest blocks that products of an ISA pack: rows of the left factor, words of the contracted axis, columns of the right factor.</summary>
+    /// <exception cref="NotSupportedException">This machine cannot run them.</exception>
+    public static (int Rows, int Words, int Columns) ProductBlocks(CpuIsa isa)
+    {
+        GemmKernel kernel = CpuIsas.Width(isa) switch
+        {
+            CpuIsa.Vector512 => GemmKernel.For<F32x16>(isa),
+            CpuIsa.Vector256 => GemmKernel.For<F32x8>(isa),
+            CpuIsa.Vector128 => GemmKernel.For<F32x4>(isa),
+            _ => GemmKernel.For<F32x1>(isa),
+        };
+        return (kernel.RowBlock(Gemm.PackedWords), Gemm.PackedWords, kernel.Caches.PackedColumns);
+    }
 
     /// <summary>The kernels, and where products take bfloat16 operands whether the processor has such products: <c>cpu/avx2</c>,
     /// <c>cpu/avx512-bf16+bf16</c>, <c>cpu/avx2+bf16-emulated</c>.</summary>
@@ -76,12 +95,13 @@ public sealed unsafe class CpuBackend : IBackend
 
     public void Dispose() => _pool.Dispose();
 
-    static KernelSet Create<TVector>(CpuIsa isa, ComputePool pool, ComputePrecision precision) where TVector : struct, IVectorF32<TVector>
+    static KernelSet Create<TVector>(CpuIsa isa, ComputePool pool, ComputePrecision precision, EmittedCode code)
+        where TVector : struct, IVectorF32<TVector>
     {
-        var gemm = new Gemm(pool, GemmKernel.For<TVector>(isa, precision));
+        var gemm = new Gemm(pool, GemmKernel.For<TVector>(isa, precision, code));
         return new()
         {
-            MatMul = new MatMulCpu<TVector>(pool, gemm, isa),
+            MatMul = new MatMulCpu<TVector>(pool, gemm, isa, code),
             RmsNorm = new RmsNormCpu<TVector>(pool),
             Attention = new AttentionCpu<TVector>(pool),
             Relu = new ReluCpu<TVector>(pool),

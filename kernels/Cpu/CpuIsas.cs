@@ -34,16 +34,16 @@ public static class CpuIsas
         }
     }
 
-    /// <summary>Bytes of a core's second cache, by which products are cut into blocks; 512 KiB where the processor does not tell.</summary>
-    public static long SecondCacheBytes => Processor.SecondCacheBytes;
-
-    /// <summary>Why this machine cannot run it; null where it can.</summary>
-    public static string? Obstacle(CpuIsa isa) => Processor.Obstacle(isa);
+    /// <summary>Why this machine cannot run it; null where it can: its products are loaded then, which takes some milliseconds the first time.</summary>
+    public static string? Obstacle(CpuIsa isa) => EmittedCode.Machine.Obstacle(isa);
 
     /// <summary>Whether it suits this machine: emitted code can run, or a width is accelerated; <see cref="Advice"/> says why not.</summary>
-    public static bool IsAdvised(CpuIsa isa) => isa switch
+    public static bool IsAdvised(CpuIsa isa) => IsAdvised(isa, EmittedCode.Machine);
+
+    static bool IsAdvised(CpuIsa isa, EmittedCode code) => isa switch
     {
-        CpuIsa.Avx512 or CpuIsa.Avx512Bf16 or CpuIsa.Avx2 => Obstacle(isa) is null && Advice(isa) is null,
+        // The advice comes first: code that nobody is to run is not loaded.
+        CpuIsa.Avx512 or CpuIsa.Avx512Bf16 or CpuIsa.Avx2 => Advice(isa) is null && code.Obstacle(isa) is null,
         CpuIsa.Vector512 => Vector512.IsHardwareAccelerated,
         CpuIsa.Vector256 => Vector256.IsHardwareAccelerated,
         CpuIsa.Vector128 => Vector128.IsHardwareAccelerated,
@@ -73,14 +73,17 @@ public static class CpuIsas
     public static CpuIsa Choose() => Choose(Environment.GetEnvironmentVariable(Variable));
 
     /// <inheritdoc cref="Choose()"/>
-    public static CpuIsa Choose(string? name)
+    public static CpuIsa Choose(string? name) => Choose(name, EmittedCode.Machine);
+
+    /// <inheritdoc cref="Choose()"/>
+    internal static CpuIsa Choose(string? name, EmittedCode code)
     {
-        if (string.IsNullOrWhiteSpace(name)) return All.First(IsAdvised);
+        if (string.IsNullOrWhiteSpace(name)) return All.First(isa => IsAdvised(isa, code));
         foreach (CpuIsa isa in All)
         {
             if (Name(isa) != name) continue;
-            if (Obstacle(isa) is not { } obstacle) return isa;
-            string usable = string.Join(", ", All.Where(i => Obstacle(i) is null).Select(Name));
+            if (code.Obstacle(isa) is not { } obstacle) return isa;
+            string usable = string.Join(", ", All.Where(i => code.Obstacle(i) is null).Select(Name));
             throw new ArgumentException($"{Variable} is '{name}', which cannot run here: {obstacle}. Expected one of {usable}.");
         }
         throw new ArgumentException($"{Variable} is '{name}', expected one of {string.Join(", ", All.Select(Name))}.");

@@ -19,13 +19,13 @@ sealed unsafe class Bf16Packer
 
     Bf16Packer(nint lines, nint rowPanels, nint[] steps) => (_lines, _rowPanels, _steps) = (lines, rowPanels, steps);
 
-    /// <summary>Null where the system refuses executable memory.</summary>
-    public static Bf16Packer? Create()
+    /// <summary>Null where executable memory is refused.</summary>
+    public static Bf16Packer? Create(CodeLoader load)
     {
         bool windows = OperatingSystem.IsWindows();
-        nint lines = ExecutableMemory.Load(Bf16PackEmitter.EmitLines(windows));
-        nint[] steps = [.. new[] { 1, 2 }.Select(vectors => ExecutableMemory.Load(Bf16PackEmitter.EmitSteps(vectors, windows)))];
-        nint rowPanels = ExecutableMemory.Load(Bf16PackEmitter.EmitRowPanels(windows));
+        nint lines = load(Bf16PackEmitter.EmitLines(windows));
+        nint[] steps = [.. new[] { 1, 2 }.Select(vectors => load(Bf16PackEmitter.EmitSteps(vectors, windows)))];
+        nint rowPanels = load(Bf16PackEmitter.EmitRowPanels(windows));
         return lines == 0 || rowPanels == 0 || steps.Contains(0) ? null : new(lines, rowPanels, steps);
     }
 

@@ -3,16 +3,13 @@ using System.Numerics;
 namespace DistillEngine.Kernels;
 
 /// <summary>Tiles of machine code written for this processor: one routine for each number of rows and vectors, so that edges cost what they
-/// hold, and masks where the last vector is not whole. The code is written once a process.</summary>
+/// hold, and masks where the last vector is not whole. <see cref="EmittedCode"/> holds them.</summary>
 sealed unsafe class EmittedGemmKernel : GemmKernel
 {
     // A fetch block of every processor: routines begin where no other one ends.
     const int CodeAlignment = 64;
 
     const byte Int3 = 0xCC; // Between routines: a stray jump stops.
-
-    static readonly Lazy<EmittedGemmKernel?> Avx2 = new(() => Create(TileFormat.Avx2)), Avx512 = new(() => Create(TileFormat.Avx512));
-    static readonly Lazy<EmittedGemmKernel?> Avx512Bf16 = new(() => Avx512.Value is { } float32 ? Create(TileFormat.Avx512Bf16, float32) : null);
 
     readonly TileFormat _format;
     readonly int _lanesShift;
@@ -27,24 +24,10 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
         _routines = routines;
         _bf16 = bf16;
         _float32 = float32;
-        // Less than a third of the second cache: panels of the right factor, packed and to be packed, and the result pass through it meanwhile, other
-        // threads of the core may have their part of it, and pages that do not lie side by side collide in it. Measured with 1 and 2 MiB.
-        RowBlockBytes = Processor.SecondCacheBytes * 5 / 16;
     }
-
-    /// <summary>The float32 tiles of an ISA; null where they cannot run.</summary>
-    public static EmittedGemmKernel? OfFloat32(CpuIsa isa) => isa switch
-    {
-        CpuIsa.Avx2 => Avx2.Value,
-        CpuIsa.Avx512 or CpuIsa.Avx512Bf16 => Avx512.Value,
-        _ => null,
-    };
 
     /// <summary>The same tiles over operands rounded to bfloat16.</summary>
     public EmittedGemmKernel WithRoundedOperands() => new(_format, _routines, bf16: null, float32: this);
-
-    /// <summary>The tiles of bfloat16 dot products; null where they cannot run.</summary>
-    public static EmittedGemmKernel? OfBf16() => Avx512Bf16.Value;
 
     public override GemmKernel Float32 => _float32 ?? this;
 
@@ -60,7 +43,9 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
 
     public override int StepsPerWord => _format.StepsPerWord;
 
-    public override long RowBlockBytes { get; }
+    // Less than a third of the second cache: panels of the right factor, packed and to be packed, and the result pass through it meanwhile, other
+    // threads of the core may have their part of it, and pages that do not lie side by side collide in it. Measured with 1 and 2 MiB.
+    public override long RowBlockBytes => Caches.Second.Bytes * 5 / 16;
 
     public override bool AsksForPackedColumns => !Processor.IsZen5OrLater;
 
@@ -112,10 +97,10 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
 
     static int Index(int rows, int vectors) => (rows - 1) * TileFormat.Vectors + vectors - 1;
 
+    /// <summary>Tiles of a format that this processor has; null where executable memory is refused.</summary>
     /// <param name="float32">The tiles beside those of bfloat16.</param>
-    static EmittedGemmKernel? Create(TileFormat format, EmittedGemmKernel? float32 = null)
+    public static EmittedGemmKernel? Create(TileFormat format, CodeLoader load, EmittedGemmKernel? float32 = null)
     {
-        if (Processor.Obstacle(format.Isa) is not null) return null;
         var code = new List<byte>();
         var routines = new nint[format.Rows * TileFormat.Vectors];
         for (int rows = 1; rows <= format.Rows; rows++)
@@ -125,8 +110,8 @@ sealed unsafe class EmittedGemmKernel : GemmKernel
                 routines[Index(rows, vectors)] = code.Count;
                 code.AddRange(TileEmitter.Emit(format, rows, vectors, OperatingSystem.IsWindows()));
             }
-        nint memory = ExecutableMemory.Load(code.ToArray());
-        Bf16Packer? bf16 = format.StepsPerWord == 2 ? Bf16Packer.Create() : null;
+        nint memory = load(code.ToArray());
+        Bf16Packer? bf16 = format.StepsPerWord == 2 ? Bf16Packer.Create(load) : null;
         if (memory == 0 || (format.StepsPerWord == 2 && bf16 is null)) return null;
         for (int i = 0; i < routines.Length; i++) routines[i] += memory;
         return new(format, routines, bf16, float32);

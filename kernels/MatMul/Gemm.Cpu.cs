@@ -14,21 +14,19 @@ namespace DistillEngine.Kernels;
 sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
 {
     /// <summary>Most words of the contracted axis that are packed at a time and summed in registers, before the sum is added to the result, which
-    /// passes through the caches once for so many; longer axes are cut into even blocks. A constant, because it decides the order of the sum.</summary>
+    /// passes through the caches once for so many; longer axes are cut into even blocks. A constant on every processor, because it decides the order of
+    /// the sum; blocks of rows and columns follow the caches (<see cref="ProcessorCaches"/>).</summary>
     public const int PackedWords = 768;
 
     // Blocks of the contracted axis are whole multiples of it: a piece of packing, and for bfloat16 as many words.
     const int DepthGrain = 64;
-
-    // Columns per packed block of the right factor, at most 3 MiB: it stays in the outer caches while the row blocks pass. A multiple of every tile's.
-    const int ColumnBlock = 1024;
 
     // Least multiply-adds of a part: at 16 lanes a few microseconds, about what a run of the pool costs.
     const long LeastPartWork = 1 << 18;
 
     /// <summary>Bytes at the start of each thread's scratch that a product uses; what lies behind them is the caller's.</summary>
     public long ScratchBytes { get; } =
-        sizeof(float) * (long)PackedWords * ColumnBlock + Math.Max(kernel.RowBlockBytes, sizeof(float) * (long)PackedWords * kernel.RowBlock(PackedWords));
+        sizeof(float) * (long)PackedWords * kernel.Caches.PackedColumns + Math.Max(kernel.RowBlockBytes, sizeof(float) * (long)PackedWords * kernel.RowBlock(PackedWords));
 
     /// <summary>The driver of the same products without rounded operands; this one where it rounds none.</summary>
     public Gemm WithFloat32Operands() => kernel.Float32 == kernel ? this : new(pool, kernel.Float32);
@@ -116,8 +114,8 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
         if (firstRow == endRow || firstColumn == endColumn) return;
         int depthStep = EvenStep(product.Depth, PackedWords * kernel.StepsPerWord, DepthGrain), rowWords = (int)Tiles(depthStep, kernel.StepsPerWord);
         var blocks = new GemmBlocks(firstRow, endRow, EvenStep(endRow - firstRow, kernel.RowBlock(rowWords), kernel.Rows),
-            firstColumn, endColumn, EvenStep(endColumn - firstColumn, ColumnBlock, kernel.Columns), product.Depth, depthStep);
-        var packedA = new PackedRows(scratch + (long)PackedWords * ColumnBlock, rowWords);
+            firstColumn, endColumn, EvenStep(endColumn - firstColumn, kernel.Caches.PackedColumns, kernel.Columns), product.Depth, depthStep);
+        var packedA = new PackedRows(scratch + (long)PackedWords * kernel.Caches.PackedColumns, rowWords);
         var job = new Job
         {
             Kernel = kernel,
@@ -143,7 +141,7 @@ sealed unsafe class Gemm(ComputePool pool, GemmKernel kernel)
     static bool Streams(in GemmProduct product, int depthStep) =>
         product.IsReadLate && product.Into == Into.Overwrite && depthStep >= product.Depth && Sse.IsSupported
         && ((product.C | product.Stride * sizeof(float)) & (GemmPrefetch.CacheLine - 1)) == 0
-        && sizeof(float) * product.Rows * product.Stride >= Processor.SecondCacheBytes / 2;
+        && sizeof(float) * product.Rows * product.Stride >= ProcessorCaches.Machine.Second.Bytes / 2;
 
     /// <summary>Lines a block, so that no block is much smaller than the others: whole tiles, at most <paramref name="most"/> lines.</summary>
     static int EvenStep(long lines, int most, int tile) => (int)(Tiles(Tiles(lines, Tiles(lines, most)), tile) * tile);

@@ -14,17 +14,19 @@ abstract unsafe class GemmKernel
 
     /// <summary>The emitted tiles where the ISA has them, else the portable ones of a width.</summary>
     /// <exception cref="NotSupportedException">This machine cannot run the emitted tiles.</exception>
-    public static GemmKernel For<TVector>(CpuIsa isa, ComputePrecision precision = ComputePrecision.F32) where TVector : struct, IVectorF32<TVector>
+    /// <param name="code">Where the emitted ones come from; null takes <see cref="EmittedCode.Machine"/>.</param>
+    public static GemmKernel For<TVector>(CpuIsa isa, ComputePrecision precision = ComputePrecision.F32, EmittedCode? code = null)
+        where TVector : struct, IVectorF32<TVector>
     {
+        code ??= EmittedCode.Machine;
         bool rounds = precision == ComputePrecision.Bf16;
         if (!CpuIsas.IsEmitted(isa)) return new PortableGemmKernel<TVector>(rounds);
-        if (rounds && CpuIsas.HasBf16(isa)) return EmittedGemmKernel.OfBf16() ?? throw Refusal(isa);
-        EmittedGemmKernel tiles = EmittedGemmKernel.OfFloat32(isa) ?? throw Refusal(isa);
+        if (rounds && CpuIsas.HasBf16(isa)) return code.Bf16() ?? throw Refusal(isa, code);
+        EmittedGemmKernel tiles = code.Float32(isa) ?? throw Refusal(isa, code);
         return rounds ? tiles.WithRoundedOperands() : tiles;
     }
 
-    static NotSupportedException Refusal(CpuIsa isa) =>
-        new($"{CpuIsas.Name(isa)} cannot run here: {CpuIsas.Obstacle(isa) ?? "the system refuses executable memory"}.");
+    static NotSupportedException Refusal(CpuIsa isa, EmittedCode code) => new($"{CpuIsas.Name(isa)} cannot run here: {code.Obstacle(isa)}.");
 
     /// <summary>The tiles that take the same operands unrounded; itself where it does.</summary>
     public virtual GemmKernel Float32 => this;
@@ -41,8 +43,11 @@ abstract unsafe class GemmKernel
     /// <summary>Steps of the contracted axis that a word holds.</summary>
     public virtual int StepsPerWord => 1;
 
-    /// <summary>Bytes of packed rows that stay in the second cache while the columns pass.</summary>
-    public virtual long RowBlockBytes => 576 << 10;
+    /// <summary>The caches that its blocks are cut for.</summary>
+    public ProcessorCaches Caches { get; init; } = ProcessorCaches.Machine;
+
+    /// <summary>Bytes of packed rows that stay in the second cache while the columns pass: of 1 MiB 576 KiB.</summary>
+    public virtual long RowBlockBytes => Caches.Second.Bytes * 9 / 16;
 
     /// <summary>Rows that are packed as a block: whole groups of panels, at least one. An element's bits do not depend on it.</summary>
     /// <param name="words">Words of a packed row.</param>

@@ -9,7 +9,9 @@ namespace DistillEngine.Kernels;
 /// product of few rows, or of few inputs, keeps float32.
 /// </summary>
 /// <param name="isa">Decides the products with packed weights; those with float32 ones are <paramref name="gemm"/>'s.</param>
-sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm, CpuIsa isa = CpuIsa.Scalar) : MatMul where TVector : struct, IVectorF32<TVector>
+/// <param name="code">As in <see cref="GemmKernel.For"/>.</param>
+sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm, CpuIsa isa = CpuIsa.Scalar, EmittedCode? code = null) : MatMul
+    where TVector : struct, IVectorF32<TVector>
 {
     /// <summary>Inputs up to which a forward product keeps float32 operands. No published T5 has a map so narrow. In a model of so few units each
     /// weighs much, and roundings that switch a ReLU on or off, made large by Adam, move the loss by percents: in a model 16 wide by up to
@@ -22,7 +24,7 @@ sealed unsafe class MatMulCpu<TVector>(ComputePool pool, Gemm gemm, CpuIsa isa =
     readonly Gemm _narrow = gemm.WithFloat32Operands();
 
     // By form: the choice asks the processor, which costs more than a product.
-    readonly PackedTiles?[] _tiles = [.. Enum.GetValues<WeightForm>().Select(form => PackedTiles.For(isa, form))];
+    readonly PackedTiles?[] _tiles = [.. Enum.GetValues<WeightForm>().Select(form => (code ?? EmittedCode.Machine).Packed(isa, form))];
 
     // Operands that are rounded to bfloat16 are packed anew for every product.
     public override bool Supports(WeightForm form) => form != WeightForm.PackedF32 || (_tiles[(int)form] is not null && _narrow == gemm);

@@ -7,7 +7,7 @@ namespace DistillEngine.Kernels;
 /// <param name="rounds">Whether operands are rounded to bfloat16 as they are packed.</param>
 sealed unsafe class PortableGemmKernel<TVector>(bool rounds) : GemmKernel where TVector : struct, IVectorF32<TVector>
 {
-    public override GemmKernel Float32 => rounds ? new PortableGemmKernel<TVector>(rounds: false) : this;
+    public override GemmKernel Float32 => rounds ? new PortableGemmKernel<TVector>(rounds: false) { Caches = Caches } : this;
 
     public override int Rows => GemmTile<TVector>.Rows;
 

@@ -154,7 +154,7 @@ static unsafe class RowProducts<TVector> where TVector : struct, IVectorF32<TVec
     static float WithTail(TVector sums, float* x, float* w, int i, int inputs)
     {
         float sum = TVector.Sum(sums);
-        for (; i < inputs; i++) sum = float.MultiplyAddEstimate(x[i], w[i], sum);
+        for (; i < inputs; i++) sum = F32x1.MultiplyAdd(x[i], w[i], sum);
         return sum;
     }
 

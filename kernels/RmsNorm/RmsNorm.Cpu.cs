@@ -223,7 +223,7 @@ public sealed unsafe class RmsNormCpu<TVector>(ComputePool pool) : RmsNorm where
         }
         for (; i + n <= width; i += n) sum0 = TVector.MultiplyAdd(TVector.Load(x + i), TVector.Load(x + i), sum0);
         float sum = TVector.Sum((sum0 + sum1) + (sum2 + sum3));
-        for (; i < width; i++) sum = float.MultiplyAddEstimate(x[i], x[i], sum);
+        for (; i < width; i++) sum = F32x1.MultiplyAdd(x[i], x[i], sum);
         return sum;
     }
 
@@ -242,7 +242,7 @@ public sealed unsafe class RmsNormCpu<TVector>(ComputePool pool) : RmsNorm where
         for (; i + n <= width; i += n)
             sum0 = TVector.MultiplyAdd(TVector.Load(dy + i) * TVector.Load(weight + i), TVector.Load(x + i), sum0);
         float sum = TVector.Sum((sum0 + sum1) + (sum2 + sum3));
-        for (; i < width; i++) sum = float.MultiplyAddEstimate(dy[i] * weight[i], x[i], sum);
+        for (; i < width; i++) sum = F32x1.MultiplyAdd(dy[i] * weight[i], x[i], sum);
         return sum;
     }
 

@@ -47,20 +47,17 @@ static unsafe class Processor
     /// </summary>
     public static bool IsZen5OrLater { get; } = X86Base.IsSupported && IsAmdFrom(family: 26);
 
-    /// <summary>Bytes of the second-level cache that one core has; an assumption of 512 KiB where the processor does not tell.</summary>
-    public static long SecondCacheBytes => Machine.SecondCacheBytes;
-
     static Found Find()
     {
         if (RuntimeInformation.ProcessArchitecture != Architecture.X64) return new($"the processor is {RuntimeInformation.ProcessArchitecture}, not x86-64");
         if (!X86Base.IsSupported) return new("the runtime's hardware intrinsics are switched off");
-        ulong? states = SavedStates();
+        // The runtime's own word on a set covers the registers.
+        ulong? states = RuntimeFeature.IsDynamicCodeCompiled ? ulong.MaxValue : SavedStates();
         if (states is null) return new("the system refuses executable memory");
-        long cache = ReadSecondCache();
         string? avx2 = Avx2Obstacle(states.Value);
         string? avx512 = avx2 ?? Avx512Obstacle(states.Value);
         string? bf16 = avx512 ?? (Bit(Leaf(7, 1).Eax, 5) ? null : "the processor has no AVX-512-BF16");
-        return new(avx2, avx512, bf16, cache);
+        return new(avx2, avx512, bf16);
     }
 
     static string? Avx2Obstacle(ulong states)
@@ -109,32 +106,15 @@ static unsafe class Processor
         return Leaf(0, 0).Ebx == intel && model != cooperLake;
     }
 
-    /// <summary>The unified cache of level 2: leaf 4 of Intel, the like leaf 0x8000001D of AMD, or what leaf 0x80000006 says of it, which some virtual
-    /// machines pass on alone.</summary>
-    static long ReadSecondCache()
-    {
-        int leaf = Leaf(4, 0).Eax != 0 ? 4 : unchecked((int)0x8000001D);
-        for (int index = 0; index < 8; index++)
-        {
-            var (eax, ebx, ecx, _) = Leaf(leaf, index);
-            if ((eax & 31) == 0) break;
-            // Ways, partitions of a line, bytes of a line and sets, each less 1.
-            if (((eax >> 5) & 7) == 2) return (((ebx >> 22) & 0x3FF) + 1L) * (((ebx >> 12) & 0x3FF) + 1) * ((ebx & 0xFFF) + 1) * (ecx + 1L);
-        }
-        long kilobytes = Leaf(unchecked((int)0x80000006), 0).Ecx >>> 16;
-        return kilobytes > 0 ? kilobytes << 10 : Found.AssumedCacheBytes;
-    }
-
-    static (int Eax, int Ebx, int Ecx, int Edx) Leaf(int function, int sub) =>
-        (uint)X86Base.CpuId(function & unchecked((int)0x80000000), 0).Eax >= (uint)function ? X86Base.CpuId(function, sub) : default;
+    /// <summary>What CPUID answers; zeros where there is no such function.</summary>
+    public static (int Eax, int Ebx, int Ecx, int Edx) Leaf(int function, int sub) =>
+        X86Base.IsSupported && (uint)X86Base.CpuId(function & unchecked((int)0x80000000), 0).Eax >= (uint)function ? X86Base.CpuId(function, sub) : default;
 
     static bool Bit(int register, int bit) => (register >> bit & 1) != 0;
 
-    sealed record Found(string? Avx2Obstacle, string? Avx512Obstacle, string? Bf16Obstacle, long SecondCacheBytes)
+    sealed record Found(string? Avx2Obstacle, string? Avx512Obstacle, string? Bf16Obstacle)
     {
-        public const long AssumedCacheBytes = 512 << 10;
-
-        public Found(string obstacle) : this(obstacle, obstacle, obstacle, AssumedCacheBytes)
+        public Found(string obstacle) : this(obstacle, obstacle, obstacle)
         {
         }
     }

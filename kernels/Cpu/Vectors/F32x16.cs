@@ -27,7 +27,12 @@ public readonly unsafe struct F32x16(Vector512<float> value) : IVectorF32<F32x16
     [MethodImpl(Inline)] public static F32x16 operator *(F32x16 a, F32x16 b) => new(a._v * b._v);
     [MethodImpl(Inline)] public static F32x16 operator /(F32x16 a, F32x16 b) => new(a._v / b._v);
 
-    [MethodImpl(Inline)] public static F32x16 MultiplyAdd(F32x16 a, F32x16 b, F32x16 c) => new(Vector512.MultiplyAddEstimate(a._v, b._v, c._v));
+    [MethodImpl(Inline)]
+    public static F32x16 MultiplyAdd(F32x16 a, F32x16 b, F32x16 c) =>
+        Avx512F.IsSupported ? new(Avx512F.FusedMultiplyAdd(a._v, b._v, c._v)) : new(Vector512.Create(
+            F32x8.MultiplyAdd(new(a._v.GetLower()), new(b._v.GetLower()), new(c._v.GetLower())).Value,
+            F32x8.MultiplyAdd(new(a._v.GetUpper()), new(b._v.GetUpper()), new(c._v.GetUpper())).Value));
+
     [MethodImpl(Inline)] public static F32x16 Max(F32x16 a, F32x16 b) => new(Vector512.Max(a._v, b._v));
     [MethodImpl(Inline)] public static F32x16 MaxNative(F32x16 a, F32x16 b) => new(Vector512.MaxNative(a._v, b._v));
     [MethodImpl(Inline)] public static F32x16 MinNative(F32x16 a, F32x16 b) => new(Vector512.MinNative(a._v, b._v));

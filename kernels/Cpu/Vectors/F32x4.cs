@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 using DistillEngine.Core;
 
@@ -10,6 +11,8 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
 {
     const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
     readonly Vector128<float> _v = value;
+
+    internal Vector128<float> Value => _v;
 
     public static int Count => 4;
 
@@ -24,7 +27,22 @@ public readonly unsafe struct F32x4(Vector128<float> value) : IVectorF32<F32x4>
     [MethodImpl(Inline)] public static F32x4 operator *(F32x4 a, F32x4 b) => new(a._v * b._v);
     [MethodImpl(Inline)] public static F32x4 operator /(F32x4 a, F32x4 b) => new(a._v / b._v);
 
-    [MethodImpl(Inline)] public static F32x4 MultiplyAdd(F32x4 a, F32x4 b, F32x4 c) => new(Vector128.MultiplyAddEstimate(a._v, b._v, c._v));
+    [MethodImpl(Inline)]
+    public static F32x4 MultiplyAdd(F32x4 a, F32x4 b, F32x4 c)
+    {
+        if (Fma.IsSupported) return new(Fma.MultiplyAdd(a._v, b._v, c._v));
+        return AdvSimd.IsSupported ? new(AdvSimd.FusedMultiplyAdd(c._v, a._v, b._v)) : MultiplyAddInDouble(a, b, c);
+    }
+
+    /// <inheritdoc cref="F32x1.MultiplyAddInDouble"/>
+    [MethodImpl(Inline)]
+    internal static F32x4 MultiplyAddInDouble(F32x4 a, F32x4 b, F32x4 c)
+    {
+        Vector128<double> lower = Vector128.WidenLower(a._v) * Vector128.WidenLower(b._v) + Vector128.WidenLower(c._v);
+        Vector128<double> upper = Vector128.WidenUpper(a._v) * Vector128.WidenUpper(b._v) + Vector128.WidenUpper(c._v);
+        return new(Vector128.Narrow(lower, upper));
+    }
+
     [MethodImpl(Inline)] public static F32x4 Max(F32x4 a, F32x4 b) => new(Vector128.Max(a._v, b._v));
     [MethodImpl(Inline)] public static F32x4 MaxNative(F32x4 a, F32x4 b) => new(Vector128.MaxNative(a._v, b._v));
     [MethodImpl(Inline)] public static F32x4 MinNative(F32x4 a, F32x4 b) => new(Vector128.MinNative(a._v, b._v));

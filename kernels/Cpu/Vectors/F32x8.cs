@@ -11,6 +11,8 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
     const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
     readonly Vector256<float> _v = value;
 
+    internal Vector256<float> Value => _v;
+
     public static int Count => 8;
 
     public static F32x8 Zero { [MethodImpl(Inline)] get => new(Vector256<float>.Zero); }
@@ -24,7 +26,12 @@ public readonly unsafe struct F32x8(Vector256<float> value) : IVectorF32<F32x8>
     [MethodImpl(Inline)] public static F32x8 operator *(F32x8 a, F32x8 b) => new(a._v * b._v);
     [MethodImpl(Inline)] public static F32x8 operator /(F32x8 a, F32x8 b) => new(a._v / b._v);
 
-    [MethodImpl(Inline)] public static F32x8 MultiplyAdd(F32x8 a, F32x8 b, F32x8 c) => new(Vector256.MultiplyAddEstimate(a._v, b._v, c._v));
+    [MethodImpl(Inline)]
+    public static F32x8 MultiplyAdd(F32x8 a, F32x8 b, F32x8 c) =>
+        Fma.IsSupported ? new(Fma.MultiplyAdd(a._v, b._v, c._v)) : new(Vector256.Create(
+            F32x4.MultiplyAdd(new(a._v.GetLower()), new(b._v.GetLower()), new(c._v.GetLower())).Value,
+            F32x4.MultiplyAdd(new(a._v.GetUpper()), new(b._v.GetUpper()), new(c._v.GetUpper())).Value));
+
     [MethodImpl(Inline)] public static F32x8 Max(F32x8 a, F32x8 b) => new(Vector256.Max(a._v, b._v));
     [MethodImpl(Inline)] public static F32x8 MaxNative(F32x8 a, F32x8 b) => new(Vector256.MaxNative(a._v, b._v));
     [MethodImpl(Inline)] public static F32x8 MinNative(F32x8 a, F32x8 b) => new(Vector256.MinNative(a._v, b._v));

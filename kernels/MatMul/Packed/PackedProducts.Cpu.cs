@@ -17,8 +17,8 @@ static unsafe class PackedProducts<TVector> where TVector : struct, IVectorF32<T
     /// <summary>Maps that one run takes.</summary>
     public const int MaxMaps = 4;
 
-    // Prepared inputs that stay in the second cache while the weights pass.
-    const int BlockBytes = 256 * 1024;
+    // Prepared inputs that stay in the second cache while the weights pass: of 1 MiB 256 KiB.
+    static readonly long BlockBytes = ProcessorCaches.Machine.Second.Bytes / 4;
 
     // Least weights of a part, times panels: a few microseconds of reading, about what a run of the pool costs.
     const long LeastPartWeights = 32 * 1024;
@@ -271,6 +271,6 @@ static unsafe class PackedProducts<TVector> where TVector : struct, IVectorF32<T
         public long Weights;
 
         /// <summary>Panels whose inputs stay in the second cache.</summary>
-        public readonly int BlockPanels => Math.Max(BlockBytes / (X.PanelRows * X.RowBytes), 1);
+        public readonly int BlockPanels => (int)Math.Max(BlockBytes / ((long)X.PanelRows * X.RowBytes), 1);
     }
 }

@@ -1,10 +1,8 @@
-using DistillEngine.Core;
-
 namespace DistillEngine.Kernels;
 
 /// <summary>
-/// Products with packed weights of one form as machine code written for this processor, one routine for each number of rows. The code is
-/// written once a process.
+/// Products with packed weights of one form as machine code written for this processor, one routine for each number of rows.
+/// <see cref="EmittedCode"/> holds them.
 /// </summary>
 sealed unsafe class PackedTiles
 {
@@ -12,14 +10,6 @@ sealed unsafe class PackedTiles
     const int CodeAlignment = 64;
 
     const byte Int3 = 0xCC; // Between routines: a stray jump stops.
-
-    static readonly WeightForm[] Forms = Enum.GetValues<WeightForm>();
-
-    static readonly Lazy<PackedTiles?>[] Avx512 = Each(form => Create(PackedTileFormat.Avx512(form))),
-        AvxVnni = Each(form => Create(PackedTileFormat.AvxVnni(form), PackedTileFormat.AvxVnniWide(form))),
-        Avx2 = Each(form => Create(PackedTileFormat.Avx2(form), PackedTileFormat.Avx2Wide(form)));
-
-    static readonly Lazy<PackedTiles?> Avx512Widening = new(() => Create(PackedTileFormat.Avx512Widening));
 
     readonly PackedTileFormat _format;
     readonly nint[] _routines;
@@ -39,26 +29,15 @@ sealed unsafe class PackedTiles
     /// <inheritdoc cref="PackedTileFormat.InputWords"/>
     public int InputWords => _format.InputWords;
 
-    /// <summary>The tiles of a form under an ISA; null where portable loops take their place.</summary>
-    public static PackedTiles? For(CpuIsa isa, WeightForm form) => (form, isa) switch
-    {
-        (WeightForm.PackedF32, CpuIsa.Avx512 or CpuIsa.Avx512Bf16) => EmittedGemmKernel.OfFloat32(isa) is null ? null : Avx512[(int)form].Value,
-        (WeightForm.PackedF32, CpuIsa.Avx2) => Narrow(form),
-        (WeightForm.BF16, CpuIsa.Avx512Bf16) => EmittedGemmKernel.OfBf16() is null ? null : Avx512[(int)form].Value,
-        (WeightForm.BF16, CpuIsa.Avx512) => EmittedGemmKernel.OfFloat32(isa) is null ? null : Avx512Widening.Value,
-        (WeightForm.BF16, CpuIsa.Avx2) => Narrow(form),
-        (WeightForm.Int8 or WeightForm.Int4, CpuIsa.Avx512 or CpuIsa.Avx512Bf16) => Processor.HasVnni ? Avx512[(int)form].Value : Narrow(form),
-        (WeightForm.Int8 or WeightForm.Int4, CpuIsa.Avx2) => Narrow(form),
-        _ => null,
-    };
-
     /// <summary>The tiles of this form that take so many rows best; the bits are the same.</summary>
     public PackedTiles ForRows(int rows) => _wide is not null && rows <= _wide.MaxRows ? _wide : this;
 
-    /// <summary>Tiles of a format that this processor has; null where it refuses executable memory.</summary>
+    /// <summary>Tiles of a format that this processor has; null where executable memory is refused.</summary>
     /// <param name="wide">Of the same form and input words, for few rows.</param>
-    public static PackedTiles? Create(PackedTileFormat format, PackedTileFormat? wide = null)
+    public static PackedTiles? Create(PackedTileFormat format, PackedTileFormat? wide, CodeLoader load)
     {
+        PackedTiles? few = wide is null ? null : Create(wide, wide: null, load);
+        if (wide is not null && few is null) return null;
         var code = new List<byte>();
         var routines = new nint[format.MaxRows];
         for (int rows = 1; rows <= routines.Length; rows++)
@@ -67,28 +46,19 @@ sealed unsafe class PackedTiles
             routines[rows - 1] = code.Count;
             code.AddRange(PackedTileEmitter.Emit(format, rows, OperatingSystem.IsWindows()));
         }
-        nint memory = ExecutableMemory.Load(code.ToArray());
+        nint memory = load(code.ToArray());
         if (memory == 0) return null;
         for (int i = 0; i < routines.Length; i++) routines[i] += memory;
-        return new(format, routines, wide is null ? null : Create(wide));
+        return new(format, routines, few);
     }
 
     /// <summary>Rounds rows to bfloat16 pairs, words [steps, rows].</summary>
     public static void PackBF16(float* x, int rows, int inputs, void* panel) =>
-        EmittedGemmKernel.OfBf16()!.PackRows(GemmOperand.OfLines(x, inputs), 0, rows, 0, inputs, (float*)panel);
+        EmittedCode.Machine.Bf16()!.PackRows(GemmOperand.OfLines(x, inputs), 0, rows, 0, inputs, (float*)panel);
 
     public void Run(int rows, PackedTileCall* call) =>
         // A tile takes some microseconds, allocates nothing and never waits, so that the garbage collector can wait for it.
         ((delegate* unmanaged[SuppressGCTransition]<PackedTileCall*, void>)_routines[rows - 1])(call);
 
     public override string ToString() => _format.ToString();
-
-    /// <summary>Tiles of 256 bits, with dot products of bytes where the processor has them.</summary>
-    static PackedTiles? Narrow(WeightForm form)
-    {
-        if (Processor.Obstacle(CpuIsa.Avx2) is not null) return null;
-        return (form is WeightForm.Int8 or WeightForm.Int4 && Processor.HasAvxVnni ? AvxVnni : Avx2)[(int)form].Value;
-    }
-
-    static Lazy<PackedTiles?>[] Each(Func<WeightForm, PackedTiles?> create) => [.. Forms.Select(form => new Lazy<PackedTiles?>(() => create(form)))];
 }

@@ -31,11 +31,12 @@ static class DoctorVerb
             bool isForced = Environment.GetEnvironmentVariable(CpuIsas.Variable) is { Length: > 0 };
             Row("chosen kernels", $"{CpuIsas.Name(chosen)}{others} "
                 + (isForced ? $"(forced by {CpuIsas.Variable})" : $"(set {CpuIsas.Variable} to force others)"));
+            var (rows, words, columns) = CpuBackend.ProductBlocks(chosen);
+            Row("caches", $"{ProcessorCaches.Machine}; products pack {rows} rows × {words} words, {columns} columns");
             Row("bf16 products", CpuIsas.HasBf16(chosen)
                 ? "dot products of the processor, with --dtype bf16"
                 : "emulated, with --dtype bf16: operands are rounded and multiplied as f32");
             Row("processors", $"{Environment.ProcessorCount}");
-            Row("caches", $"second cache {CpuIsas.SecondCacheBytes >> 10:N0} KiB a core, by which products are cut into blocks (512 where the processor does not tell)");
             Row("memory", $"{SystemMemory.TotalBytes >> 20:N0} MiB, {SystemMemory.AvailableBytes >> 20:N0} MiB free");
             Row("huge pages", HugePages.Setting switch
             {

@@ -24,12 +24,12 @@ sealed class PackedWeights : IDisposable
     public static PackedTiles[] Tiles(WeightForm form)
     {
         var formats = new List<PackedTileFormat>();
-        if (PackedTiles.For(CpuIsa.Avx512Bf16, form) is { Outputs: PackedWeight.GroupOutputs }) formats.Add(PackedTileFormat.Avx512(form));
+        if (EmittedCode.Machine.Packed(CpuIsa.Avx512Bf16, form) is { Outputs: PackedWeight.GroupOutputs }) formats.Add(PackedTileFormat.Avx512(form));
         if (form == WeightForm.BF16 && Processor.Obstacle(CpuIsa.Avx512) is null) formats.Add(PackedTileFormat.Avx512Widening);
         if (form is WeightForm.Int8 or WeightForm.Int4 && Processor.HasAvxVnni)
             formats.AddRange([PackedTileFormat.AvxVnni(form), PackedTileFormat.AvxVnniWide(form)]);
         if (Processor.Obstacle(CpuIsa.Avx2) is null) formats.AddRange([PackedTileFormat.Avx2(form), PackedTileFormat.Avx2Wide(form)]);
-        return [.. formats.Select(format => PackedTiles.Create(format)).OfType<PackedTiles>()];
+        return [.. formats.Select(format => PackedTiles.Create(format, wide: null, ExecutableMemory.Load)).OfType<PackedTiles>()];
     }
 
     public void Dispose()

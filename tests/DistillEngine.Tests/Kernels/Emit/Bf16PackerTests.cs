@@ -13,7 +13,7 @@ public unsafe class Bf16PackerTests
     public void Panel_OfEveryWidthAndDepth_HoldsRoundedPairsAndZeros(bool linesAreContiguous)
     {
         CpuVariants.SkipWhereImpossible(CpuIsa.Avx512Bf16);
-        Bf16Packer packer = Bf16Packer.Create()!;
+        Bf16Packer packer = Bf16Packer.Create(ExecutableMemory.Load)!;
         foreach (int depth in new[] { 1, 2, 7, 8, 31, 33, 64, 65, 131 })
             for (int count = 1; count <= 32; count++)
                 foreach (int width in new[] { count, (count + 15) / 16 * 16 })

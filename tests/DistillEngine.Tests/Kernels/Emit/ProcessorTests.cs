@@ -10,11 +10,11 @@ public class ProcessorTests
     const string CpuInfo = "/proc/cpuinfo";
 
     [Fact]
-    public void SecondCacheBytes_OfAmd_AreThoseThatLinuxShows()
+    public void SecondCache_OfAmd_IsTheOneThatLinuxShows()
     {
         // Of other vendors Linux shows the last cache.
         long kilobytes = long.Parse(OfAmd("cache size").Split(' ')[0], CultureInfo.InvariantCulture);
-        Assert.Equal(kilobytes << 10, Processor.SecondCacheBytes);
+        Assert.Equal(kilobytes << 10, ProcessorCaches.Machine.Second.Bytes);
     }
 
     [Fact]
