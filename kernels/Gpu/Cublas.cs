@@ -70,7 +70,7 @@ sealed unsafe class Cublas : IDisposable
     /// <exception cref="InvalidOperationException">It is not installed.</exception>
     public static nint Load(string device)
     {
-        if (TryLoad() is not 0 and var library) return library;
+        if (TryLoad(out nint library) is not null) return library;
         throw new InvalidOperationException($"{device}: {Variable} is cublas, but cuBLAS was not found; looked for {string.Join(", ", Files)} "
             + $"where the system keeps libraries and in {(OperatingSystem.IsWindows() ? "PATH" : "LD_LIBRARY_PATH")}. "
             + $"Install the CUDA toolkit, or leave {Variable} out.");
@@ -80,17 +80,23 @@ sealed unsafe class Cublas : IDisposable
     public static string? WhyMissing(Gpu gpu)
     {
         if (gpu.Stream is not CudaStream) return "not a CUDA device";
-        nint library = TryLoad();
-        if (library == 0) return $"{Files[0]} not found";
-        NativeLibrary.Free(library);
-        return null;
+        return InstalledFile() is null ? $"{Files[0]} not found" : null;
     }
 
-    static nint TryLoad()
+    /// <summary>The library that is found, or null.</summary>
+    public static string? InstalledFile()
+    {
+        if (TryLoad(out nint library) is not { } file) return null;
+        NativeLibrary.Free(library);
+        return file;
+    }
+
+    static string? TryLoad(out nint library)
     {
         foreach (string file in Files)
-            if (NativeLibrary.TryLoad(file, out nint library)) return library;
-        return 0;
+            if (NativeLibrary.TryLoad(file, out library)) return file;
+        library = 0;
+        return null;
     }
 
     /// <summary>c = or += a bᵀ of float32 tensors, multiplied in a precision.</summary>

@@ -7,4 +7,11 @@ namespace DistillEngine.Kernels;
 /// <param name="Driver">Version of driver or platform.</param>
 /// <param name="Capabilities">Architecture, multiprocessors and the like.</param>
 /// <param name="Unusable">Why it cannot compute; null where it can.</param>
-public sealed record GpuDeviceInfo(string Name, string Description, long MemoryBytes, string Driver, string Capabilities, string? Unusable);
+public sealed record GpuDeviceInfo(string Name, string Description, long MemoryBytes, string Driver, string Capabilities, string? Unusable)
+{
+    /// <summary>Whether CUDA drives it.</summary>
+    public bool IsCuda { get; init; }
+
+    /// <summary>Whether tensor cores multiply bf16 and tf32.</summary>
+    public bool HasTensorCores { get; init; }
+}

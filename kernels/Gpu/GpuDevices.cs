@@ -51,8 +51,24 @@ public static class GpuDevices
     public static IEnumerable<(string Kind, string Search)> Searches => [("cuda", Library(Cuda)), ("opencl", Library(OpenCl))];
 
     /// <summary>The name of the first usable CUDA device, or null. OpenCL devices are taken only by name.</summary>
-    public static string? Preferred() =>
-        NativeNames.IsInstalled(Cuda) ? List().FirstOrDefault(d => d.Name.StartsWith(Cuda, StringComparison.Ordinal) && d.Unusable is null)?.Name : null;
+    /// <param name="why">Where it is null: why, where a CUDA driver is installed.</param>
+    public static string? Preferred(out string? why)
+    {
+        why = null;
+        if (!NativeNames.IsInstalled(Cuda)) return null;
+        GpuDeviceInfo[] devices = [.. List().Where(d => d.IsCuda)];
+        if (Array.Find(devices, d => d.Unusable is null) is { } usable) return usable.Name;
+        why = devices.Length > 0 ? Refusal(devices[0]) : $"Looked for a CUDA device with {Library(Cuda)}.";
+        return null;
+    }
+
+    /// <summary>Who can multiply on a CUDA device beside the kernels that every device has, for a list of its capabilities.</summary>
+    public static string Multipliers(GpuDeviceInfo device)
+    {
+        string cores = $"{(device.HasTensorCores ? "tensor" : "no tensor")} cores for bf16 and tf32";
+        string cublas = Cublas.InstalledFile() is { } file ? $"takes {file}" : $"finds none of {string.Join(", ", Cublas.Files)}";
+        return $"{cores}, {Cublas.Variable}=cublas {cublas}";
+    }
 
     /// <summary>Opens a device.</summary>
     /// <param name="precision">Operands of products with many rows.</param>
@@ -87,7 +103,7 @@ public static class GpuDevices
             {
                 CudaDevice device = context.GetCudaDevice(number);
                 ThrowIfUnusable(info = Describe(name, device));
-                hasTensorCores = device.Architecture >= CudaArchitecture.SM_80;
+                hasTensorCores = info.HasTensorCores;
                 gpu = new Gpu(Called(info), context, device, hasGenericPointers: true, isEmulator: false, hasShuffles: true);
             }
             else if (kind == OpenCl && number < context.GetCLDevices().Count)
@@ -98,6 +114,8 @@ public static class GpuDevices
                 if (!hasGenericPointers) PretendGenericPointers(device);
                 gpu = new Gpu(Called(info), context, device, hasGenericPointers, isEmulator: false, hasShuffles: false);
             }
+            else if (kind == Cuda && CudaStart.Failure() is { IsAbsence: false, Words: var words })
+                throw DriverErrors.Of(name, "starting its driver", new InvalidOperationException(words));
             else
                 throw new InvalidOperationException($"{name}: there is no such device. Looked for {Library(kind)}; found {Found()}.");
         }
@@ -165,7 +183,11 @@ public static class GpuDevices
     static GpuDeviceInfo Describe(string name, CudaDevice device) => new(name, device.Name, device.MemorySize, $"CUDA {device.DriverVersion}",
         $"{device.Architecture?.ToString() ?? "unknown architecture"}, {device.NumMultiprocessors} multiprocessors, "
             + $"{SharedMemory(device)}, PTX {device.InstructionSet?.ToString() ?? "unknown"}",
-        device.InstructionSet is null ? "the driver is older than any that ILGPU generates code for; install a newer one" : null);
+        device.InstructionSet is null ? "the driver is older than any that ILGPU generates code for; install a newer one" : null)
+    {
+        IsCuda = true,
+        HasTensorCores = device.Architecture >= CudaArchitecture.SM_80,
+    };
 
     static GpuDeviceInfo Describe(string name, CLDevice device)
     {
@@ -191,11 +213,18 @@ public static class GpuDevices
 
     static void ThrowIfUnusable(GpuDeviceInfo device)
     {
-        if (device.Unusable is { } reason) throw new InvalidOperationException($"{device.Name} ({device.Description}): {reason}.");
+        if (device.Unusable is not null) throw new InvalidOperationException(Refusal(device));
     }
 
-    static string Library(string kind) =>
-        $"the driver's {string.Join(" or ", NativeNames.FilesOf(kind))} ({(NativeNames.IsInstalled(kind) ? "installed" : "not installed")})";
+    static string Refusal(GpuDeviceInfo device) => $"{device.Name} ({device.Description}): {device.Unusable}.";
+
+    static string Library(string kind)
+    {
+        string state = !NativeNames.IsInstalled(kind) ? "not installed"
+            : kind == Cuda && CudaStart.Failure() is { } failure ? $"installed; {failure.Words}"
+            : "installed";
+        return $"the driver's {string.Join(" or ", NativeNames.FilesOf(kind))} ({state})";
+    }
 
     static string Found() => string.Join(", ", List().Select(d => d.MemoryBytes == 0 ? d.Name : $"{d.Name} ({d.Description})"));
 }

@@ -22,10 +22,12 @@ static class Accelerators
     }
 
     /// <summary>The device that <c>auto</c> takes before the processor, or null.</summary>
-    public static string? Preferred()
+    /// <param name="why">Where it is null: why, where a driver is installed that could have one.</param>
+    public static string? Preferred(out string? why)
     {
+        why = null;
 #if GPU
-        if (Obstacle() is null) return GpuPreferred();
+        if (Obstacle() is null) return GpuPreferred(out why);
 #endif
         return null;
     }
@@ -70,7 +72,7 @@ static class Accelerators
     static void Load() => GpuDevices.IsName("");
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    static string? GpuPreferred() => GpuDevices.Preferred();
+    static string? GpuPreferred(out string? why) => GpuDevices.Preferred(out why);
 
     /// <summary>The assembly that could not be found, directly or by an initializer.</summary>
     static string? MissingFile(Exception? e) =>
@@ -101,7 +103,8 @@ static class Accelerators
         {
             string memory = device.MemoryBytes == 0 ? "" : $", {device.MemoryBytes >> 20:N0} MiB";
             string verdict = device.Unusable is { } reason ? $"; not usable: {reason}" : "; usable";
-            yield return (device.Name, $"{device.Description}{memory}, {device.Driver}, {device.Capabilities}{verdict}");
+            string multipliers = device.IsCuda ? $", {GpuDevices.Multipliers(device)}" : "";
+            yield return (device.Name, $"{device.Description}{memory}, {device.Driver}, {device.Capabilities}{multipliers}{verdict}");
         }
     }
 #pragma warning restore CA1859

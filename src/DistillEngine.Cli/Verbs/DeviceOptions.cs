@@ -29,7 +29,7 @@ static class DeviceOptions
         ("f32", ComputePrecision.F32), ("bf16", ComputePrecision.Bf16), ("tf32", ComputePrecision.Tf32));
 
     /// <summary>Opens what <c>--device</c> names. <c>auto</c> takes the processor where its threads are counted, or weights, keys or values are held
-    /// in a low form, and where the device that it prefers fails to open.</summary>
+    /// in a low form, and, with a line, where the CUDA driver or the device that it prefers fails.</summary>
     /// <param name="weights">How the matrices of the model will be held.</param>
     /// <param name="cache">How keys and values will be kept while decoding.</param>
     /// <param name="report">Takes lines for the user.</param>
@@ -43,7 +43,8 @@ static class DeviceOptions
         if (device == "auto")
         {
             device = "cpu";
-            if (threads == 0 && weights == WeightForm.F32 && cache == DType.F32 && Accelerators.Preferred() is { } preferred)
+            string? why = null;
+            if (threads == 0 && weights == WeightForm.F32 && cache == DType.F32 && Accelerators.Preferred(out why) is { } preferred)
             {
                 try
                 {
@@ -51,9 +52,10 @@ static class DeviceOptions
                 }
                 catch (DeviceException e)
                 {
-                    report?.Invoke($"--device auto: the processor computes. {e.Message}");
+                    why = e.Message;
                 }
             }
+            if (why is not null) report?.Invoke($"--device auto: the processor computes. {why}");
         }
         if (device != "cpu")
         {

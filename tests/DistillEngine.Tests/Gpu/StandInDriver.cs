@@ -42,9 +42,17 @@ sealed class StandInDriver : IDisposable
     /// <returns>Exit code and messages.</returns>
     public (int Code, string[] Errors) Run(string failing, string[] args, params IEnumerable<(string Name, string Value)> variables)
     {
-        using var process = new DistillProcess(args, [.. Variables, ("STAND_IN_FAILS", failing), .. variables]);
+        CliResult result = Run(args, [("STAND_IN_FAILS", failing), .. variables]);
+        return (result.Code, [.. result.ErrorLines.Select(line => line.Trim()).Where(line => line.Length > 0)]);
+    }
+
+    /// <summary>Runs <c>distill</c> with it.</summary>
+    /// <param name="variables">Of the environment, beside those of the driver.</param>
+    public CliResult Run(string[] args, params IEnumerable<(string Name, string Value)> variables)
+    {
+        using var process = new DistillProcess(args, [.. Variables, .. variables]);
         int code = process.WaitForExit();
-        return (code, process.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+        return new(code, process.Output, process.Error);
     }
 
     public void Dispose() => _folder.Dispose();

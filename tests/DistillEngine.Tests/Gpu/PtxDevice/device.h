@@ -15,8 +15,8 @@ enum { LANES = 32, MAX_OPERANDS = 14, MAX_PARAMETERS = 64, MOST_THREADS = 1024, 
 enum { SHARED_BASE = 1024, LOCAL_BASE = 1024 };
 
 /* CUresult of cuda.h. */
-enum { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_PTX = 218, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, ILLEGAL_INSTRUCTION = 715,
-       MISALIGNED_ADDRESS = 716, LAUNCH_FAILED = 719 };
+enum { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_PTX = 218, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, ILLEGAL_INSTRUCTION = 715,
+       MISALIGNED_ADDRESS = 716, LAUNCH_FAILED = 719, DRIVER_MISMATCH = 803 };
 
 /* The last accesses of a word of 4 bytes, by which races are found. */
 typedef struct { uint32_t write_era, write_thread, read_era, read_thread; } Shadow;
@@ -133,6 +133,7 @@ int queue_copy(void *to, const void *from, size_t bytes);
 int queue_fill(void *to, unsigned char value, size_t bytes);
 int queue_launch(const Kernel *kernel, const uint32_t grid[3], const uint32_t group[3], uint32_t dynamic_bytes, const char *arguments);
 int flush_queue(void);
+size_t take_uploaded(void);
 void pin(void *memory, size_t bytes);
 void unpin(void *memory);
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

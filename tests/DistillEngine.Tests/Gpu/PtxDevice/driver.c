@@ -1,5 +1,6 @@
 /* The driver's calls, and those of cuBLAS, which computes nothing. Without STAND_IN_EXECUTES launches do nothing either; with it, it is the compute
-   capability (70, 80, 90), and kernels run, products fused with sums unless STAND_IN_FUSES is 0. STAND_IN_FAILS names calls that fail, and how: cuMemAlloc_v2=2,cuCtxDestroy_v2=700. */
+   capability (70, 80, 90), and kernels run, products fused with sums unless STAND_IN_FUSES is 0. STAND_IN_FAILS names calls that fail, and how: cuMemAlloc_v2=2,cuCtxDestroy_v2=700.
+   STAND_IN_COUNTS names a file for a line a call that waits, where kernels run: its name, and the bytes that were copied to the device since the line before. */
 #include "device.h"
 #include <pthread.h>
 
@@ -80,9 +81,19 @@ static int leave(int status) {
     return status;
 }
 
+static void count_wait(const char *name) {
+    static FILE *file;
+    const char *path = getenv("STAND_IN_COUNTS");
+    if (path && *path && (file || (file = fopen(path, "w")))) {
+        fprintf(file, "%s %zu\n", name, take_uploaded());
+        fflush(file);
+    }
+}
+
 /* An error of a kernel is the answer to every later call. */
-static int wait_for_work(void) {
+static int wait_for_work(const char *name) {
     int status = flush_queue();
+    count_wait(name);
     if (status) s_status = status;
     return status;
 }
@@ -95,11 +106,19 @@ static int wait_for_work(void) {
     return leave(status); }
 #define OR_DO(signature, body) CALL(signature, body, body)
 #define DOES_NOTHING(name) OR_DO(name(void), )
-#define WAITS(name) CALL(name(void), , status = wait_for_work())
+#define WAITS(name) CALL(name(void), , status = wait_for_work(__func__))
 
 int cuGetErrorString(int status, const char **text) {
-    *text = status == OUT_OF_MEMORY ? "out of memory" : status == ILLEGAL_ADDRESS ? "an illegal memory access was encountered" : "the driver\nrefuses.";
+    *text = status == OUT_OF_MEMORY ? "out of memory" : status == NO_DEVICE ? "no CUDA-capable device is detected"
+        : status == ILLEGAL_ADDRESS ? "an illegal memory access was encountered"
+        : status == DRIVER_MISMATCH ? "system has unsupported display driver / cuda driver combination" : "the driver\nrefuses.";
     return OK;
+}
+
+/* NULL for those that it does not know. */
+int cuGetErrorName(int status, const char **text) {
+    *text = status == NO_DEVICE ? "CUDA_ERROR_NO_DEVICE" : status == DRIVER_MISMATCH ? "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH" : NULL;
+    return *text ? OK : INVALID_VALUE;
 }
 
 /* 75 and 76 are the compute capability, 10 the lanes of a warp, 16 the multiprocessors, 8 the shared memory of a group, 97 what a group may ask for;
@@ -132,7 +151,7 @@ WAITS(cuCtxSynchronize) WAITS(cuStreamSynchronize)
 
 /* Contexts after this one work again. */
 static int destroy(void) {
-    int status = wait_for_work();
+    int status = wait_for_work(__func__);
     s_status = OK;
     return status;
 }
@@ -143,9 +162,9 @@ int cuCtxDestroy_v2(void) {
 }
 
 CALL(cuMemAlloc_v2(void **to, size_t bytes), *to = calloc(1, bytes), status = add_allocation(to, bytes))
-CALL(cuMemFree_v2(void *memory), free(memory), if (!(status = wait_for_work())) status = remove_allocation(memory))
+CALL(cuMemFree_v2(void *memory), free(memory), if (!(status = wait_for_work(__func__))) status = remove_allocation(memory))
 CALL(cuMemHostRegister_v2(void *memory, size_t bytes, int flags), , pin(memory, bytes))
-CALL(cuMemHostUnregister(void *memory), , status = wait_for_work(); unpin(memory))
+CALL(cuMemHostUnregister(void *memory), , status = wait_for_work(__func__); unpin(memory))
 CALL(cuMemcpyAsync(void *to, void *from, size_t bytes, void *stream), memcpy(to, from, bytes), status = queue_copy(to, from, bytes))
 CALL(cuMemsetD8Async(void *to, unsigned char value, size_t bytes, void *stream), memset(to, value, bytes), status = queue_fill(to, value, bytes))
 
@@ -163,7 +182,7 @@ static int find(void **function, const Module *module, const char *name) {
 }
 
 static int unload(Module *module) {
-    int status = wait_for_work();
+    int status = wait_for_work(__func__);
     free_module(module);
     return status;
 }

@@ -15,6 +15,7 @@ typedef struct Work {
 static Work *s_first, **s_last = &s_first;
 static struct { char *start, *end; } s_pinned[256];
 static int s_pinned_count;
+static size_t s_uploaded;
 
 void pin(void *memory, size_t bytes) {
     if (s_pinned_count == 256) { complain("too much memory is pinned"); abort(); }
@@ -59,7 +60,15 @@ int queue_copy(void *to, const void *from, size_t bytes) {
     int is_carried = !is_from && !is_pinned(from, bytes);
     Work *work = queue((Work){ .to = to, .from = from, .bytes = bytes }, is_carried ? bytes : 0, from);
     if (is_carried) work->from = work->own;
+    if (!is_from) s_uploaded += bytes;
     return OK;
+}
+
+/* Bytes of copies to the device since the last call. */
+size_t take_uploaded(void) {
+    size_t bytes = s_uploaded;
+    s_uploaded = 0;
+    return bytes;
 }
 
 int queue_fill(void *to, unsigned char value, size_t bytes) {
